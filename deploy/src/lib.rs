@@ -1,0 +1,3 @@
+//! Endpoints, deployments, instances and quota: the deployment driver.
+
+pub mod spec;

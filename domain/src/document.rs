@@ -1,0 +1,209 @@
+//! YAML files that people write, read so that every problem is reported at once with its place.
+//!
+//! A [`Document`] is the parsed file with the position of every value. [`Document::read`] checks it
+//! against the JSON Schema of the raw form that is wanted (the same schema that editors complete
+//! from, so the two cannot disagree) and then builds that raw form from what is right; problems
+//! that need more than one value to be seen are reported by the caller, at a path such as
+//! `/load/stages/0/rate`.
+//!
+//! A raw form is a struct of `Option`s with `deny_unknown_fields` and without defaults on the
+//! struct; a key that must be there is marked `#[schemars(required)]`, so that the form can be
+//! built, and looked at further, even where it is missing.
+
+mod check;
+mod nearest;
+mod node;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+pub use check::Format;
+pub use nearest::nearest;
+pub use node::{Node, Value};
+
+use crate::{Problem, Problems};
+
+/// A parsed YAML file.
+#[derive(Debug, Clone)]
+pub struct Document {
+    file: Arc<str>,
+    source: Arc<str>,
+    root: Node,
+}
+
+impl Document {
+    /// Parses `text`, which was read from `file`.
+    ///
+    /// # Errors
+    /// The place where it stops being YAML.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
+        let (file, source): (Arc<str>, Arc<str>) = (Arc::from(file), Arc::from(text));
+        match node::parse(text) {
+            Ok(root) => Ok(Self { file, source, root }),
+            Err((span, message)) => {
+                let mut problems = Problems::new();
+                problems.push(Problem::new(&file, &source, span, message));
+                Err(problems)
+            }
+        }
+    }
+
+    /// The file's name, as it was given.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The root value.
+    pub fn root(&self) -> &Node {
+        &self.root
+    }
+
+    /// Builds the raw form `T` from everything in the file that fits T's schema; whatever does not
+    /// fit is added to `problems` and left out. `None` only if nothing could be built.
+    ///
+    /// `formats` checks strings whose schema names a `format`.
+    pub fn read<T>(&self, formats: &[Format], problems: &mut Problems) -> Option<T>
+    where
+        T: DeserializeOwned + JsonSchema,
+    {
+        let schema = schemars::schema_for!(T).to_value();
+        let before = problems.len();
+        let value = check::Checker::new(self, &schema, formats, problems).run()?;
+        match serde_json::from_value(value) {
+            Ok(raw) => Some(raw),
+            Err(error) => {
+                if problems.len() == before {
+                    problems.push(self.problem_at("", error.to_string()));
+                }
+                None
+            }
+        }
+    }
+
+    /// A problem with the value at `path` (JSON pointer syntax), or with the closest thing to it
+    /// that is in the file.
+    pub fn problem_at(&self, path: &str, message: impl Into<String>) -> Problem {
+        self.problem(self.find(path).span.clone(), message)
+    }
+
+    /// The value at `path`, or the innermost one on the way to it.
+    pub fn find(&self, path: &str) -> &Node {
+        let mut node = &self.root;
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            let Some(child) = node.child(part) else { break };
+            node = child;
+        }
+        node
+    }
+
+    fn problem(&self, span: Range<usize>, message: impl Into<String>) -> Problem {
+        Problem::new(&self.file, &self.source, self.first_line(span), message)
+    }
+
+    /// A map or list spans many lines: the caret belongs under the first.
+    fn first_line(&self, span: Range<usize>) -> Range<usize> {
+        let text = &self.source[span.start.min(self.source.len())..span.end.min(self.source.len())];
+        let length = text.find('\n').unwrap_or(text.len()).max(usize::from(!text.is_empty()));
+        span.start..span.start + length
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Raw {
+        #[schemars(required)]
+        name: Option<String>,
+        #[schemars(range(min = 1, max = 50))]
+        instance_count: Option<u32>,
+        #[schemars(extend("format" = "duration"))]
+        timeout: Option<String>,
+        auth_mode: Option<Mode>,
+        #[serde(default)]
+        stages: Vec<Stage>,
+        #[serde(default)]
+        tags: std::collections::BTreeMap<String, String>,
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema, PartialEq)]
+    #[serde(rename_all = "snake_case")]
+    enum Mode {
+        /// With a key.
+        Key,
+        /// With a token.
+        AmlToken,
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Stage {
+        #[schemars(required)]
+        rate: Option<f64>,
+    }
+
+    const FORMATS: &[Format] = &[("duration", |text| crate::units::parse_duration(text).map(drop))];
+
+    fn read(text: &str) -> (Option<Raw>, Problems) {
+        let document = Document::parse("t.yml", text).expect("it is YAML");
+        let mut problems = Problems::new();
+        let raw = document.read::<Raw>(FORMATS, &mut problems);
+        (raw, problems)
+    }
+
+    #[test]
+    fn a_right_file_becomes_its_raw_form() {
+        let (raw, problems) = read(
+            "name: blue\ninstance_count: 2\ntimeout: 5s\nauth_mode: aml_token\nstages:\n- rate: 10\n- {rate: 2.5}\ntags: {version: 1.10}\n",
+        );
+        assert_eq!(problems.to_string(), "");
+        let raw = raw.expect("built");
+        assert_eq!(raw.name.as_deref(), Some("blue"));
+        assert_eq!((raw.instance_count, raw.timeout.as_deref()), (Some(2), Some("5s")));
+        assert_eq!(raw.stages[1].rate, Some(2.5));
+        assert_eq!(raw.auth_mode, Some(Mode::AmlToken));
+        assert_eq!(raw.tags["version"], "1.10", "a plain scalar keeps its spelling");
+    }
+
+    #[test]
+    fn all_problems_are_reported_at_once_with_their_places() {
+        let (raw, problems) = read(
+            "nam: blue\ninstance_count: 99\ntimeout: 5\nauth_mode: keyy\nstages:\n- rate: fast\n- speed: 1\n",
+        );
+        let text = problems.to_string();
+        for part in [
+            "t.yml:1:1",
+            "unknown key `nam`",
+            "did you mean `name`?",
+            "`name` is missing",
+            "t.yml:2:17",
+            "at most 50",
+            "t.yml:3:10",
+            "has no unit",
+            "t.yml:4:12",
+            "`key`",
+            "t.yml:6:9",
+            "must be a number",
+            "t.yml:7:3",
+            "unknown key `speed`",
+            "`rate` is missing",
+        ] {
+            assert!(text.contains(part), "{part} is not in:\n{text}");
+        }
+        assert!(raw.is_some(), "what is right can still be looked at");
+    }
+
+    #[test]
+    fn broken_yaml_names_the_line() {
+        let problems = Document::parse("t.yml", "name: [a\nb: c\n").expect_err("not YAML");
+        assert!(problems.to_string().contains("t.yml:"), "{problems}");
+        let problems = Document::parse("t.yml", "a: 1\na: 2\n").expect_err("duplicate");
+        assert!(problems.to_string().contains("t.yml:2:1"), "{problems}");
+    }
+}

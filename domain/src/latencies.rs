@@ -1,0 +1,306 @@
+//! Latencies: an HDR histogram of fixed bounds with exact count, sum, minimum and maximum beside it.
+//!
+//! The bounds are the same everywhere (1 µs to 1 h, three significant digits, values in
+//! nanoseconds), so that any two histograms can be merged without loss and memory does not grow
+//! with the number of requests. A value above one hour is recorded as one hour and counted in
+//! [`Latencies::overflow`]. The bucket array is allocated with the first value.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+/// Values below are not told apart.
+pub const LOWEST: Duration = Duration::from_micros(1);
+/// Values above are recorded as this and counted as overflow.
+pub const HIGHEST: Duration = Duration::from_secs(3600);
+/// Significant decimal digits of every recorded value.
+pub const SIGNIFICANT_DIGITS: u8 = 3;
+
+/// Durations in a histogram of fixed bounds.
+#[derive(Debug, Clone, Default)]
+pub struct Latencies {
+    histogram: Option<Histogram<u64>>,
+    sum_ns: u128,
+    min_ns: u64,
+    max_ns: u64,
+    overflow: u64,
+}
+
+/// A quantile of latencies among which some may be infinite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Quantile {
+    /// The latency at that rank.
+    Finite(Duration),
+    /// The rank falls among requests that never got a right answer.
+    Infinite,
+}
+
+impl Quantile {
+    /// The latency, unless it is infinite.
+    pub fn finite(self) -> Option<Duration> {
+        match self {
+            Self::Finite(value) => Some(value),
+            Self::Infinite => None,
+        }
+    }
+}
+
+impl Latencies {
+    /// No values yet.
+    pub const fn new() -> Self {
+        Self { histogram: None, sum_ns: 0, min_ns: u64::MAX, max_ns: 0, overflow: 0 }
+    }
+
+    /// Records one latency.
+    pub fn record(&mut self, value: Duration) {
+        let nanos = u64::try_from(value.as_nanos()).unwrap_or(u64::MAX);
+        let highest = HIGHEST.as_nanos() as u64;
+        self.overflow += u64::from(nanos > highest);
+        let nanos = nanos.min(highest);
+        if self.is_empty() {
+            self.min_ns = u64::MAX;
+        }
+        self.sum_ns += u128::from(nanos);
+        self.min_ns = self.min_ns.min(nanos);
+        self.max_ns = self.max_ns.max(nanos);
+        self.histogram.get_or_insert_with(empty_histogram).saturating_record(nanos);
+    }
+
+    /// Adds all of `other`'s values; nothing is lost.
+    pub fn merge(&mut self, other: &Self) {
+        let Some(theirs) = other.histogram.as_ref().filter(|h| !h.is_empty()) else {
+            return;
+        };
+        if self.is_empty() {
+            self.min_ns = u64::MAX;
+        }
+        self.histogram
+            .get_or_insert_with(empty_histogram)
+            .add(theirs)
+            .expect("all histograms have the same bounds");
+        self.sum_ns += other.sum_ns;
+        self.min_ns = self.min_ns.min(other.min_ns);
+        self.max_ns = self.max_ns.max(other.max_ns);
+        self.overflow += other.overflow;
+    }
+
+    /// How many values were recorded.
+    pub fn count(&self) -> u64 {
+        self.histogram.as_ref().map_or(0, Histogram::len)
+    }
+
+    /// Whether nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.count() == 0
+    }
+
+    /// How many values were above [`HIGHEST`].
+    pub fn overflow(&self) -> u64 {
+        self.overflow
+    }
+
+    /// The exact sum, in nanoseconds.
+    pub fn sum_ns(&self) -> u128 {
+        self.sum_ns
+    }
+
+    /// The exact mean.
+    pub fn mean(&self) -> Option<Duration> {
+        let nanos = self.sum_ns.checked_div(u128::from(self.count()))?;
+        Some(Duration::from_nanos(nanos as u64))
+    }
+
+    /// The exact smallest value.
+    pub fn min(&self) -> Option<Duration> {
+        (!self.is_empty()).then(|| Duration::from_nanos(self.min_ns))
+    }
+
+    /// The exact largest value.
+    pub fn max(&self) -> Option<Duration> {
+        (!self.is_empty()).then(|| Duration::from_nanos(self.max_ns))
+    }
+
+    /// The value at `quantile` (0 to 1): the smallest recorded value with at least that share of
+    /// all values at or below it.
+    pub fn quantile(&self, quantile: f64) -> Option<Duration> {
+        self.quantile_with_infinite(quantile, 0).and_then(Quantile::finite)
+    }
+
+    /// The value at `quantile` when `infinite` further requests count as +∞. `None` without any
+    /// value at all.
+    pub fn quantile_with_infinite(&self, quantile: f64, infinite: u64) -> Option<Quantile> {
+        let total = self.count() + infinite;
+        if total == 0 {
+            return None;
+        }
+        Some(self.at_rank(rank_of(quantile, total)))
+    }
+
+    /// The value of the `rank`-th smallest recorded value, counted from 1; infinite beyond the last.
+    pub fn at_rank(&self, rank: u64) -> Quantile {
+        let count = self.count();
+        match self.histogram.as_ref() {
+            Some(histogram) if rank <= count => {
+                // The histogram rounds a quantile up to a rank itself; half a rank below ours
+                // lands on it whatever the floating point does.
+                let quantile = (rank.max(1) as f64 - 0.5) / count as f64;
+                let value = histogram.value_at_quantile(quantile).clamp(self.min_ns, self.max_ns);
+                Quantile::Finite(Duration::from_nanos(value))
+            }
+            _ => Quantile::Infinite,
+        }
+    }
+
+    /// How many values are at most `limit`, to the histogram's resolution.
+    pub fn count_at_most(&self, limit: Duration) -> u64 {
+        let Some(histogram) = self.histogram.as_ref() else {
+            return 0;
+        };
+        let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        if limit >= self.max_ns {
+            return self.count();
+        }
+        histogram
+            .iter_recorded()
+            .take_while(|bucket| bucket.value_iterated_to() <= limit)
+            .map(|bucket| bucket.count_since_last_iteration())
+            .sum()
+    }
+
+    /// The filled buckets in ascending order: the middle of each, in nanoseconds, and its count.
+    pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.histogram.iter().flat_map(|histogram| {
+            histogram.iter_recorded().map(|bucket| {
+                let middle = histogram.median_equivalent(bucket.value_iterated_to());
+                (middle, bucket.count_at_value())
+            })
+        })
+    }
+
+    /// The HDR histogram itself, in nanoseconds: for the interval log.
+    pub fn histogram(&self) -> Histogram<u64> {
+        self.histogram.clone().unwrap_or_else(empty_histogram)
+    }
+
+    /// Latencies read back from an interval log; sum, minimum and maximum are then only as exact
+    /// as the buckets.
+    pub fn from_histogram(histogram: &Histogram<u64>) -> Self {
+        let mut latencies = Self::new();
+        if histogram.is_empty() {
+            return latencies;
+        }
+        let mut own = empty_histogram();
+        own.add(histogram).expect("an interval log holds values within the fixed bounds");
+        latencies.sum_ns = histogram
+            .iter_recorded()
+            .map(|b| {
+                u128::from(histogram.median_equivalent(b.value_iterated_to()))
+                    * u128::from(b.count_at_value())
+            })
+            .sum();
+        latencies.min_ns = histogram.min_nz();
+        latencies.max_ns = histogram.max();
+        latencies.histogram = Some(own);
+        latencies
+    }
+}
+
+/// The rank, counted from 1, of `quantile` among `total` values: ⌈q·n⌉, at least 1.
+pub fn rank_of(quantile: f64, total: u64) -> u64 {
+    // A product such as 0.99 × 100 may come out a hair above its true value; without the
+    // correction it would round up to the next rank.
+    let exact = quantile * total as f64;
+    let nearest = exact.round();
+    let rank = if (exact - nearest).abs() < 1e-6 { nearest } else { exact.ceil() };
+    (rank as u64).clamp(1, total.max(1))
+}
+
+fn empty_histogram() -> Histogram<u64> {
+    let (low, high) = (LOWEST.as_nanos() as u64, HIGHEST.as_nanos() as u64);
+    Histogram::new_with_bounds(low, high, SIGNIFICANT_DIGITS).expect("the fixed bounds are valid")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(millis: impl IntoIterator<Item = u64>) -> Latencies {
+        let mut latencies = Latencies::new();
+        millis.into_iter().for_each(|ms| latencies.record(Duration::from_millis(ms)));
+        latencies
+    }
+
+    #[test]
+    fn failures_push_the_percentile_to_infinity() {
+        let hundred = of(1..=99);
+        assert_eq!(hundred.quantile_with_infinite(0.999, 1), Some(Quantile::Infinite));
+        let p99 = hundred.quantile_with_infinite(0.99, 1).and_then(Quantile::finite);
+        assert_eq!(p99, Some(Duration::from_millis(99)));
+    }
+
+    #[test]
+    fn nothing_recorded_is_not_a_value() {
+        let none = Latencies::new();
+        assert_eq!(none.quantile(0.5), None);
+        assert_eq!((none.min(), none.max(), none.mean()), (None, None, None));
+        assert_eq!(none.quantile_with_infinite(0.5, 3), Some(Quantile::Infinite));
+    }
+
+    #[test]
+    fn an_hour_and_more_is_counted_as_overflow() {
+        let mut latencies = Latencies::new();
+        latencies.record(Duration::from_secs(7200));
+        assert_eq!(latencies.overflow(), 1);
+        assert_eq!(latencies.max(), Some(HIGHEST));
+    }
+
+    #[test]
+    fn exact_ranks_do_not_round_up() {
+        assert_eq!(rank_of(0.99, 100), 99);
+        assert_eq!(rank_of(0.99, 101), 100);
+        assert_eq!(rank_of(0.0, 10), 1);
+        assert_eq!(rank_of(1.0, 10), 10);
+    }
+
+    proptest! {
+        // Merging is associative and loses nothing: any way of splitting the values over
+        // histograms gives the same count, sum, extremes and percentiles.
+        #[test]
+        fn merge_is_associative(
+            values in prop::collection::vec(1u64..4_000_000_000_000, 1..200),
+            cut in 0usize..200,
+        ) {
+            let cut = cut.min(values.len());
+            let record = |part: &[u64]| {
+                let mut latencies = Latencies::new();
+                part.iter().for_each(|ns| latencies.record(Duration::from_nanos(*ns)));
+                latencies
+            };
+            let whole = record(&values);
+            let mut merged = record(&values[cut..]);
+            merged.merge(&record(&values[..cut]));
+            prop_assert_eq!(merged.count(), whole.count());
+            prop_assert_eq!(merged.sum_ns(), whole.sum_ns());
+            prop_assert_eq!((merged.min(), merged.max()), (whole.min(), whole.max()));
+            prop_assert_eq!(merged.overflow(), whole.overflow());
+            for quantile in [0.0, 0.5, 0.9, 0.99, 1.0] {
+                prop_assert_eq!(merged.quantile(quantile), whole.quantile(quantile));
+            }
+        }
+
+        // A percentile is within three significant digits of the value at its rank.
+        #[test]
+        fn quantiles_keep_three_digits(
+            mut values in prop::collection::vec(1_000u64..3_600_000_000_000, 1..300),
+            quantile in 0.0f64..=1.0,
+        ) {
+            let mut latencies = Latencies::new();
+            values.iter().for_each(|ns| latencies.record(Duration::from_nanos(*ns)));
+            values.sort_unstable();
+            let exact = values[rank_of(quantile, values.len() as u64) as usize - 1];
+            let got = latencies.quantile(quantile).expect("recorded").as_nanos() as f64;
+            prop_assert!((got - exact as f64).abs() <= exact as f64 * 0.001 + 1_000.0);
+        }
+    }
+}

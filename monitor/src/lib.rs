@@ -1,0 +1,1 @@
+//! Windows, objectives, verdicts, alerts and OTLP of plimsoll
