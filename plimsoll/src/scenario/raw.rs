@@ -1,0 +1,240 @@
+//! The scenario file as it is written: every key optional in form, so that all problems can be
+//! reported together. The JSON Schema that editors complete from is derived from these types.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// One experiment: what is deployed, what load it gets, and what is asked of it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "plimsoll scenario")]
+pub struct RawScenario {
+    /// Ignored; lets a JSON file name its schema.
+    #[serde(rename = "$schema")]
+    pub schema: Option<String>,
+    /// Name of the experiment: letters, digits, `-`, `_` and `.`.
+    #[schemars(required, extend("format" = "scenario-name"))]
+    pub name: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Every random number of a run comes from this seed; 1 if absent.
+    #[schemars(range(min = 0))]
+    pub seed: Option<u64>,
+    /// An endpoint file as `az ml online-endpoint create -f` takes it, relative to this file.
+    pub endpoint: Option<String>,
+    /// The deployments behind the endpoint.
+    pub deployments: Option<Vec<RawDeployment>>,
+    /// Percent of the requests per deployment; the sum is 100. All to the only deployment if
+    /// absent.
+    pub traffic: Option<BTreeMap<String, u8>>,
+    /// An endpoint that exists already, instead of `endpoint` and `deployments`.
+    pub target: Option<RawTarget>,
+    /// What is sent.
+    pub request: Option<RawRequest>,
+    /// How much of it, and when.
+    #[schemars(required)]
+    pub load: Option<RawLoad>,
+    /// What must hold, for example `p99 < 200ms` or `error rate < 0.1% in every 10s`.
+    pub objectives: Option<Vec<String>>,
+    /// What is told while it happens.
+    pub alerts: Option<Vec<RawAlert>>,
+    /// What the subscription may use.
+    pub quota: Option<RawQuota>,
+    /// Where results go.
+    pub outputs: Option<RawOutputs>,
+}
+
+/// One deployment behind the scenario's endpoint.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawDeployment {
+    /// A deployment file as `az ml online-deployment create -f` takes it, relative to this file.
+    #[schemars(required)]
+    pub file: Option<String>,
+    /// Serve drawn service times instead of the model: for what-if work.
+    pub synthetic: Option<RawSynthetic>,
+}
+
+/// A server that answers after a drawn service time.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawSynthetic {
+    /// The service time of one request.
+    #[schemars(required)]
+    pub service_time: Option<RawServiceTime>,
+    /// Share of the requests answered with an error, 0 to 1; 0 if absent.
+    #[schemars(range(min = 0, max = 1))]
+    pub error_rate: Option<f64>,
+    /// From an instance's start until it is ready; `0s` if absent.
+    #[schemars(extend("format" = "duration"))]
+    pub start: Option<String>,
+}
+
+/// A distribution of service times.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum RawServiceTime {
+    /// Always the same, for example `20ms`.
+    Constant(#[schemars(extend("format" = "duration"))] String),
+    /// Exponential with this mean.
+    Exponential(#[schemars(extend("format" = "duration"))] String),
+    /// Log-normal, given by two of its percentiles.
+    LogNormal(RawLogNormal),
+}
+
+/// A log-normal distribution.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawLogNormal {
+    /// The median.
+    #[schemars(required, extend("format" = "duration"))]
+    pub p50: Option<String>,
+    /// The 99th percentile.
+    #[schemars(required, extend("format" = "duration"))]
+    pub p99: Option<String>,
+}
+
+/// An endpoint that exists already.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawTarget {
+    /// The scoring URL.
+    #[schemars(required)]
+    pub url: Option<String>,
+    /// Name of the environment variable that holds the endpoint's key or token.
+    pub key_env: Option<String>,
+    /// Certificates to trust besides the system's, in PEM, relative to this file.
+    pub ca_file: Option<String>,
+}
+
+/// What is sent.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawRequest {
+    /// A JSON file, a `.jsonl` file with one body per line, or a folder of JSON files; relative to
+    /// this file.
+    pub body: Option<String>,
+    /// `POST` if absent.
+    pub method: Option<String>,
+    /// Further headers.
+    pub headers: Option<BTreeMap<String, String>>,
+    /// From the sending to the end of the answer; `10s` if absent.
+    #[schemars(extend("format" = "duration"))]
+    pub timeout: Option<String>,
+    /// Send everything to this deployment, past the traffic weights.
+    pub deployment: Option<String>,
+}
+
+/// How much load, and when.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawLoad {
+    /// How arrivals are spread; `poisson` if absent.
+    pub arrivals: Option<RawArrivals>,
+    /// One after the other.
+    #[schemars(required, length(min = 1))]
+    pub stages: Option<Vec<RawStage>>,
+    /// Connections at most; 10000 if absent. When all are busy, arrivals wait, and their response
+    /// time says so.
+    #[schemars(range(min = 1))]
+    pub max_connections: Option<u32>,
+    /// Threads that send; chosen by the number of cores if absent.
+    #[schemars(range(min = 1, max = 256))]
+    pub workers: Option<u32>,
+    /// A ceiling that protects the target from a mistake in the stages: what would exceed it is
+    /// dropped and makes the run invalid.
+    #[schemars(range(min = 1))]
+    pub ceiling_rps: Option<u32>,
+    /// How long to wait for answers after the last stage; the request timeout if absent.
+    #[schemars(extend("format" = "duration"))]
+    pub drain: Option<String>,
+}
+
+/// How arrivals are spread over time.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawArrivals {
+    /// Independent users: exponential gaps.
+    Poisson,
+    /// Equal gaps.
+    Constant,
+}
+
+/// A stretch of the load: a hold (`rps`) or a ramp (`from_rps`, `to_rps`).
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawStage {
+    /// Shown in progress and results; `stage 1`, `stage 2`… if absent.
+    pub name: Option<String>,
+    /// How long it takes.
+    #[schemars(required, extend("format" = "duration"))]
+    pub duration: Option<String>,
+    /// Hold this rate.
+    #[schemars(range(min = 0))]
+    pub rps: Option<f64>,
+    /// Ramp from this rate; the rate at the end of the stage before if absent.
+    #[schemars(range(min = 0))]
+    pub from_rps: Option<f64>,
+    /// Ramp to this rate.
+    #[schemars(range(min = 0))]
+    pub to_rps: Option<f64>,
+    /// Shown, but never judged; `false` if absent.
+    pub warmup: Option<bool>,
+}
+
+/// Something that is told while it happens.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawAlert {
+    /// The alert's name.
+    #[schemars(required)]
+    pub name: Option<String>,
+    /// The objective whose breach it tells, with its window: `p99 < 200ms in every 5s`.
+    #[schemars(required)]
+    pub objective: Option<String>,
+    /// Breached for this long before it fires; `0s` if absent.
+    #[serde(rename = "for")]
+    #[schemars(extend("format" = "duration"))]
+    pub hold: Option<String>,
+    /// Kept firing for this long after the breach ends; `0s` if absent.
+    #[schemars(extend("format" = "duration"))]
+    pub keep_firing_for: Option<String>,
+    /// `warning` if absent.
+    pub severity: Option<RawSeverity>,
+}
+
+/// How bad an alert is.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawSeverity {
+    /// Worth knowing.
+    Info,
+    /// Worth a look.
+    Warning,
+    /// Worth waking someone.
+    Critical,
+}
+
+/// What the subscription may use.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawQuota {
+    /// The region; `local` if absent.
+    pub region: Option<String>,
+    /// What Azure's usages call returned, relative to this file. Without it the plan is shown but
+    /// nothing is refused.
+    pub limits: Option<String>,
+}
+
+/// Where results go.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawOutputs {
+    /// Folder for the results, relative to this file; `results/<name>-<time>` in the current
+    /// folder if absent. `--out` overrides it.
+    pub folder: Option<String>,
+    /// OpenTelemetry Collector, for example `http://localhost:4317`. `--otlp` overrides it.
+    pub otlp: Option<String>,
+}
