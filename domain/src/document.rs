@@ -89,6 +89,26 @@ impl Document {
         self.problem(self.find(path).span.clone(), message)
     }
 
+    /// A problem with the bytes `within` of the string `text` that was read at `path`. Where the
+    /// string is written differently from what it means (escapes, folded lines), the whole of it.
+    pub fn problem_within(
+        &self,
+        path: &str,
+        text: &str,
+        within: Range<usize>,
+        message: impl Into<String>,
+    ) -> Problem {
+        let span = self.find(path).span.clone();
+        let written = &self.source[span.clone()];
+        match written.find(text) {
+            Some(start) => {
+                let start = span.start + start;
+                self.problem(start + within.start..start + within.end, message)
+            }
+            None => self.problem(span, message),
+        }
+    }
+
     /// The value at `path`, or the innermost one on the way to it.
     pub fn find(&self, path: &str) -> &Node {
         let mut node = &self.root;
