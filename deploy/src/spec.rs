@@ -23,6 +23,39 @@ pub struct EndpointSpec {
     pub traffic: BTreeMap<String, u8>,
     /// Percent of the requests that are copied to one deployment.
     pub mirror_traffic: BTreeMap<String, u8>,
+    /// What only Azure acts on.
+    pub azure: AzureEndpoint,
+}
+
+/// Settings of an endpoint that only Azure acts on: sent there as they are given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AzureEndpoint {
+    /// `azureml:<compute>`: makes it a Kubernetes endpoint.
+    pub compute: Option<String>,
+    /// Who the endpoint is, to other services.
+    pub identity: Option<Identity>,
+    /// Whether it can be reached from outside its network.
+    pub public_network_access: Option<Access>,
+}
+
+/// A managed identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// None.
+    None,
+    /// Made and removed with the endpoint.
+    SystemAssigned,
+    /// An existing one: its ARM id.
+    UserAssigned(String),
+}
+
+/// Whether a network is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Open.
+    Enabled,
+    /// Closed.
+    Disabled,
 }
 
 /// How callers of an endpoint prove who they are.
@@ -69,6 +102,124 @@ pub struct DeploymentSpec {
     pub readiness_probe: Probe,
     /// Serve synthetic service times instead of a model.
     pub synthetic: Option<Synthetic>,
+    /// What runs the instances.
+    pub platform: Platform,
+    /// What only Azure acts on.
+    pub azure: AzureDeployment,
+}
+
+impl DeploymentSpec {
+    /// A deployment with Azure's defaults for everything else.
+    pub fn new(
+        name: impl Into<String>,
+        endpoint_name: impl Into<String>,
+        instance_type: impl Into<String>,
+        instance_count: NonZeroU32,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            endpoint_name: endpoint_name.into(),
+            description: None,
+            tags: BTreeMap::new(),
+            properties: BTreeMap::new(),
+            model: None,
+            code: None,
+            environment: None,
+            environment_variables: BTreeMap::new(),
+            instance_type: instance_type.into(),
+            instance_count,
+            request_settings: RequestSettings::default(),
+            liveness_probe: Probe::default(),
+            readiness_probe: Probe::default(),
+            synthetic: None,
+            platform: Platform::default(),
+            azure: AzureDeployment::default(),
+        }
+    }
+}
+
+/// What runs the instances of a deployment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Platform {
+    /// Machines that Azure looks after, or this machine in their place.
+    #[default]
+    Managed,
+    /// A Kubernetes cluster.
+    Kubernetes(Kubernetes),
+}
+
+/// Settings that only a Kubernetes deployment has.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Kubernetes {
+    /// What the container asks for; without it, what the instance type gives.
+    pub requests: Option<Resources>,
+    /// What the container may use.
+    pub limits: Option<Resources>,
+    /// Scaling by the cluster's router; without it, `instance_count` instances.
+    pub scale: Option<TargetUtilization>,
+}
+
+/// Resources of a container, in the spelling of Kubernetes: `0.5`, `500m`, `1Gi`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// Cores.
+    pub cpu: Option<String>,
+    /// Memory.
+    pub memory: Option<String>,
+    /// GPUs.
+    pub gpu: Option<String>,
+}
+
+/// Scaling by the share of busy instances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetUtilization {
+    /// Never fewer.
+    pub min_instances: NonZeroU32,
+    /// Never more.
+    pub max_instances: NonZeroU32,
+    /// Percent of the instances that should be busy.
+    pub percent: u8,
+    /// Between two looks.
+    pub polling_interval: Duration,
+}
+
+/// Settings of a deployment that only Azure acts on: sent there as they are given.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AzureDeployment {
+    /// Where a custom container wants the model.
+    pub model_mount_path: Option<String>,
+    /// Send telemetry to Application Insights.
+    pub app_insights_enabled: bool,
+    /// Whether instances may reach the outside.
+    pub egress_public_network_access: Option<Access>,
+    /// Keep a sample of what is asked and answered.
+    pub data_collector: Option<DataCollector>,
+}
+
+/// Keeps a sample of what a deployment is asked and answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataCollector {
+    /// Share of the requests that is kept, 0 to 1.
+    pub sampling_rate: f64,
+    /// How often a new folder is begun: `minute`, `hour`, `day`, `month`, `year`.
+    pub rolling_rate: String,
+    /// What is kept, by name; `request` and `response` are the payloads.
+    pub collections: BTreeMap<String, Collection>,
+    /// Request headers that are kept too.
+    pub capture_headers: Vec<String>,
+}
+
+/// One of the things that a data collector keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collection {
+    /// Whether it is kept at all.
+    pub enabled: bool,
+    /// Name of the data asset it goes to.
+    pub name: Option<String>,
+    /// Version of the data asset.
+    pub version: Option<String>,
+    /// Where it goes.
+    pub path: Option<String>,
 }
 
 /// Something registered in a workspace, or described in place.
@@ -81,7 +232,7 @@ pub enum Asset<T> {
 }
 
 /// A model on this machine.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Model {
     /// Given name, if any.
     pub name: Option<String>,
@@ -89,6 +240,20 @@ pub struct Model {
     pub version: Option<String>,
     /// File or folder, absolute.
     pub path: PathBuf,
+    /// How it is packed.
+    pub kind: ModelKind,
+}
+
+/// How a model is packed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ModelKind {
+    /// In a way that only its scoring script knows.
+    #[default]
+    Custom,
+    /// By `MLflow`.
+    Mlflow,
+    /// For NVIDIA Triton.
+    Triton,
 }
 
 /// The scoring script.
@@ -101,7 +266,7 @@ pub struct Code {
 }
 
 /// A software environment on this machine.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Environment {
     /// Given name, if any.
     pub name: Option<String>,
@@ -111,6 +276,39 @@ pub struct Environment {
     pub image: Option<String>,
     /// The text of the conda file.
     pub conda: Option<String>,
+    /// Folder and file that an image is built from, instead of `image`.
+    pub build: Option<Build>,
+    /// Routes of a container that brings its own server.
+    pub routes: Option<InferenceRoutes>,
+}
+
+/// What a container image is built from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    /// Its folder, absolute.
+    pub folder: PathBuf,
+    /// The Dockerfile, relative to the folder.
+    pub dockerfile: PathBuf,
+}
+
+/// Routes of a container that brings its own server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InferenceRoutes {
+    /// Alive?
+    pub liveness: Route,
+    /// Ready?
+    pub readiness: Route,
+    /// Requests.
+    pub scoring: Route,
+}
+
+/// A port and a path on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Port of the container.
+    pub port: u16,
+    /// Path, with its leading slash.
+    pub path: String,
 }
 
 /// Timeout and concurrency of a deployment.
