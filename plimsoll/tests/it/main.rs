@@ -1,0 +1,3 @@
+//! The integration tests of the `plimsoll` command, and the rules about the repository itself.
+
+mod tidy;
