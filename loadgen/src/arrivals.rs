@@ -1,0 +1,233 @@
+//! Arrivals: when each request of the run is due. A pure sequence of profile, process and seed.
+//!
+//! **Constant**: the integral of the rate is cut into units of one; an arrival stands at the
+//! beginning of each *whole* unit. So there are ⌊integral⌋ of them, the first at time 0 (or where
+//! the rate first leaves 0), and none at the very end.
+//!
+//! **Poisson**: the gaps are exponential with mean 1 in the integral's scale, and each is carried
+//! to the time axis by the integral's inverse. For a ramp this is exact (Çinlar's inversion), where
+//! drawing the gap from the momentary rate is not.
+
+use std::time::Duration;
+
+use rand_distr::{Distribution, Exp1};
+use rand_pcg::Pcg64;
+
+use crate::Profile;
+use crate::profile::Piece;
+
+/// The stream of random numbers that arrivals draw from; one stream per purpose.
+const STREAM: u128 = 0x6172_7269_7661_6c73;
+
+/// How arrivals are spaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ArrivalProcess {
+    /// Evenly.
+    #[default]
+    Constant,
+    /// As many independent users would: gaps are exponential.
+    Poisson,
+}
+
+/// One planned request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// Consecutive over the whole run, from 0.
+    pub number: u64,
+    /// Since the run's first moment.
+    pub due: Duration,
+    /// Whether it lies in a warm-up stage.
+    pub warmup: bool,
+}
+
+/// The sequence of all arrivals, or of one worker's share of it.
+#[derive(Debug, Clone)]
+pub struct Arrivals {
+    pieces: Vec<Piece>,
+    current: usize,
+    process: Process,
+    number: u64,
+    shard: u64,
+    shards: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Process {
+    Constant { count: u64 },
+    Poisson { area: f64, random: Pcg64 },
+}
+
+impl Arrivals {
+    /// All arrivals of `profile`.
+    pub fn new(profile: &Profile, process: ArrivalProcess, seed: u64) -> Self {
+        let process = match process {
+            ArrivalProcess::Constant => Process::Constant { count: profile.total() as u64 },
+            ArrivalProcess::Poisson => {
+                Process::Poisson { area: 0.0, random: Pcg64::new(u128::from(seed), STREAM) }
+            }
+        };
+        let pieces = profile.pieces().collect();
+        Self { pieces, current: 0, process, number: 0, shard: 0, shards: 1 }
+    }
+
+    /// The share of worker `shard` of `shards`: every `shards`-th arrival, so that the shares of
+    /// all workers together are the whole.
+    #[must_use]
+    pub fn shard(mut self, shard: u64, shards: u64) -> Self {
+        (self.shard, self.shards) = (shard, shards.max(1));
+        self
+    }
+
+    /// Where in the integral the next arrival lies.
+    fn next_area(&mut self) -> Option<f64> {
+        match &mut self.process {
+            Process::Constant { count } => (self.number < *count).then_some(self.number as f64),
+            Process::Poisson { area, random } => {
+                let gap: f64 = Exp1.sample(random);
+                *area += gap;
+                Some(*area)
+            }
+        }
+    }
+}
+
+impl Iterator for Arrivals {
+    type Item = Arrival;
+
+    fn next(&mut self) -> Option<Arrival> {
+        loop {
+            let area = self.next_area()?;
+            while area >= self.pieces.get(self.current)?.area_end {
+                self.current += 1;
+            }
+            let number = self.number;
+            self.number += 1;
+            if number % self.shards == self.shard {
+                let piece = &self.pieces[self.current];
+                return Some(Arrival { number, due: piece.when(area), warmup: piece.warmup });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Stage;
+    use proptest::prelude::*;
+
+    fn due_ms(profile: &Profile) -> Vec<f64> {
+        let arrivals = Arrivals::new(profile, ArrivalProcess::Constant, 0);
+        arrivals.map(|arrival| (arrival.due.as_secs_f64() * 1e3).round()).collect()
+    }
+
+    #[test]
+    fn constant_arrivals_stand_at_the_beginning_of_whole_units() {
+        let second = Duration::from_secs(1);
+        assert_eq!(due_ms(&Profile::hold(4.0, second)), [0.0, 250.0, 500.0, 750.0]);
+        // Two and a half units: two whole ones.
+        assert_eq!(due_ms(&Profile::hold(1.0, second.mul_f64(2.5))), [0.0, 1000.0]);
+        assert_eq!(due_ms(&Profile::hold(0.0, second)), [0.0; 0]);
+        assert_eq!(due_ms(&Profile::default()), [0.0; 0]);
+        // A ramp from 0 to 8/s in 1 s: unit i begins at √(i/4) s.
+        let ramp = Profile::new(vec![Stage::ramp("up", 0.0, 8.0, second)]);
+        assert_eq!(due_ms(&ramp), [0.0, 500.0, 707.0, 866.0]);
+    }
+
+    #[test]
+    fn an_arrival_on_a_boundary_belongs_to_the_stage_after_it() {
+        let second = Duration::from_secs(1);
+        let profile = Profile::new(vec![
+            Stage::hold("warm-up", 2.0, second).as_warmup(),
+            Stage::hold("pause", 0.0, second),
+            Stage::hold("steady", 2.0, second),
+        ]);
+        let all: Vec<_> = Arrivals::new(&profile, ArrivalProcess::Constant, 0)
+            .map(|a| (a.number, a.due.as_millis(), a.warmup))
+            .collect();
+        assert_eq!(all, [(0, 0, true), (1, 500, true), (2, 2000, false), (3, 2500, false)]);
+    }
+
+    prop_compose! {
+        fn profiles()(
+            parts in prop::collection::vec((0.0f64..500.0, 0.0f64..500.0, 1u64..3_000, 0u8..3), 1..6)
+        ) -> Profile {
+            Profile::new(parts.into_iter().map(|(from, to, ms, kind)| {
+                let (from, to) = [(from, to), (from, from), (0.0, 0.0)][usize::from(kind)];
+                Stage::ramp("s", from, to, Duration::from_millis(ms))
+            }).collect())
+        }
+    }
+
+    fn processes() -> impl Strategy<Value = ArrivalProcess> {
+        prop::sample::select(vec![ArrivalProcess::Constant, ArrivalProcess::Poisson])
+    }
+
+    proptest! {
+        // Due times never fall and lie within the schedule.
+        #[test]
+        fn arrivals_are_monotone(profile in profiles(), process in processes(), seed: u64) {
+            let all: Vec<_> = Arrivals::new(&profile, process, seed).collect();
+            prop_assert!(all.windows(2).all(|two| two[0].due <= two[1].due));
+            prop_assert!(all.iter().all(|arrival| arrival.due < profile.duration()));
+            prop_assert!(all.iter().zip(0..).all(|(arrival, number)| arrival.number == number));
+        }
+
+        // Constant: by any time, the arrivals are the integral of the rate, to within one.
+        #[test]
+        fn constant_count_is_the_integral(profile in profiles(), share in 0.0f64..1.0) {
+            let all: Vec<_> = Arrivals::new(&profile, ArrivalProcess::Constant, 0).collect();
+            prop_assert_eq!(all.len() as u64, profile.total() as u64);
+            let t = profile.duration().mul_f64(share);
+            let by = all.iter().filter(|arrival| arrival.due < t).count() as f64;
+            prop_assert!((by - profile.offered_by(t)).abs() <= 1.0 + 1e-6);
+        }
+
+        // Poisson: the count is within six standard deviations of the integral.
+        #[test]
+        fn poisson_count_is_near_the_integral(profile in profiles(), seed: u64) {
+            let count = Arrivals::new(&profile, ArrivalProcess::Poisson, seed).count() as f64;
+            let mean = profile.total();
+            prop_assert!((count - mean).abs() <= 6.0 * mean.sqrt() + 10.0, "{count} of {mean}");
+        }
+
+        // The same seed gives the same list; another seed gives another.
+        #[test]
+        fn the_seed_decides(seed: u64) {
+            let profile = Profile::hold(50.0, Duration::from_secs(2));
+            let list = |seed| -> Vec<_> {
+                Arrivals::new(&profile, ArrivalProcess::Poisson, seed).collect()
+            };
+            prop_assert_eq!(list(seed), list(seed));
+            prop_assert_ne!(list(seed), list(seed.wrapping_add(1)));
+        }
+
+        // The shares of all workers together are the whole.
+        #[test]
+        fn shards_are_the_whole(
+            profile in profiles(), process in processes(), seed: u64, shards in 1u64..7,
+        ) {
+            let arrivals = Arrivals::new(&profile, process, seed);
+            let mut parts: Vec<_> =
+                (0..shards).flat_map(|shard| arrivals.clone().shard(shard, shards)).collect();
+            parts.sort_by_key(|arrival| arrival.number);
+            prop_assert_eq!(parts, arrivals.collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn poisson_gaps_are_exponential() {
+        // A χ² test over ten classes of equal probability; 27.9 is its 99.9 % quantile for 9
+        // degrees of freedom.
+        let profile = Profile::hold(1000.0, Duration::from_secs(20));
+        let all: Vec<_> = Arrivals::new(&profile, ArrivalProcess::Poisson, 7).collect();
+        let mut classes = [0.0f64; 10];
+        for two in all.windows(2) {
+            let gap = (two[1].due - two[0].due).as_secs_f64() * 1000.0;
+            classes[((1.0 - (-gap).exp()) * 10.0) as usize] += 1.0;
+        }
+        let expected = (all.len() - 1) as f64 / 10.0;
+        let chi: f64 = classes.iter().map(|n| (n - expected) * (n - expected) / expected).sum();
+        assert!(chi < 27.9, "χ² = {chi}");
+    }
+}

@@ -1,0 +1,97 @@
+//! The request that is sent over and over, with a different body each time if there are several.
+
+use bytes::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{HeaderMap, Method};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::Error;
+
+/// What to send. By default a POST with `Content-Type: application/json`.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// Path and query to use instead of those in the target's URL.
+    pub path: Option<String>,
+    /// Sent with every request. `Host` and `Content-Length` are added.
+    pub headers: HeaderMap,
+    /// Used round robin, by the arrival's number; none means an empty body.
+    pub bodies: Vec<Bytes>,
+}
+
+impl Request {
+    /// A POST of JSON bodies.
+    pub fn post(bodies: Vec<Bytes>) -> Self {
+        let json = HeaderValue::from_static("application/json");
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, json)]);
+        Self { method: Method::POST, path: None, headers, bodies }
+    }
+
+    /// A GET without a body.
+    pub fn get() -> Self {
+        Self { method: Method::GET, path: None, headers: HeaderMap::new(), bodies: Vec::new() }
+    }
+
+    /// The same with a header; one of the same name is replaced.
+    ///
+    /// # Errors
+    /// A name or value that HTTP does not allow.
+    pub fn with_header(mut self, name: &str, value: &str) -> Result<Self, Error> {
+        let (name, value) = checked(name, value)?;
+        self.headers.insert(name, value);
+        Ok(self)
+    }
+
+    /// The same with a header whose value is never printed.
+    ///
+    /// # Errors
+    /// A name or value that HTTP does not allow.
+    pub fn with_secret(mut self, name: &str, value: &SecretString) -> Result<Self, Error> {
+        let (name, mut value) = checked(name, value.expose_secret())?;
+        value.set_sensitive(true);
+        self.headers.insert(name, value);
+        Ok(self)
+    }
+
+    /// The body of the arrival with this number.
+    pub(crate) fn body(&self, number: u64) -> Bytes {
+        match self.bodies.len() as u64 {
+            0 => Bytes::new(),
+            count => self.bodies[(number % count) as usize].clone(),
+        }
+    }
+}
+
+fn checked(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
+    let error = |reason| Error::Header { name: name.to_owned(), reason };
+    let header = HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| error("its name may hold only letters, digits and `-`"))?;
+    let value = HeaderValue::from_str(value)
+        .map_err(|_| error("its value holds a character that HTTP does not allow"))?;
+    Ok((header, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let key = SecretString::from("Bearer k3y");
+        let request = Request::get().with_secret("Authorization", &key).unwrap();
+        assert!(!format!("{request:?}").contains("k3y"));
+        assert_eq!(request.headers["authorization"], "Bearer k3y");
+        let error = Request::get().with_header("x-a", "k3y\n").unwrap_err();
+        assert!(!error.to_string().contains("k3y"), "{error}");
+    }
+
+    #[test]
+    fn bodies_go_round() {
+        let bodies = vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")];
+        let request = Request::post(bodies);
+        let sent: Vec<_> = (0..3).map(|number| request.body(number)).collect();
+        assert_eq!(sent, ["a", "b", "a"]);
+        assert!(Request::get().body(5).is_empty());
+    }
+}

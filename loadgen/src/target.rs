@@ -1,0 +1,179 @@
+//! The target: where requests go, resolved once before the run.
+//!
+//! Name resolution and the reading of CA certificates happen here and nowhere else, so that
+//! neither is ever inside a measured time. All addresses of the name are kept, and a connection
+//! that fails on one is tried on the next.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use hyper::Uri;
+use hyper::header::HeaderValue;
+use rustls_pki_types::ServerName;
+use tokio_rustls::TlsConnector;
+
+use crate::Error;
+
+mod tls;
+
+/// Settings of TLS.
+#[derive(Debug, Clone, Default)]
+pub struct TlsOptions {
+    /// A PEM file with the CA certificates to trust, instead of this machine's own.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Where requests go.
+#[derive(Clone)]
+pub struct Target {
+    url: String,
+    pub(crate) host: HeaderValue,
+    pub(crate) path: String,
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) tls: Option<(TlsConnector, ServerName<'static>)>,
+}
+
+impl Target {
+    /// Parses an `http` or `https` URL, resolves its name, and prepares TLS.
+    ///
+    /// # Errors
+    /// A URL that cannot be loaded, a name that does not resolve, no CA certificates.
+    pub async fn resolve(url: &str, tls: &TlsOptions) -> Result<Self, Error> {
+        let refuse = |reason: String| Error::Url { url: without_userinfo(url), reason };
+        let uri: Uri = url.parse().map_err(|error: hyper::http::uri::InvalidUri| {
+            refuse(format!("{error}; write it like `http://127.0.0.1:8080/score`"))
+        })?;
+        let secure = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            Some(other) => return Err(refuse(format!("`{other}` is not http or https"))),
+            None => return Err(refuse("it must begin with http:// or https://".to_owned())),
+        };
+        let authority = uri.authority().ok_or_else(|| refuse("it names no host".to_owned()))?;
+        if authority.as_str().contains('@') {
+            let reason = "it holds a user name or password; send them in a header instead";
+            return Err(refuse(reason.to_owned()));
+        }
+        let name = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        if name.is_empty() {
+            return Err(refuse("it names no host".to_owned()));
+        }
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            None | Some("") => {
+                if secure {
+                    443
+                } else {
+                    80
+                }
+            }
+            Some(_) => authority
+                .port_u16()
+                .ok_or_else(|| refuse("its port is no number up to 65535".to_owned()))?,
+        };
+        let host = HeaderValue::from_str(authority.as_str())
+            .map_err(|_| refuse("its host cannot be sent in a header".to_owned()))?;
+        let tls = if secure {
+            let name = ServerName::try_from(name.clone()).map_err(|_| {
+                refuse(format!("`{name}` is no name that a certificate can be for"))
+            })?;
+            Some((tls::connector(tls)?, name))
+        } else {
+            None
+        };
+        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let addresses = lookup(&name, port).await?;
+        Ok(Self { url: url.to_owned(), host, path, addresses, tls })
+    }
+
+    /// The URL, as it was given.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What the name resolved to.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target")
+            .field("url", &self.url)
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn lookup(name: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+    if let Ok(address) = name.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let failed = |source| Error::Dns { host: name.to_owned(), source };
+    let found = tokio::net::lookup_host((name, port)).await.map_err(failed)?;
+    let addresses: Vec<_> = found.collect();
+    if addresses.is_empty() {
+        return Err(failed(std::io::Error::other("the name has no address")));
+    }
+    Ok(addresses)
+}
+
+/// The URL for a message, without what may be a password.
+fn without_userinfo(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn message(url: &str) -> String {
+        Target::resolve(url, &TlsOptions::default()).await.unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn a_url_becomes_an_address_a_host_and_a_path() {
+        let tls = TlsOptions::default();
+        let target = Target::resolve("http://127.0.0.1:8080/score?v=1", &tls).await.unwrap();
+        assert_eq!(target.addresses(), ["127.0.0.1:8080".parse().unwrap()]);
+        assert_eq!(
+            (target.host.to_str().unwrap(), &*target.path),
+            ("127.0.0.1:8080", "/score?v=1")
+        );
+        let target = Target::resolve("http://[::1]", &tls).await.unwrap();
+        assert_eq!(target.addresses(), ["[::1]:80".parse().unwrap()]);
+        assert_eq!(target.path, "/");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_loaded_is_refused_with_a_reason() {
+        for (url, reason) in [
+            ("127.0.0.1:80/score", "not a URL"),
+            ("localhost", "must begin with http"),
+            ("ftp://localhost/", "`ftp` is not http or https"),
+            ("http://localhost:99999/", "not a URL"),
+            ("http://user:pa55@localhost/", "in a header instead"),
+            ("http://no-such-name.invalid/", "cannot resolve `no-such-name.invalid`"),
+        ] {
+            let message = message(url).await;
+            assert!(message.contains(reason), "{url}: {message}");
+            assert!(!message.contains("pa55"), "{message}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_ca_file_must_hold_a_certificate() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for path in [file.path().to_owned(), PathBuf::from("/no/such/ca.pem")] {
+            let tls = TlsOptions { ca_file: Some(path.clone()) };
+            let error = Target::resolve("https://127.0.0.1/", &tls).await.unwrap_err();
+            assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+        }
+    }
+}
