@@ -5,9 +5,13 @@
 //! with the number of requests. A value above one hour is recorded as one hour and counted in
 //! [`Latencies::overflow`]. The bucket array is allocated with the first value.
 
+mod sparse;
+
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+
+pub use sparse::SparseLatencies;
 
 /// Values below are not told apart.
 pub const LOWEST: Duration = Duration::from_micros(1);

@@ -15,7 +15,7 @@ pub mod units;
 pub use clock::Moment;
 pub use diagnostic::{Problem, Problems};
 pub use document::Document;
-pub use latencies::{Latencies, Quantile};
+pub use latencies::{Latencies, Quantile, SparseLatencies};
 pub use outcome::{Outcome, Sample, Transport};
 pub use snapshot::{Generator, Snapshot};
 pub use tally::{Outcomes, Tally};

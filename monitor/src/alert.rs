@@ -1,0 +1,218 @@
+//! Alerts: inactive → pending → firing → resolved, as Prometheus rules do it.
+//!
+//! An alert looks at the value of its objective in the newest whole window, without statistics:
+//! an alert is a reason to look, not a verdict. It becomes pending with the first wrong value,
+//! fires once values were wrong for the whole of `for_`, and resolves once they were right for the
+//! whole of `keep_firing_for`. A pending alert that sees a right value is inactive again: flapping
+//! inside `for_` never fires. A resolved alert becomes pending like an inactive one. Without data
+//! an alert keeps its state.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::objective::{Amount, Objective};
+
+/// When to raise an alert.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertRule {
+    name: String,
+    objective: Objective,
+    for_: Duration,
+    keep_firing_for: Duration,
+    severity: Severity,
+}
+
+/// How urgent an alert is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// For the record.
+    Info,
+    /// Look at it in working hours.
+    #[default]
+    Warning,
+    /// Look at it now.
+    Critical,
+}
+
+/// Where an alert stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertState {
+    /// Nothing was wrong yet.
+    #[default]
+    Inactive,
+    /// Wrong, but not yet for long enough.
+    Pending,
+    /// Wrong for long enough.
+    Firing,
+    /// It fired, and is over.
+    Resolved,
+}
+
+/// A change of an alert's state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertEvent {
+    /// When, since the run's first due time.
+    pub at: Duration,
+    /// The rule's name.
+    pub rule: String,
+    /// The rule's severity.
+    pub severity: Severity,
+    /// The rule's objective.
+    pub objective: String,
+    /// The state before.
+    pub from: AlertState,
+    /// The state now.
+    pub to: AlertState,
+    /// The value that brought the change.
+    pub value: Amount,
+    /// The bound.
+    pub threshold: Amount,
+    /// The same for every event of the same rule: 16 hexadecimal digits.
+    pub fingerprint: String,
+}
+
+/// Why a rule cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AlertError {
+    /// The objective is over the run.
+    #[error("alert `{0}`: its objective needs a window; add for example `in every 10s`")]
+    NoWindow(String),
+}
+
+impl AlertRule {
+    /// A rule that alerts when `objective` does not hold in its newest window.
+    ///
+    /// # Errors
+    /// An objective over the whole run has no newest window.
+    pub fn try_new(
+        name: impl Into<String>,
+        objective: Objective,
+        for_: Duration,
+        keep_firing_for: Duration,
+        severity: Severity,
+    ) -> Result<Self, AlertError> {
+        let name = name.into();
+        if objective.window().is_none() {
+            return Err(AlertError::NoWindow(name));
+        }
+        Ok(Self { name, objective, for_, keep_firing_for, severity })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What must hold.
+    pub fn objective(&self) -> &Objective {
+        &self.objective
+    }
+
+    /// The same for every event of the same rule: FNV-1a over name and objective, which unlike the
+    /// standard library's hash is the same in every release.
+    pub fn fingerprint(&self) -> String {
+        let text = format!("{}\n{}", self.name, self.objective);
+        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        format!("{hash:016x}")
+    }
+}
+
+impl AlertState {
+    /// The name in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Inactive => "inactive",
+            Self::Pending => "pending",
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+impl Severity {
+    /// The name in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// A rule and where it stands.
+#[derive(Debug, Clone)]
+pub struct Alert {
+    rule: AlertRule,
+    state: AlertState,
+    /// Since when values are wrong (pending), or right again (firing).
+    since: Option<Duration>,
+}
+
+impl Alert {
+    /// An alert that nothing happened to yet.
+    pub fn new(rule: AlertRule) -> Self {
+        Self { rule, state: AlertState::Inactive, since: None }
+    }
+
+    /// Its rule.
+    pub fn rule(&self) -> &AlertRule {
+        &self.rule
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> AlertState {
+        self.state
+    }
+
+    /// Takes the objective's value in the window that ends `now` into account.
+    pub fn step(&mut self, now: Duration, value: Option<Amount>) -> Option<AlertEvent> {
+        let value = value?;
+        let wrong = !self.rule.objective.holds(value.number);
+        let from = self.state;
+        let to = match (from, wrong) {
+            (AlertState::Inactive | AlertState::Resolved, false) => return None,
+            (AlertState::Pending, false) => AlertState::Inactive,
+            (AlertState::Firing, true) => {
+                self.since = None;
+                return None;
+            }
+            (AlertState::Firing, false) if self.lasted(now, self.rule.keep_firing_for) => {
+                AlertState::Resolved
+            }
+            (_, true) if self.lasted(now, self.rule.for_) => AlertState::Firing,
+            (AlertState::Inactive | AlertState::Resolved, true) => AlertState::Pending,
+            (AlertState::Pending, true) | (AlertState::Firing, false) => return None,
+        };
+        self.state = to;
+        if to != AlertState::Pending {
+            self.since = None;
+        }
+        Some(self.event(now, from, value))
+    }
+
+    /// Whether what began with the first call has lasted for `span`.
+    fn lasted(&mut self, now: Duration, span: Duration) -> bool {
+        let since = *self.since.get_or_insert(now);
+        now.saturating_sub(since) >= span
+    }
+
+    fn event(&self, at: Duration, from: AlertState, value: Amount) -> AlertEvent {
+        AlertEvent {
+            at,
+            rule: self.rule.name.clone(),
+            severity: self.rule.severity,
+            objective: self.rule.objective.to_string(),
+            from,
+            to: self.state,
+            value,
+            threshold: self.rule.objective.threshold(),
+            fingerprint: self.rule.fingerprint(),
+        }
+    }
+}

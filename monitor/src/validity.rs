@@ -1,0 +1,279 @@
+//! Validity: whether the generator could do what the schedule asked.
+//!
+//! Numbers of an overloaded generator describe the generator. A run is **invalid** where they can
+//! be neither passed nor failed, and **degraded** where they are usable but worse than the truth:
+//!
+//! | Evidence | Degraded | Invalid |
+//! |---|---|---|
+//! | release lag p99 (and above 1 ms) against response p99 | above 10 % | above 50 % |
+//! | arrivals held back by the safety ceiling, of all offered | any | above 1 % |
+//! | arrivals for which this machine had no socket, of all offered | any | above 1 % |
+//! | arrivals that nobody accounted for, of all offered | any | above 1 % |
+//! | measured time without a snapshot | any | above 5 % |
+//! | intervals with workers waiting over 20 % of it for a processor | above 10 % of them | never |
+//! | arrivals at all | | none |
+//!
+//! The release lag is the generator's own part of the response time. Waiting for a connection is
+//! not: the scenario chose how many there may be. Where it matters it is a note, not a reason.
+//! Waiting for a processor is no cause by itself either, as what it does to the numbers shows in
+//! the release lag; but it also delays reading the clock when an answer comes, which nothing shows.
+
+use std::fmt;
+use std::time::Duration;
+
+use plimsoll_domain::units::{format_duration, three_digits};
+use plimsoll_domain::{Snapshot, Tally};
+use serde::{Deserialize, Serialize};
+
+use crate::window::slack;
+
+const LAG_FLOOR: Duration = Duration::from_millis(1);
+const LAG_DEGRADED: f64 = 0.1;
+const LAG_INVALID: f64 = 0.5;
+const LOST_INVALID: f64 = 0.01;
+const GAP_INVALID: f64 = 0.05;
+const STARVED_WAIT: f64 = 0.2;
+const STARVED_DEGRADED: f64 = 0.1;
+
+/// Whether a run's numbers can be relied on, and why not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validity {
+    /// The worst of the reasons.
+    pub state: ValidityState,
+    /// Why it is not valid, each with its numbers and a remedy.
+    pub reasons: Vec<String>,
+    /// What a reader should know though it is the scenario's own choice.
+    pub notes: Vec<String>,
+}
+
+/// Whether the generator could do what the schedule asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValidityState {
+    /// It could.
+    Valid,
+    /// Nearly: the numbers are worse than the truth.
+    Degraded,
+    /// It could not: the numbers describe the generator.
+    Invalid,
+}
+
+impl ValidityState {
+    /// The name in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Degraded => "degraded",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+impl fmt::Display for ValidityState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What the snapshots of a run said about the generator.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Observed {
+    capped: u64,
+    socket_exhausted: u64,
+    /// Intervals in which waiting for a processor could be measured.
+    watched: u64,
+    starved: u64,
+    longest_wait: f64,
+    /// Measured time that no snapshot covers.
+    missing: Duration,
+    /// The end of the newest snapshot.
+    end: Option<Duration>,
+}
+
+impl Observed {
+    /// Takes one interval into account; `from` is when the measured time begins.
+    pub(crate) fn add(&mut self, snapshot: &Snapshot, from: Duration) {
+        let generator = &snapshot.generator;
+        self.capped += generator.capped;
+        self.socket_exhausted += generator.socket_exhausted;
+        if let Some(wait) = generator.cpu_wait {
+            self.watched += 1;
+            self.starved += u64::from(wait > STARVED_WAIT);
+            self.longest_wait = self.longest_wait.max(wait);
+        }
+        let gap = snapshot.start.saturating_sub(self.end.unwrap_or(from).max(from));
+        if gap > slack(snapshot.start, snapshot.end) {
+            self.missing += gap;
+        }
+        self.end = Some(snapshot.end);
+    }
+
+    /// The end of the newest snapshot.
+    pub(crate) fn end(&self) -> Duration {
+        self.end.unwrap_or_default()
+    }
+
+    /// Judges the run by the measured arrivals and what the snapshots said; `until` is when the
+    /// measured time should have ended, `length` how long it should have been.
+    pub(crate) fn judge(&self, totals: &Tally, until: Duration, length: Duration) -> Validity {
+        let mut validity =
+            Validity { state: ValidityState::Valid, reasons: Vec::new(), notes: Vec::new() };
+        if totals.offered == 0 {
+            let nothing = "no arrival was due in the measured time, so there is nothing to judge; \
+                           make the run longer, the rate higher or the warm-up shorter";
+            validity.because(ValidityState::Invalid, nothing.to_owned());
+            return validity;
+        }
+        validity.lateness(totals);
+        self.losses(&mut validity, totals);
+        self.feeder(&mut validity, until, length);
+        self.processors(&mut validity);
+        validity.connections(totals, self.capped + self.socket_exhausted);
+        validity
+    }
+
+    fn losses(&self, validity: &mut Validity, totals: &Tally) {
+        let accounted = totals.ended();
+        let losses = [
+            (
+                self.capped,
+                "were held back by the safety ceiling on the send rate; raise the ceiling or ask \
+                 for less",
+            ),
+            (
+                self.socket_exhausted,
+                "found no socket, port or file descriptor on this machine; raise `ulimit -n`, \
+                 widen `net.ipv4.ip_local_port_range` or reuse connections",
+            ),
+            (
+                totals.offered.abs_diff(accounted),
+                "are not accounted for: what was offered and what ended differ; the run was cut \
+                 off, or this is a fault of plimsoll",
+            ),
+        ];
+        for (count, what) in losses.into_iter().filter(|(count, _)| *count > 0) {
+            let share = count as f64 / totals.offered as f64;
+            let state = state_of(share > LOST_INVALID);
+            let offered = totals.offered;
+            validity.because(
+                state,
+                format!("{count} of {offered} arrivals ({}) {what}", percent(share)),
+            );
+        }
+    }
+
+    fn feeder(&self, validity: &mut Validity, until: Duration, length: Duration) {
+        let end = self.end();
+        let slack = Duration::from_secs(1).min(length / 10);
+        let cut = until.saturating_sub(end);
+        let missing = self.missing + if cut > slack { cut } else { Duration::ZERO };
+        if missing.is_zero() {
+            return;
+        }
+        let share = missing.as_secs_f64() / length.as_secs_f64().max(f64::MIN_POSITIVE);
+        validity.because(
+            state_of(share > GAP_INVALID),
+            format!(
+                "nothing was measured during {} of {} ({}): the generator stalled or stopped; give \
+                 it more cores or a lower rate",
+                format_duration(missing),
+                format_duration(length),
+                percent(share)
+            ),
+        );
+    }
+
+    fn processors(&self, validity: &mut Validity) {
+        let share = self.starved as f64 / self.watched.max(1) as f64;
+        if share > STARVED_DEGRADED {
+            validity.because(
+                ValidityState::Degraded,
+                format!(
+                    "in {} of {} intervals the workers waited more than {} of the time for a \
+                     processor, at worst {}; give the generator its own cores or run the endpoint \
+                     on another machine",
+                    self.starved,
+                    self.watched,
+                    percent(STARVED_WAIT),
+                    percent(self.longest_wait)
+                ),
+            );
+        }
+    }
+}
+
+impl Validity {
+    fn because(&mut self, state: ValidityState, reason: String) {
+        self.state = self.state.max(state);
+        self.reasons.push(reason);
+    }
+
+    fn lateness(&mut self, totals: &Tally) {
+        let (Some(lag), Some(response)) =
+            (totals.release_lag.quantile(0.99), slow_response(totals))
+        else {
+            return;
+        };
+        let share = lag.as_secs_f64() / response.as_secs_f64().max(f64::MIN_POSITIVE);
+        if lag > LAG_FLOOR && share > LAG_DEGRADED {
+            self.because(
+                state_of(share > LAG_INVALID),
+                format!(
+                    "the generator released requests late: p99 of the release lag is {}, {} of \
+                     the p99 of response time ({}); give it more cores or a lower rate",
+                    format_duration(lag),
+                    percent(share),
+                    format_duration(response)
+                ),
+            );
+        }
+    }
+
+    /// Notes where the limit on connections, which the scenario chose, shows in the numbers.
+    fn connections(&mut self, totals: &Tally, explained: u64) {
+        let dropped = totals.outcomes.dropped.saturating_sub(explained);
+        if dropped > 0 {
+            let share = dropped as f64 / totals.offered as f64;
+            self.notes.push(format!(
+                "{dropped} of {} arrivals ({}) were dropped because no connection was free within \
+                 the limits; they count as infinitely slow",
+                totals.offered,
+                percent(share)
+            ));
+        }
+        let lag = |latencies: &plimsoll_domain::Latencies| latencies.quantile(0.99);
+        let (Some(send), Some(release), Some(response)) =
+            (lag(&totals.send_lag), lag(&totals.release_lag), slow_response(totals))
+        else {
+            return;
+        };
+        let waited = send.saturating_sub(release);
+        if waited > LAG_FLOOR && waited.as_secs_f64() > LAG_DEGRADED * response.as_secs_f64() {
+            self.notes.push(format!(
+                "requests waited for a free connection: p99 of the send lag is {}, of which the \
+                 generator's own part is {}; response time ({} at p99) includes it, service time \
+                 does not",
+                format_duration(send),
+                format_duration(release),
+                format_duration(response)
+            ));
+        }
+    }
+}
+
+/// The p99 of response time; of everything that has one where that is infinite.
+fn slow_response(totals: &Tally) -> Option<Duration> {
+    totals.response_quantile(0.99)?.finite().or_else(|| {
+        let mut all = totals.response.clone();
+        all.merge(&totals.failed);
+        all.quantile(0.99)
+    })
+}
+
+fn state_of(invalid: bool) -> ValidityState {
+    if invalid { ValidityState::Invalid } else { ValidityState::Degraded }
+}
+
+fn percent(share: f64) -> String {
+    format!("{} %", three_digits(share * 100.0))
+}
