@@ -184,8 +184,13 @@ impl Monitor {
         }
     }
 
+    /// All measured arrivals so far.
+    pub fn totals(&self) -> &Tally {
+        &self.totals
+    }
+
     /// How much of the measured time has passed.
-    fn measured_time(&self) -> Duration {
+    pub fn measured_time(&self) -> Duration {
         self.measured.end.min(self.generator.end()).saturating_sub(self.measured.start)
     }
 
