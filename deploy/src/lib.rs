@@ -1,3 +1,5 @@
 //! Endpoints, deployments, instances and quota: the deployment driver.
 
+pub mod files;
+pub mod sku;
 pub mod spec;

@@ -238,6 +238,12 @@ pub struct Model {
     pub name: Option<String>,
     /// Given version, if any.
     pub version: Option<String>,
+    /// For people.
+    pub description: Option<String>,
+    /// For people and policies.
+    pub tags: BTreeMap<String, String>,
+    /// Free properties.
+    pub properties: BTreeMap<String, String>,
     /// File or folder, absolute.
     pub path: PathBuf,
     /// How it is packed.
@@ -272,6 +278,10 @@ pub struct Environment {
     pub name: Option<String>,
     /// Given version, if any.
     pub version: Option<String>,
+    /// For people.
+    pub description: Option<String>,
+    /// For people and policies.
+    pub tags: BTreeMap<String, String>,
     /// Container image, for Azure and the `docker` runtime.
     pub image: Option<String>,
     /// The text of the conda file.

@@ -84,9 +84,12 @@ impl Document {
     }
 
     /// A problem with the value at `path` (JSON pointer syntax), or with the closest thing to it
-    /// that is in the file.
+    /// that is in the file. Of a map or list that has a key, the key is shown.
     pub fn problem_at(&self, path: &str, message: impl Into<String>) -> Problem {
-        self.problem(self.find(path).span.clone(), message)
+        let (node, key) = self.walk(path);
+        let long = matches!(node.value, Value::Map(_) | Value::List(_));
+        let span = key.filter(|_| long).unwrap_or_else(|| node.span.clone());
+        self.problem(span, message)
     }
 
     /// A problem with the bytes `within` of the string `text` that was read at `path`. Where the
@@ -111,12 +114,18 @@ impl Document {
 
     /// The value at `path`, or the innermost one on the way to it.
     pub fn find(&self, path: &str) -> &Node {
-        let mut node = &self.root;
+        self.walk(path).0
+    }
+
+    /// That value, and the place of its key if it is in a map.
+    fn walk(&self, path: &str) -> (&Node, Option<Range<usize>>) {
+        let (mut node, mut key) = (&self.root, None);
         for part in path.split('/').filter(|part| !part.is_empty()) {
             let Some(child) = node.child(part) else { break };
+            key = node.key(part);
             node = child;
         }
-        node
+        (node, key)
     }
 
     fn problem(&self, span: Range<usize>, message: impl Into<String>) -> Problem {
@@ -217,6 +226,19 @@ mod tests {
             assert!(text.contains(part), "{part} is not in:\n{text}");
         }
         assert!(raw.is_some(), "what is right can still be looked at");
+    }
+
+    #[test]
+    fn a_problem_with_a_map_points_at_its_key() {
+        let document = Document::parse("t.yml", "a: 1\ntags:\n  b: 2\n").expect("it is YAML");
+        let place = |path: &str| {
+            let problem = document.problem_at(path, "wrong");
+            (problem.line(), problem.column())
+        };
+        assert_eq!(place("/tags"), (2, 1));
+        assert_eq!(place("/tags/missing"), (2, 1));
+        assert_eq!(place("/tags/b"), (3, 6));
+        assert_eq!(place("/missing"), (1, 1));
     }
 
     #[test]

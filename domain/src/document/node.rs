@@ -45,6 +45,12 @@ impl Node {
         }
     }
 
+    /// Where the key of that member of a map is written.
+    pub(super) fn key(&self, part: &str) -> Option<Range<usize>> {
+        let Value::Map(members) = &self.value else { return None };
+        members.iter().find(|(key, ..)| key == part).map(|member| member.1.clone())
+    }
+
     /// What kind of value it is, for a sentence.
     pub fn kind(&self) -> &'static str {
         match self.value {

@@ -1,0 +1,184 @@
+//! Names of endpoints and deployments, and references to registered assets, by Azure's rules.
+
+/// What is wrong with a value, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wrong {
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Wrong {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// An endpoint or deployment name: 3 to 32 letters, digits and hyphens, a letter first, no hyphen
+/// last. Two hyphens in a row are allowed, as the command line allows them.
+pub(super) fn check_name(what: &str, name: &str) -> Result<(), Wrong> {
+    let Some(fault) = name_fault(name) else { return Ok(()) };
+    let wrong = Wrong::new(format!("`{name}` cannot be the name of {what}: {fault}"));
+    let better = better_name(name);
+    Err(if name_fault(&better).is_none() {
+        wrong.hint(format!("`{better}` would do"))
+    } else {
+        wrong.hint("3 to 32 letters, digits and hyphens, a letter first")
+    })
+}
+
+fn name_fault(name: &str) -> Option<String> {
+    let length = name.chars().count();
+    if !(3..=32).contains(&length) {
+        return Some(format!("its length is {length}, and Azure allows 3 to 32"));
+    }
+    if let Some(odd) = name.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-') {
+        return Some(format!("only letters, digits and hyphens are allowed, not `{odd}`"));
+    }
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return Some("it must start with a letter".to_owned());
+    }
+    name.ends_with('-').then(|| "it must end with a letter or a digit".to_owned())
+}
+
+fn better_name(name: &str) -> String {
+    let allowed = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let name: String = name.chars().map(allowed).collect();
+    let name = name.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+    let name: String = name.chars().take(32).collect();
+    name.trim_end_matches('-').to_owned()
+}
+
+/// The kinds of asset that a deployment refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AssetKind {
+    Model,
+    Environment,
+}
+
+impl AssetKind {
+    /// Its key in a deployment file.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Environment => "environment",
+        }
+    }
+
+    /// Its part of a resource id.
+    fn collection(self) -> &'static str {
+        match self {
+            Self::Model => "models",
+            Self::Environment => "environments",
+        }
+    }
+}
+
+/// A reference to a registered asset: `azureml:<name>:<version>`, `azureml:<name>@<label>`,
+/// `azureml:` before an ARM id, or the address of a registry's asset.
+pub(super) fn check_reference(kind: AssetKind, text: &str) -> Result<(), Wrong> {
+    let (key, collection) = (kind.key(), kind.collection());
+    let right =
+        format!("write `azureml:<name>:<version>`, or a map to describe the {key} in place");
+    if let Some(address) = text.strip_prefix("azureml://") {
+        let parts: Vec<&str> = address.split('/').collect();
+        return match parts.as_slice() {
+            ["registries", registry, what, name, "versions" | "labels", version]
+                if *what == collection
+                    && ![registry, name, version].iter().any(|p| p.is_empty()) =>
+            {
+                Ok(())
+            }
+            _ => Err(Wrong::new(format!("`{text}` is no address of a registry's {key}")).hint(
+                format!("`azureml://registries/<registry>/{collection}/<name>/versions/<version>`"),
+            )),
+        };
+    }
+    let Some(name) = text.strip_prefix("azureml:") else {
+        let wrong = Wrong::new(format!("`{text}` is no reference to a registered {key}"));
+        return Err(match text.split_once([':', '@']) {
+            Some((name, version)) if !name.contains(['/', '.']) && !version.contains('/') => {
+                wrong.hint(format!("put `azureml:` before it: `azureml:{text}`"))
+            }
+            _ if text.starts_with("/subscriptions/") => {
+                wrong.hint("put `azureml:` before the resource id")
+            }
+            _ if kind == AssetKind::Model && text.contains(['/', '.']) => {
+                wrong.hint(format!("for files on this machine write `model: {{path: {text}}}`"))
+            }
+            _ => wrong.hint(right),
+        });
+    };
+    if name.starts_with('/') {
+        let wanted = format!("/{collection}/");
+        return if name.starts_with("/subscriptions/") && name.contains(&wanted) {
+            Ok(())
+        } else {
+            Err(Wrong::new(format!("`{name}` is no resource id of a registered {key}"))
+                .hint(format!("it has `/subscriptions/` first and `{wanted}` in it")))
+        };
+    }
+    let parts: Vec<&str> = name.split([':', '@']).collect();
+    let plain = |part: &&str| {
+        !part.is_empty()
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
+    if parts.len() <= 2 && parts.iter().all(plain) {
+        Ok(())
+    } else {
+        Err(Wrong::new(format!("`{text}` is no reference to a registered {key}")).hint(right))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_azure() {
+        for good in ["abc", "my-endpoint", "a--b", "A1b2", &"x".repeat(32)] {
+            assert_eq!(check_name("an endpoint", good), Ok(()), "{good}");
+        }
+        for bad in ["ab", "1abc", "a_b_c", "abc-", "-abc", "größe", &"x".repeat(33), ""] {
+            assert!(check_name("an endpoint", bad).is_err(), "{bad}");
+        }
+        let wrong = check_name("an endpoint", "my_endpoint").unwrap_err();
+        assert!(wrong.message.contains("not `_`"), "{wrong:?}");
+        assert_eq!(wrong.hint.as_deref(), Some("`my-endpoint` would do"));
+    }
+
+    #[test]
+    fn references_follow_azure() {
+        for good in [
+            "azureml:my-model:1",
+            "azureml:my-model",
+            "azureml:my-model@latest",
+            "azureml:/subscriptions/s/resourceGroups/g/providers/p/workspaces/w/models/m/versions/1",
+            "azureml://registries/azureml/models/m/versions/1",
+            "azureml://registries/azureml/models/m/labels/latest",
+        ] {
+            assert_eq!(check_reference(AssetKind::Model, good), Ok(()), "{good}");
+        }
+        for bad in [
+            "my-model:1",
+            "azureml:",
+            "azureml:a:b:c",
+            "azureml://registries/azureml/environments/m/versions/1",
+            "/subscriptions/s/models/m/versions/1",
+            "model/model.pkl",
+        ] {
+            assert!(check_reference(AssetKind::Model, bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_bare_name_and_a_bare_path_get_the_right_hint() {
+        let hint = |text| check_reference(AssetKind::Model, text).unwrap_err().hint.unwrap();
+        assert!(hint("my-model:1").contains("`azureml:my-model:1`"));
+        assert!(hint("../model/m.pkl").contains("{path: ../model/m.pkl}"));
+    }
+}

@@ -1,0 +1,89 @@
+//! What a Kubernetes deployment's container asks for and may use.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::names::Wrong;
+use super::quantity;
+use super::reader::Reader;
+use crate::spec::Resources;
+
+/// What the container asks for and may use.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawResources {
+    /// What it asks for: at least `cpu` and `memory`.
+    requests: Option<RawAmounts>,
+    /// What it may use.
+    limits: Option<RawAmounts>,
+}
+
+/// Amounts in the spelling of Kubernetes.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RawAmounts {
+    /// Cores, such as `0.5` or `500m`.
+    cpu: Option<String>,
+    /// Memory, such as `0.5Gi`.
+    memory: Option<String>,
+    /// GPUs.
+    #[serde(rename = "nvidia.com/gpu")]
+    gpu: Option<String>,
+}
+
+/// Requests and limits.
+pub(super) fn check(
+    reader: &mut Reader,
+    raw: RawResources,
+) -> (Option<Resources>, Option<Resources>) {
+    if raw.requests.is_none() && !reader.has("/resources/requests") {
+        let wrong = Wrong::new("`requests` is missing");
+        reader.wrong("/resources", wrong.hint("say at least `cpu` and `memory`"));
+    }
+    let (requests, limits) = (raw.requests, raw.limits);
+    for key in ["cpu", "memory"] {
+        let at = format!("/resources/requests/{key}");
+        if requests.is_some() && !reader.has(&at) {
+            reader.wrong(&at, Wrong::new(format!("`{key}` is missing in `requests`")));
+        }
+    }
+    for (part, amounts) in [("requests", &requests), ("limits", &limits)] {
+        let Some(amounts) = amounts else { continue };
+        amount(reader, &format!("/resources/{part}/cpu"), amounts.cpu.as_deref(), 1e-3);
+        amount(reader, &format!("/resources/{part}/memory"), amounts.memory.as_deref(), 1e6);
+        amount(reader, &format!("/resources/{part}/nvidia.com~gpu"), amounts.gpu.as_deref(), 0.0);
+    }
+    if let (Some(requests), Some(limits)) = (&requests, &limits) {
+        ordered(reader, "cpu", requests.cpu.as_deref(), limits.cpu.as_deref());
+        ordered(reader, "memory", requests.memory.as_deref(), limits.memory.as_deref());
+    }
+    let resources = |RawAmounts { cpu, memory, gpu }| Resources { cpu, memory, gpu };
+    (requests.map(resources), limits.map(resources))
+}
+
+fn amount(reader: &mut Reader, at: &str, text: Option<&str>, least: f64) {
+    let Some(text) = text else { return };
+    match quantity::parse(text) {
+        None => {
+            let wrong = Wrong::new(format!("`{text}` is no amount"));
+            reader.wrong(at, wrong.hint("write for example `0.5`, `500m`, `200Mi` or `1Gi`"));
+        }
+        Some(number) if number < least => {
+            let wrong = Wrong::new(format!("`{text}` is too little"));
+            reader.wrong(at, wrong.hint("Azure asks for some cores, and 1 MB of memory"));
+        }
+        Some(_) => {}
+    }
+}
+
+fn ordered(reader: &mut Reader, key: &str, request: Option<&str>, limit: Option<&str>) {
+    let (Some(request), Some(limit)) = (request, limit) else { return };
+    let (Some(least), Some(most)) = (quantity::parse(request), quantity::parse(limit)) else {
+        return;
+    };
+    if least > most {
+        let wrong = Wrong::new(format!("`{key}` asks for {request}, and may use only {limit}"));
+        let hint = "a request is at most its limit";
+        reader.wrong(&format!("/resources/requests/{key}"), wrong.hint(hint));
+    }
+}
