@@ -61,12 +61,14 @@ fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
     for entry in entries {
         let entry = entry.expect("an entry of a folder that could be opened");
         let name = entry.file_name();
+        let is_results = folder == root() && name == "results";
+        // In a git worktree `.git` is a file.
+        if is_results || SKIPPED.iter().any(|skipped| name == *skipped) {
+            continue;
+        }
         let kind = entry.file_type().expect("Linux gives the type with the entry");
         if kind.is_dir() {
-            let is_results = folder == root() && name == "results";
-            if !is_results && !SKIPPED.iter().any(|skipped| name == *skipped) {
-                walk(&entry.path(), paths);
-            }
+            walk(&entry.path(), paths);
         } else if kind.is_file() {
             paths.push(entry.path());
         }

@@ -67,9 +67,11 @@ const FENCES: &[Fence] = &[
         crates: &["hyper", "hyper_util"],
         within: &[
             "loadgen/src/connection",
+            "loadgen/src/request",
+            "loadgen/src/target",
             "deploy/src/host",
             "deploy/src/arm",
-            "deploy/src/runtime/builtin",
+            "deploy/src/runtime",
             "monitor/src/otlp",
         ],
         why: "HTTP lives in the generator's connections, the local host, the ARM client and the OTLP exporter",
@@ -240,6 +242,14 @@ impl<'ast> Visit<'ast> for Functions<'_> {
         }
         visit::visit_trait_item_fn(self, function);
     }
+}
+
+/// The plain string literals of a Rust file, those in macros too.
+pub(super) fn strings(text: &str) -> Vec<String> {
+    let mut tokens = Vec::new();
+    flatten(TokenStream::from_str(text).unwrap_or_default(), &mut tokens);
+    let inside = |token: Token| Some(token.text.strip_prefix('"')?.strip_suffix('"')?.to_owned());
+    tokens.into_iter().filter_map(inside).collect()
 }
 
 fn flatten(stream: TokenStream, tokens: &mut Vec<Token>) {
