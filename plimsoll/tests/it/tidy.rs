@@ -9,6 +9,7 @@
 
 mod furniture;
 mod graph;
+mod metrics;
 mod repository;
 mod source;
 mod text;
