@@ -216,3 +216,85 @@ impl Alert {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use AlertState::{Firing, Inactive, Pending, Resolved};
+
+    fn rule(for_: u64, keep: u64) -> AlertRule {
+        let objective = "p99 < 200ms in every 1s".parse().unwrap();
+        let (for_, keep) = (Duration::from_secs(for_), Duration::from_secs(keep));
+        AlertRule::try_new("slow", objective, for_, keep, Severity::Critical).unwrap()
+    }
+
+    /// Steps once a second through `values` (`x` wrong, `.` right, `?` no data) and returns the
+    /// changes: the second and the state that it brought.
+    fn changes(rule: AlertRule, values: &str) -> Vec<(u64, AlertState)> {
+        let mut alert = Alert::new(rule);
+        let mut changes = Vec::new();
+        for (second, value) in values.chars().enumerate() {
+            let now = Duration::from_secs(second as u64);
+            let value = match value {
+                'x' => Some(Amount::latency(Duration::from_millis(300))),
+                '.' => Some(Amount::latency(Duration::from_millis(100))),
+                _ => None,
+            };
+            let before = alert.state();
+            if let Some(event) = alert.step(now, value) {
+                assert_eq!((event.from, event.to, event.at), (before, alert.state(), now));
+                assert_eq!(Some(event.value), value);
+                changes.push((second as u64, event.to));
+            }
+        }
+        changes
+    }
+
+    #[test]
+    fn alerts_walk_their_states() {
+        let cases = [
+            // for, keep, values, changes
+            (0, 0, "..x.", vec![(2, Firing), (3, Resolved)]),
+            (2, 0, ".xxxx.", vec![(1, Pending), (3, Firing), (5, Resolved)]),
+            (2, 0, "xx.xx.", vec![(0, Pending), (2, Inactive), (3, Pending), (5, Inactive)]),
+            (2, 0, "x?x", vec![(0, Pending), (2, Firing)]),
+            (2, 0, "xx????.", vec![(0, Pending), (6, Inactive)]),
+            (0, 2, "x..x....", vec![(0, Firing), (6, Resolved)]),
+            (0, 2, "x.?.", vec![(0, Firing), (3, Resolved)]),
+            (
+                1,
+                0,
+                "xx.xx",
+                vec![(0, Pending), (1, Firing), (2, Resolved), (3, Pending), (4, Firing)],
+            ),
+            (
+                1,
+                0,
+                "xx.x.",
+                vec![(0, Pending), (1, Firing), (2, Resolved), (3, Pending), (4, Inactive)],
+            ),
+            (1, 1, "????", vec![]),
+        ];
+        for (for_, keep, values, wanted) in cases {
+            assert_eq!(changes(rule(for_, keep), values), wanted, "{for_} {keep} {values}");
+        }
+    }
+
+    #[test]
+    fn an_alert_over_the_run_is_refused_with_a_remedy() {
+        let objective = "p99 < 200ms".parse().unwrap();
+        let zero = Duration::ZERO;
+        let error = AlertRule::try_new("slow", objective, zero, zero, Severity::Info).unwrap_err();
+        assert!(error.to_string().contains("`in every 10s`"), "{error}");
+    }
+
+    #[test]
+    fn fingerprints_tell_rules_apart_and_never_change() {
+        assert_eq!(rule(1, 1).fingerprint(), rule(2, 2).fingerprint());
+        let other = "p99 < 201ms in every 1s".parse().unwrap();
+        let zero = Duration::ZERO;
+        let other = AlertRule::try_new("slow", other, zero, zero, Severity::Info).unwrap();
+        assert_ne!(rule(1, 1).fingerprint(), other.fingerprint());
+        assert_eq!(rule(1, 1).fingerprint().len(), 16);
+    }
+}

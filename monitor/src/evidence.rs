@@ -167,3 +167,125 @@ fn decide(comparison: Comparison, threshold: f64, low: f64, high: f64) -> Verdic
         _ => Verdict::Inconclusive,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{answered, both, ended};
+    use plimsoll_domain::{Outcome, Transport};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn millis(value: u64) -> Duration {
+        Duration::from_millis(value)
+    }
+
+    /// 90 right answers, 5 wrong ones, 2 timeouts, 1 closed connection and 2 drops.
+    fn mixed() -> Tally {
+        let mut tally = answered(90, millis(10));
+        tally = both(tally, &ended(5, Outcome::Answered(500), millis(20)));
+        tally = both(tally, &ended(2, Outcome::Timeout, millis(1000)));
+        tally = both(tally, &ended(1, Outcome::Transport(Transport::Closed), millis(1)));
+        tally.offered += 2;
+        tally.drop_one();
+        tally.drop_one();
+        tally
+    }
+
+    #[test]
+    fn each_indicator_counts_what_it_says() {
+        let cases = [
+            ("p90 < 1s", 100, "10ms"),
+            ("p91 < 1s", 100, "∞"),
+            ("p99 < 1s successes only", 90, "10ms"),
+            ("p96 of service time < 1s", 98, "20ms"),
+            ("p98 of service time < 1s", 98, "∞"),
+            ("p98 of send lag < 1s", 100, "0ns"),
+            ("p99 of send lag < 1s", 100, "∞"),
+            ("error rate < 1%", 100, "10%"),
+            ("goodput > 50% within 10100us", 100, "90%"),
+            ("goodput > 50% within 5ms", 100, "0%"),
+            ("goodput > 5/s within 50ms", 100, "9/s"),
+        ];
+        let tally = mixed();
+        for (text, samples, value) in cases {
+            let objective: Objective = text.parse().unwrap();
+            let evidence = Evidence::of(&objective, &tally, 10 * SECOND).unwrap();
+            assert_eq!(
+                (evidence.samples(), evidence.value().short().as_str()),
+                (samples, value),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_sample_is_no_evidence() {
+        let failed = ended(5, Outcome::Timeout, millis(1000));
+        for (text, tally) in [
+            ("p99 < 1s", Tally::default()),
+            ("error rate < 1%", Tally::default()),
+            ("p99 < 1s successes only", failed),
+        ] {
+            assert!(Evidence::of(&text.parse().unwrap(), &tally, SECOND).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_interval_decides() {
+        let slow = |good, bad| both(answered(good, millis(10)), &answered(bad, millis(500)));
+        let failed =
+            |good, bad| both(answered(good, millis(10)), &ended(bad, Outcome::Timeout, millis(10)));
+        let cases = [
+            ("p99 < 200ms", answered(367, millis(10)), Verdict::Inconclusive),
+            ("p99 < 200ms", answered(368, millis(10)), Verdict::Met),
+            ("p99 < 200ms", slow(9_950, 50), Verdict::Met),
+            ("p99 < 200ms", slow(9_900, 100), Verdict::Inconclusive),
+            ("p99 < 200ms", slow(9_850, 150), Verdict::Breached),
+            ("p99 < 200ms", failed(9_850, 150), Verdict::Breached),
+            ("p99 < 200ms successes only", failed(9_850, 150), Verdict::Met),
+            ("error rate < 1%", failed(9_950, 50), Verdict::Met),
+            ("error rate < 1%", failed(9_900, 100), Verdict::Inconclusive),
+            ("error rate < 1%", failed(9_850, 150), Verdict::Breached),
+            ("goodput >= 99% within 200ms", slow(9_950, 50), Verdict::Met),
+            ("goodput >= 99% within 200ms", slow(9_850, 150), Verdict::Breached),
+            ("goodput >= 9000/s within 200ms", slow(9_950, 50), Verdict::Met),
+            ("goodput >= 11000/s within 200ms", slow(9_950, 50), Verdict::Breached),
+        ];
+        for (text, tally, verdict) in cases {
+            let objective: Objective = text.parse().unwrap();
+            let evidence = Evidence::of(&objective, &tally, SECOND).unwrap();
+            let interval = evidence.interval(0.95);
+            assert_eq!(evidence.decide(interval), verdict, "{text} {interval:?}");
+            // The same rule, in counts instead of latencies.
+            assert_eq!(
+                evidence.decided_with(evidence.samples, 0.95),
+                verdict != Verdict::Inconclusive
+            );
+        }
+    }
+
+    #[test]
+    fn samples_needed_are_just_enough() {
+        let slow = |good, bad| both(answered(good, millis(10)), &answered(bad, millis(500)));
+        let cases = [
+            ("p99 < 200ms", slow(100, 0), Some(268)),
+            ("error rate < 1%", slow(100, 0), Some(268)),
+            ("p99 < 200ms", slow(10_000, 0), None),
+            ("p99 < 200ms", slow(9_900, 100), None),
+            ("error rate < 10%", both(slow(90, 0), &ended(10, Outcome::Timeout, millis(1))), None),
+        ];
+        for (text, tally, needed) in cases {
+            let objective: Objective = text.parse().unwrap();
+            let evidence = Evidence::of(&objective, &tally, SECOND).unwrap();
+            assert_eq!(evidence.samples_needed(0.95), needed, "{text}");
+        }
+        for text in ["p99 < 200ms", "goodput > 99% within 200ms"] {
+            let (objective, tally) = (text.parse().unwrap(), slow(995, 5));
+            let evidence = Evidence::of(&objective, &tally, SECOND).unwrap();
+            let needed = evidence.samples_needed(0.95).unwrap();
+            assert!(evidence.decided_with(1_000 + needed, 0.95), "{text} {needed}");
+            assert!(!evidence.decided_with(1_000 + needed - 1, 0.95), "{text} {needed}");
+        }
+    }
+}

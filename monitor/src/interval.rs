@@ -99,3 +99,131 @@ fn sum(first: f64, steps: impl Iterator<Item = u64>, ratio: impl Fn(u64) -> f64)
     }
     total.min(1.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rand::RngExt;
+    use rand_pcg::Pcg64;
+
+    #[test]
+    fn ranks_are_those_of_the_binomial() {
+        // Summed by an independent program; the median's are in Conover's tables.
+        let cases = [
+            (5, 0.5, (0, 6)),
+            (6, 0.5, (1, 6)),
+            (10, 0.5, (2, 9)),
+            (100, 0.5, (40, 61)),
+            (367, 0.99, (359, 368)),
+            (368, 0.99, (360, 368)),
+            (1_000, 0.99, (983, 997)),
+            (10_000, 0.99, (9_880, 9_920)),
+        ];
+        for (samples, quantile, ranks) in cases {
+            assert_eq!(quantile_ranks(samples, quantile, 0.95), ranks, "{samples} {quantile}");
+        }
+        assert_eq!(quantile_ranks(0, 0.99, 0.95), (0, 1), "no samples, no bounds");
+    }
+
+    #[test]
+    fn ranks_agree_with_mlperf_early_stopping() {
+        // MLPerf LoadGen: queries needed for a percentile at 99 % (one-sided) with t of them over
+        // the latency bound; then the upper rank lies t below the last.
+        let table = [
+            (0.90, [(0, 44), (1, 64), (2, 81), (5, 127), (10, 197), (100, 1_246)]),
+            (0.95, [(0, 90), (1, 130), (2, 165), (5, 259), (10, 398), (100, 2_504)]),
+            (0.99, [(0, 459), (1, 662), (2, 838), (5, 1_307), (10, 2_010), (100, 12_571)]),
+            (
+                0.999,
+                [(0, 4_603), (1, 6_636), (2, 8_403), (5, 13_105), (10, 20_140), (100, 125_826)],
+            ),
+        ];
+        for (quantile, rows) in table {
+            for (over, needed) in rows {
+                let enough = |n: u64| quantile_ranks(n, quantile, 0.98).1 <= n - over;
+                assert!(enough(needed), "p{quantile}: {needed} with {over} over");
+                assert!(!enough(needed - 1), "p{quantile}: {} with {over} over", needed - 1);
+            }
+        }
+    }
+
+    #[test]
+    fn shares_are_clopper_and_pearsons() {
+        let cases = [
+            (0, 10, (0.0, 0.308_497)),
+            (5, 10, (0.187_086, 0.812_914)),
+            (10, 100, (0.049_005, 0.176_223)),
+            (1, 1, (0.025, 1.0)),
+            (0, 368, (0.0, 0.009_974)),
+        ];
+        for (hits, samples, (low, high)) in cases {
+            let got = share_interval(hits, samples, 0.95);
+            assert!((got.0 - low).abs() < 1e-6, "{hits} of {samples}: {got:?}");
+            assert!((got.1 - high).abs() < 1e-6, "{hits} of {samples}: {got:?}");
+        }
+        assert_eq!(share_interval(0, 0, 0.95), (0.0, 1.0));
+    }
+
+    #[test]
+    fn a_hundred_million_samples_keep_their_digits() {
+        let (samples, quantile): (u64, f64) = (100_000_000, 0.99);
+        let spread = 1.959_964 * (samples as f64 * quantile * (1.0 - quantile)).sqrt();
+        let (low, high) = quantile_ranks(samples, quantile, 0.95);
+        assert!((low as f64 - (99_000_000.0 - spread)).abs() < 3.0, "{low}");
+        assert!((high as f64 - (99_000_000.0 + spread)).abs() < 3.0, "{high}");
+        let (low, high) = share_interval(1_000_000, samples, 0.95);
+        assert!((low - (0.01 - spread / 1e8)).abs() < 1e-7, "{low}");
+        assert!((high - (0.01 + spread / 1e8)).abs() < 1e-7, "{high}");
+    }
+
+    /// In how many of 2,000 simulated runs of `samples` uniform numbers the interval of the
+    /// quantile holds the true one, and the interval of the share below it the true share.
+    fn coverage(samples: u64, quantile: f64) -> (f64, f64) {
+        let mut random = Pcg64::new(7, u128::from(samples));
+        let (ranks, runs) = (quantile_ranks(samples, quantile, 0.95), 2_000);
+        let (mut held, mut share_held) = (0, 0);
+        for _ in 0..runs {
+            // The l-th smallest is at or below q if and only if at least l are.
+            let below = (0..samples).filter(|_| random.random::<f64>() <= quantile).count() as u64;
+            held += u32::from(ranks.0 <= below && below < ranks.1);
+            let (low, high) = share_interval(below, samples, 0.95);
+            share_held += u32::from(low <= quantile && quantile <= high);
+        }
+        (f64::from(held) / f64::from(runs), f64::from(share_held) / f64::from(runs))
+    }
+
+    #[test]
+    fn intervals_hold_the_truth_as_often_as_they_say() {
+        for (samples, quantile) in [(50, 0.5), (200, 0.9), (500, 0.99), (2_000, 0.99)] {
+            let (held, share_held) = coverage(samples, quantile);
+            // Three standard errors of 2,000 runs at 95 % are 1.5 %; ranks are whole numbers, so
+            // the interval may hold more often than asked, by a few percent.
+            for held in [held, share_held] {
+                assert!((0.935..=0.995).contains(&held), "{samples} {quantile}: {held}");
+            }
+        }
+    }
+
+    proptest! {
+        // An interval holds the observed value, and a higher confidence never narrows it.
+        #[test]
+        fn intervals_hold_the_observed_value(
+            samples in 1u64..20_000,
+            part in 0.0f64..=1.0,
+            quantile in 0.01f64..0.999,
+        ) {
+            let hits = (samples as f64 * part) as u64;
+            let narrow = share_interval(hits, samples, 0.9);
+            let wide = share_interval(hits, samples, 0.99);
+            let observed = hits as f64 / samples as f64;
+            prop_assert!(narrow.0 <= observed + 1e-12 && observed <= narrow.1 + 1e-12);
+            prop_assert!(wide.0 <= narrow.0 && narrow.1 <= wide.1);
+            let rank = plimsoll_domain::latencies::rank_of(quantile, samples);
+            let narrow = quantile_ranks(samples, quantile, 0.9);
+            let wide = quantile_ranks(samples, quantile, 0.99);
+            prop_assert!(narrow.0 <= rank && rank <= narrow.1);
+            prop_assert!(wide.0 <= narrow.0 && narrow.1 <= wide.1);
+        }
+    }
+}

@@ -277,3 +277,107 @@ fn state_of(invalid: bool) -> ValidityState {
 fn percent(share: f64) -> String {
     format!("{} %", three_digits(share * 100.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{answered, second};
+    use ValidityState::{Degraded, Invalid, Valid};
+
+    const LENGTH: Duration = Duration::from_secs(10);
+
+    /// Ten seconds of a hundred answers after 10 ms each, every second changed by `change`.
+    fn run(change: impl Fn(&mut Snapshot)) -> (Observed, Tally) {
+        let (mut observed, mut totals) = (Observed::default(), Tally::default());
+        for index in 0..10 {
+            let mut snapshot = second(index, answered(100, Duration::from_millis(10)));
+            change(&mut snapshot);
+            if snapshot.index != u64::MAX {
+                observed.add(&snapshot, Duration::ZERO);
+                totals.merge(&snapshot.measured);
+            }
+        }
+        (observed, totals)
+    }
+
+    fn judge(change: impl Fn(&mut Snapshot)) -> Validity {
+        let (observed, totals) = run(change);
+        observed.judge(&totals, LENGTH, LENGTH)
+    }
+
+    fn late(snapshot: &mut Snapshot, lag: Duration) {
+        let measured = &mut snapshot.measured;
+        measured.release_lag = plimsoll_domain::Latencies::new();
+        (0..100).for_each(|_| measured.release_lag.record(lag));
+    }
+
+    #[test]
+    fn a_generator_that_keeps_up_is_valid() {
+        let validity = judge(|_| {});
+        assert_eq!((validity.state, validity.reasons, validity.notes), (Valid, vec![], vec![]));
+    }
+
+    #[test]
+    fn every_reason_says_how_much_and_what_to_do() {
+        type Change = fn(&mut Snapshot);
+        let cases: [(&str, Change, ValidityState, &str); 11] = [
+            ("late below the floor", |s| late(s, Duration::from_micros(900)), Valid, ""),
+            ("late", |s| late(s, Duration::from_millis(2)), Degraded, "2ms, 20 % of the p99"),
+            ("too late", |s| late(s, Duration::from_millis(6)), Invalid, "more cores"),
+            ("capped", |s| s.generator.capped = 1, Degraded, "10 of 1000 arrivals (1 %)"),
+            ("capped much", |s| s.generator.capped = 2, Invalid, "raise the ceiling"),
+            ("no sockets", |s| s.generator.socket_exhausted = 2, Invalid, "ulimit -n"),
+            ("lost", |s| s.measured.offered += 1, Degraded, "not accounted for"),
+            ("starved", |s| s.generator.cpu_wait = Some(0.3), Degraded, "at worst 30 %"),
+            ("seldom starved", |s| s.generator.cpu_wait = Some(0.1), Valid, ""),
+            (
+                "stalled",
+                |s| {
+                    if s.index == 4 {
+                        s.index = u64::MAX
+                    }
+                },
+                Invalid,
+                "1s of 10s (10 %)",
+            ),
+            (
+                "stopped",
+                |s| {
+                    if s.index > 5 {
+                        s.index = u64::MAX
+                    }
+                },
+                Invalid,
+                "4s of 10s (40 %)",
+            ),
+        ];
+        for (name, change, state, part) in cases {
+            let validity = judge(change);
+            assert_eq!(validity.state, state, "{name}: {validity:?}");
+            let said = validity.reasons.join("\n");
+            assert!(said.contains(part), "{name}: {said}");
+            assert_eq!(said.is_empty(), state == Valid, "{name}: {said}");
+        }
+    }
+
+    #[test]
+    fn nothing_due_is_invalid() {
+        let validity = judge(|s| s.measured = Tally::default());
+        assert_eq!(validity.state, Invalid);
+        assert!(validity.reasons[0].contains("no arrival"), "{validity:?}");
+    }
+
+    #[test]
+    fn the_limit_on_connections_is_a_note() {
+        let validity = judge(|snapshot| {
+            let measured = &mut snapshot.measured;
+            measured.offered += 5;
+            (0..5).for_each(|_| measured.drop_one());
+            measured.send_lag = plimsoll_domain::Latencies::new();
+            (0..100).for_each(|_| measured.send_lag.record(Duration::from_millis(8)));
+        });
+        assert_eq!(validity.state, Valid, "{validity:?}");
+        assert!(validity.notes[0].contains("50 of 1050 arrivals"), "{validity:?}");
+        assert!(validity.notes[1].contains("waited for a free connection"), "{validity:?}");
+    }
+}

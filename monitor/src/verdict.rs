@@ -210,3 +210,30 @@ pub(crate) fn judge(
     }
     judgement
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Verdict::{Breached, Inconclusive, Met};
+
+    #[test]
+    fn the_worst_verdict_is_the_runs() {
+        assert_eq!(Verdict::overall([]), None);
+        assert_eq!(Verdict::overall([Met, Met]), Some(Met));
+        assert_eq!(Verdict::overall([Met, Inconclusive, Met]), Some(Inconclusive));
+        assert_eq!(Verdict::overall([Inconclusive, Breached, Met]), Some(Breached));
+    }
+
+    #[test]
+    fn windows_and_the_pooled_run_decide_together() {
+        let record = |total, wrong, breached| WindowRecord {
+            counts: WindowCounts { total, wrong, breached, worst_at: None },
+            worst: None,
+        };
+        assert_eq!(record(9, 0, 0).verdict(Met), Met);
+        assert_eq!(record(9, 0, 0).verdict(Inconclusive), Inconclusive);
+        assert_eq!(record(9, 1, 0).verdict(Met), Inconclusive);
+        assert_eq!(record(9, 1, 1).verdict(Met), Breached);
+        assert_eq!(record(0, 0, 0).verdict(Met), Inconclusive, "no samples are never met");
+    }
+}
