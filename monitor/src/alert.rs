@@ -176,7 +176,6 @@ impl Alert {
         let wrong = !self.rule.objective.holds(value.number);
         let from = self.state;
         let to = match (from, wrong) {
-            (AlertState::Inactive | AlertState::Resolved, false) => return None,
             (AlertState::Pending, false) => AlertState::Inactive,
             (AlertState::Firing, true) => {
                 self.since = None;
@@ -187,7 +186,7 @@ impl Alert {
             }
             (_, true) if self.lasted(now, self.rule.for_) => AlertState::Firing,
             (AlertState::Inactive | AlertState::Resolved, true) => AlertState::Pending,
-            (AlertState::Pending, true) | (AlertState::Firing, false) => return None,
+            _ => return None,
         };
         self.state = to;
         if to != AlertState::Pending {

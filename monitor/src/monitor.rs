@@ -355,7 +355,7 @@ mod tests {
         assert_eq!(report.judgements[0].windows.unwrap().wrong, 0);
         let report = run(monitor(&objective, 0..10), seconds(4));
         assert_eq!(verdicts(&report), [Verdict::Breached]);
-        assert_eq!(report.judgements[0].value.unwrap().number, 0.0);
+        assert_eq!(report.judgements[0].value, Some(Amount::per_second(0.0)));
     }
 
     #[test]

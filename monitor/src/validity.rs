@@ -334,7 +334,7 @@ mod tests {
                 "stalled",
                 |s| {
                     if s.index == 4 {
-                        s.index = u64::MAX
+                        s.index = u64::MAX;
                     }
                 },
                 Invalid,
@@ -344,7 +344,7 @@ mod tests {
                 "stopped",
                 |s| {
                     if s.index > 5 {
-                        s.index = u64::MAX
+                        s.index = u64::MAX;
                     }
                 },
                 Invalid,

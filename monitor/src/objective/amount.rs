@@ -102,8 +102,8 @@ pub(super) fn on_grid(share: f64) -> f64 {
 /// A duration with all its digits, in the largest unit that needs no fraction.
 pub(super) fn exact_duration(value: Duration) -> String {
     let nanos = value.as_nanos();
-    let units = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
-    let whole = units.into_iter().find(|(_, size)| nanos % size == 0);
+    let units = [("s", 1_000_000_000_u128), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
+    let whole = units.into_iter().find(|(_, size)| nanos.is_multiple_of(*size));
     let (name, size) = whole.unwrap_or(("ns", 1));
     format!("{}{name}", nanos / size)
 }

@@ -12,19 +12,17 @@
 //! The text is first cut into words, each with its place; the rest reads word after word, so that
 //! a message can always point at the word it is about.
 
+mod words;
+
 use std::ops::Range;
 use std::time::Duration;
 
 use plimsoll_domain::latencies::{HIGHEST, LOWEST};
-use plimsoll_domain::units::parse_duration;
-use winnow::ascii::multispace0;
-use winnow::combinator::{alt, delimited, preceded, repeat, terminated};
-use winnow::stream::LocatingSlice;
-use winnow::token::take_while;
-use winnow::{ModalResult, Parser};
 
-use super::amount::on_grid;
 use super::{Amount, Comparison, Indicator, Latency, Objective};
+use words::{EXAMPLES, Reader, number, refuse};
+
+const LONGEST_WINDOW: Duration = Duration::from_hours(1);
 
 /// Why a text is not an objective.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,15 +36,8 @@ pub struct ParseError {
     pub hint: String,
 }
 
-const EXAMPLES: &str = "write for example `p99 < 200ms`, `error rate < 1%` or \
-                        `goodput >= 95% within 200ms`";
-const LONGEST_WINDOW: Duration = Duration::from_secs(3600);
-
-type Word<'a> = (&'a str, Range<usize>);
-
 pub(super) fn objective(text: &str) -> Result<Objective, ParseError> {
-    let words = words(text)?;
-    let mut reader = Reader { words: &words, at: 0, end: text.len() };
+    let mut reader = Reader::new(text)?;
     let (indicator, indicator_span) = reader.indicator()?;
     let (comparison, comparison_span) = reader.comparison()?;
     let (indicator, threshold) = reader.threshold(indicator)?;
@@ -54,63 +45,7 @@ pub(super) fn objective(text: &str) -> Result<Objective, ParseError> {
     let suffixes = reader.suffixes()?;
     suffixes.apply(indicator, comparison, threshold, indicator_span)
 }
-
-/// Cuts the text into comparisons and words, each with its place; a comma is a space.
-fn words(text: &str) -> Result<Vec<Word<'_>>, ParseError> {
-    fn word<'a>(input: &mut LocatingSlice<&'a str>) -> ModalResult<Word<'a>> {
-        let is_comparison = |c: char| matches!(c, '<' | '>' | '=' | '≤' | '≥' | '!');
-        let other = move |c: char| !c.is_whitespace() && c != ',' && !is_comparison(c);
-        alt((take_while(1.., is_comparison), take_while(1.., other))).with_span().parse_next(input)
-    }
-    let gap = || (multispace0, take_while(0.., ','), multispace0).void();
-    let all = delimited(
-        gap(),
-        repeat(0.., terminated(word, gap())),
-        preceded(gap(), winnow::combinator::eof),
-    );
-    { all }.parse(LocatingSlice::new(text)).map_err(|error| ParseError {
-        span: error.offset()..text.len(),
-        message: "this cannot be read".to_owned(),
-        hint: EXAMPLES.to_owned(),
-    })
-}
-
-/// Reads words in order.
-struct Reader<'a> {
-    words: &'a [Word<'a>],
-    at: usize,
-    end: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn next(&mut self) -> Option<Word<'a>> {
-        let word = self.words.get(self.at).cloned();
-        self.at += 1;
-        word
-    }
-
-    /// Takes the next words if they are these, whatever their case.
-    fn take(&mut self, wanted: &str) -> Option<Range<usize>> {
-        let wanted: Vec<&str> = wanted.split(' ').collect();
-        let ahead = self.words.get(self.at..self.at + wanted.len())?;
-        let same =
-            ahead.iter().zip(&wanted).all(|((word, _), want)| word.eq_ignore_ascii_case(want));
-        let span = ahead.first()?.1.start..ahead.last()?.1.end;
-        same.then(|| {
-            self.at += wanted.len();
-            span
-        })
-    }
-
-    /// The place of the next word, or of the end.
-    fn here(&self) -> Range<usize> {
-        self.words.get(self.at).map_or(self.end..self.end, |(_, span)| span.clone())
-    }
-
-    fn error<T>(&self, message: &str, hint: &str) -> Result<T, ParseError> {
-        refuse(self.here(), message, hint)
-    }
-
+impl Reader<'_> {
     fn indicator(&mut self) -> Result<(Indicator, Range<usize>), ParseError> {
         for name in ["error rate", "error_rate", "errors"] {
             if let Some(span) = self.take(name) {
@@ -120,13 +55,12 @@ impl<'a> Reader<'a> {
         if let Some(span) = self.take("goodput") {
             return Ok((Indicator::Goodput { within: Duration::ZERO, per_second: false }, span));
         }
-        let Some((word, span)) = self.words.get(self.at).cloned() else {
+        let Some((word, span)) = self.next() else {
             return self.error("the objective is empty", EXAMPLES);
         };
         let percentile = percentile(word, &span)?;
-        self.at += 1;
         let of = self.latency()?;
-        let span = span.start..self.words[self.at - 1].1.end;
+        let span = span.start..self.taken_until();
         Ok((Indicator::Latency { percentile, of }, span))
     }
 
@@ -150,7 +84,7 @@ impl<'a> Reader<'a> {
 
     fn comparison(&mut self) -> Result<(Comparison, Range<usize>), ParseError> {
         let here = self.here();
-        let comparison = match self.words.get(self.at).map(|(word, _)| *word) {
+        let comparison = match self.peek().map(|(word, _)| word) {
             Some("<") => Comparison::Below,
             Some("<=" | "≤") => Comparison::AtMost,
             Some(">") => Comparison::Above,
@@ -170,7 +104,7 @@ impl<'a> Reader<'a> {
                 );
             }
         };
-        self.at += 1;
+        self.next();
         Ok((comparison, here))
     }
 
@@ -205,93 +139,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A duration, which may be written in several words: `2m 30s`, `200 ms`.
-    fn duration(&mut self, example: &str) -> Result<(Duration, Range<usize>), ParseError> {
-        let here = self.here();
-        let (mut text, mut span) = (String::new(), here.clone());
-        while let Some((word, place)) = self.words.get(self.at) {
-            let starts = word.starts_with(|c: char| c.is_ascii_digit() || c == '.');
-            let unit_apart = text.ends_with(|c: char| c.is_ascii_digit()) && is_unit(word);
-            if !(text.is_empty() || starts || unit_apart) {
-                break;
-            }
-            let gap = if starts && !text.is_empty() { " " } else { "" };
-            text = format!("{text}{gap}{word}");
-            span.end = place.end;
-            self.at += 1;
-        }
-        if text.is_empty() {
-            return refuse(
-                here,
-                "a duration is missing here",
-                &format!("write for example `{example}`"),
-            );
-        }
-        parse_duration(&text).map(|value| (value, span.clone())).or_else(|message| {
-            let (message, hint) =
-                message.split_once("; ").unwrap_or((&message, "write a duration"));
-            refuse(span, message, hint)
-        })
-    }
-
-    /// A share: `1%`, `1 %` or `0.01`.
-    fn share(&mut self, example: &str) -> Result<(f64, Range<usize>), ParseError> {
-        let hint = format!("write for example `{example}`");
-        let Some((word, mut span)) = self.next() else {
-            return self.error("a share is missing here", &hint);
-        };
-        let (digits, percent) = match word.strip_suffix('%') {
-            Some(digits) => (digits, true),
-            None => (word, self.take("%").inspect(|sign| span.end = sign.end).is_some()),
-        };
-        let Some(number) = number(digits) else {
-            return refuse(span, &format!("`{word}` is not a share"), &hint);
-        };
-        let share = on_grid(if percent { number / 100.0 } else { number });
-        if share > 1.0 {
-            let meant = format!("a share is at most 100 %; write `{number}%` if that was meant");
-            return refuse(span, &format!("`{word}` is more than everything"), &meant);
-        }
-        if share <= 0.0 || share >= 1.0 {
-            return refuse(
-                span,
-                "no number of samples can show a share of exactly 0 % or 100 %",
-                "write what may be missed at most, for example `0.1%` or `99.9%`",
-            );
-        }
-        Ok((share, span))
-    }
-
-    /// A rate, if the next words are one: `450/s`, `450 /s`, `450rps`, `450 rps`.
-    fn rate(&mut self) -> Result<Option<f64>, ParseError> {
-        let Some((word, span)) = self.words.get(self.at).cloned() else { return Ok(None) };
-        let apart = self.words.get(self.at + 1).map(|(word, _)| *word);
-        let (digits, words) = match word.strip_suffix("/s").or_else(|| word.strip_suffix("rps")) {
-            Some(digits) => (digits, 1),
-            None if matches!(apart, Some("/s" | "rps")) => (word, 2),
-            None => return Ok(None),
-        };
-        match number(digits).filter(|rate| *rate > 0.0) {
-            Some(rate) => {
-                self.at += words;
-                Ok(Some(rate))
-            }
-            None => refuse(span, "a rate is a number above 0", "write for example `450/s`"),
-        }
-    }
-
     fn suffixes(&mut self) -> Result<Suffixes, ParseError> {
         let mut suffixes = Suffixes::default();
-        while self.at < self.words.len() {
+        while self.peek().is_some() {
             let here = self.here();
             let again = if self.take("within").is_some() {
                 suffixes.within.replace((self.duration("200ms")?.0, here.clone())).is_some()
             } else if self.take("in every").is_some() {
                 let (window, span) = self.duration("10s")?;
                 check_window(window, span)?;
-                suffixes.scope.replace(Some(window)).is_some()
+                suffixes.scope.replace(Scope::Every(window)).is_some()
             } else if self.take("over the run").is_some() {
-                suffixes.scope.replace(None).is_some()
+                suffixes.scope.replace(Scope::Run).is_some()
             } else if self.take("successes only").is_some() {
                 suffixes.successes_only.replace(here.clone()).is_some()
             } else {
@@ -309,12 +168,17 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Over which time.
+enum Scope {
+    Run,
+    Every(Duration),
+}
+
 /// What follows the threshold.
 #[derive(Default)]
 struct Suffixes {
     within: Option<(Duration, Range<usize>)>,
-    /// The window, or `None` for the run; outer `None` where nothing is said.
-    scope: Option<Option<Duration>>,
+    scope: Option<Scope>,
     successes_only: Option<Range<usize>>,
 }
 
@@ -351,7 +215,11 @@ impl Suffixes {
             let message = "only percentiles of response time can leave failures out";
             return refuse(span.clone(), message, "leave `successes only` out");
         }
-        let (window, successes_only) = (self.scope.flatten(), self.successes_only.is_some());
+        let window = match self.scope {
+            Some(Scope::Every(window)) => Some(window),
+            Some(Scope::Run) | None => None,
+        };
+        let successes_only = self.successes_only.is_some();
         Ok(Objective { indicator, comparison, threshold, window, successes_only })
     }
 }
@@ -412,19 +280,6 @@ fn check_window(window: Duration, span: Range<usize>) -> Result<(), ParseError> 
         return refuse(span, "a window is whole seconds, from 1s to 1h", hint);
     }
     Ok(())
-}
-
-/// A plain decimal number: no sign, no exponent, no `inf`.
-fn number(text: &str) -> Option<f64> {
-    text.chars().all(|c| c.is_ascii_digit() || c == '.').then(|| text.parse().ok()).flatten()
-}
-
-fn is_unit(word: &str) -> bool {
-    matches!(word, "ns" | "us" | "µs" | "ms" | "s" | "sec" | "m" | "min" | "h")
-}
-
-fn refuse<T>(span: Range<usize>, message: &str, hint: &str) -> Result<T, ParseError> {
-    Err(ParseError { span, message: message.to_owned(), hint: hint.to_owned() })
 }
 
 #[cfg(test)]
