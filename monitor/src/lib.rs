@@ -8,6 +8,7 @@ mod evidence;
 pub mod interval;
 mod monitor;
 pub mod objective;
+pub mod otlp;
 #[cfg(test)]
 mod testing;
 pub mod validity;

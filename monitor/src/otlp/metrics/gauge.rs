@@ -1,0 +1,149 @@
+//! Gauges: what holds at the moment, stamped with the moment for which it holds.
+
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
+use opentelemetry_proto::tonic::metrics::v1::{Gauge, Metric, NumberDataPoint};
+
+use super::super::record::{ObjectiveGauge, on_the_wire};
+use super::{View, metric, text};
+use crate::{AlertState, Amount, ValidityState, Verdict};
+
+type Points = Vec<(Vec<KeyValue>, Number)>;
+
+/// All gauges that are known.
+pub(super) fn metrics(view: &View<'_>) -> Vec<Metric> {
+    let mut all = generator(view);
+    all.extend(judgement(view));
+    all
+}
+
+fn generator(view: &View<'_>) -> Vec<Metric> {
+    let Some(state) = view.generator else {
+        return Vec::new();
+    };
+    let one = |value: u64| vec![(Vec::new(), whole(value))];
+    let gauges: [(&str, &str, &str, Points); 3] = [
+        ("plimsoll.requests.in_flight", "Requests in flight", "{request}", one(state.in_flight)),
+        (
+            "plimsoll.requests.backlog",
+            "Requests due that wait for a connection",
+            "{request}",
+            one(state.backlog),
+        ),
+        ("plimsoll.connections", "Open connections", "{connection}", one(state.connections)),
+    ];
+    build(view, view.to, gauges)
+}
+
+fn judgement(view: &View<'_>) -> Vec<Metric> {
+    let Some(gauges) = view.gauges else {
+        return Vec::new();
+    };
+    let objectives = |of: fn(&ObjectiveGauge) -> Option<Amount>| -> Points {
+        let points = gauges.objectives().iter().filter_map(|objective| {
+            let (value, unit) = on_the_wire(of(objective)?);
+            let name = text("plimsoll.objective", &objective.name);
+            Some((vec![name, text("plimsoll.unit", unit)], Number::AsDouble(value)))
+        });
+        points.collect()
+    };
+    let verdicts = gauges.objectives().iter().map(|objective| {
+        let name = text("plimsoll.objective", &objective.name);
+        (vec![name], Number::AsInt(verdict(objective.verdict)))
+    });
+    let rate = gauges.target_rate.map(|rate| (Vec::new(), Number::AsDouble(rate)));
+    let instances = gauges
+        .instances
+        .iter()
+        .map(|(deployment, count)| (vec![text("plimsoll.deployment", deployment)], whole(*count)));
+    let alerts = gauges.alerts().iter().map(|(rule, state)| {
+        (vec![text("plimsoll.alert.rule", rule)], Number::AsInt(alert(*state)))
+    });
+    let validity = gauges.validity.map(|state| (Vec::new(), Number::AsInt(validity(state))));
+    let all: [(&str, &str, &str, Points); 7] = [
+        (
+            "plimsoll.load.target_rate",
+            "The rate that the schedule asks for",
+            "{request}/s",
+            rate.into_iter().collect(),
+        ),
+        ("plimsoll.instances", "Instances of a deployment", "{instance}", instances.collect()),
+        (
+            "plimsoll.objective.value",
+            "The value that an objective judges, in the unit that its attribute names",
+            "",
+            objectives(|objective| objective.value),
+        ),
+        (
+            "plimsoll.objective.threshold",
+            "The threshold of an objective, in the unit that its attribute names",
+            "",
+            objectives(|objective| Some(objective.threshold)),
+        ),
+        ("plimsoll.objective.verdict", "0 met, 1 breached, 2 inconclusive", "", verdicts.collect()),
+        (
+            "plimsoll.alert.state",
+            "0 inactive, 1 pending, 2 firing, 3 resolved",
+            "",
+            alerts.collect(),
+        ),
+        ("plimsoll.validity", "0 valid, 1 degraded, 2 invalid", "", validity.into_iter().collect()),
+    ];
+    build(view, gauges.at, all)
+}
+
+fn build<const N: usize>(
+    view: &View<'_>,
+    at: Duration,
+    gauges: [(&str, &str, &str, Points); N],
+) -> Vec<Metric> {
+    let time = view.at(at);
+    gauges
+        .into_iter()
+        .filter(|(.., points)| !points.is_empty())
+        .map(|(name, description, unit, points)| {
+            let data_points = points.into_iter().map(|(attributes, value)| NumberDataPoint {
+                attributes,
+                time_unix_nano: time,
+                value: Some(value),
+                ..NumberDataPoint::default()
+            });
+            let data = Data::Gauge(Gauge { data_points: data_points.collect() });
+            metric(name, description, unit, data)
+        })
+        .collect()
+}
+
+fn whole(value: u64) -> Number {
+    Number::AsInt(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+// The numbers are part of the format (no unit: Prometheus would call a unit of 1 a ratio): dashboards and rules compare with them.
+
+fn verdict(verdict: Verdict) -> i64 {
+    match verdict {
+        Verdict::Met => 0,
+        Verdict::Breached => 1,
+        Verdict::Inconclusive => 2,
+    }
+}
+
+fn alert(state: AlertState) -> i64 {
+    match state {
+        AlertState::Inactive => 0,
+        AlertState::Pending => 1,
+        AlertState::Firing => 2,
+        AlertState::Resolved => 3,
+    }
+}
+
+fn validity(state: ValidityState) -> i64 {
+    match state {
+        ValidityState::Valid => 0,
+        ValidityState::Degraded => 1,
+        ValidityState::Invalid => 2,
+    }
+}
