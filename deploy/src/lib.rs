@@ -1,5 +1,6 @@
 //! Endpoints, deployments, instances and quota: the deployment driver.
 
 pub mod files;
+pub mod quota;
 pub mod sku;
 pub mod spec;

@@ -224,7 +224,7 @@ fn environment_asset(
 ) -> Option<Asset<Environment>> {
     match raw {
         RawAsset::Reference(text) => reference(reader, AssetKind::Environment, text),
-        RawAsset::Inline(raw) => environment::check(reader, raw).map(Asset::Inline),
+        RawAsset::Inline(raw) => Some(Asset::Inline(environment::check(reader, raw))),
     }
 }
 
@@ -262,13 +262,13 @@ fn platform(
     if !kubernetes {
         belongs("resources", "Kubernetes", "add `type: kubernetes`, or leave it out");
         if let Some(scale) = scale {
-            settings::managed_scale(reader, scale);
+            settings::managed_scale(reader, &scale);
         }
         return Platform::Managed;
     }
     belongs("egress_public_network_access", "managed", "leave it out");
     let scale = match scale {
-        Some(scale) => settings::kubernetes_scale(reader, scale),
+        Some(scale) => settings::kubernetes_scale(reader, &scale),
         None if reader.has("/instance_count") => None,
         None => Some(settings::default_target()),
     };

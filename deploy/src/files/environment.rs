@@ -63,6 +63,7 @@ struct RawBuild {
 /// Routes of a container that brings its own server.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "they are the keys of the file")]
 struct RawRoutes {
     /// Alive?
     #[schemars(required)]
@@ -87,7 +88,7 @@ struct RawRoute {
     path: Option<String>,
 }
 
-pub(super) fn check(reader: &mut Reader, raw: RawEnvironment) -> Option<Environment> {
+pub(super) fn check(reader: &mut Reader, raw: RawEnvironment) -> Environment {
     if reader.has("/environment/dependencies") {
         let wrong = Wrong::new("this is what a conda file holds, not an environment");
         let hint = "put it into a file and write `conda_file: <file>` next to `image`";
@@ -105,7 +106,7 @@ pub(super) fn check(reader: &mut Reader, raw: RawEnvironment) -> Option<Environm
     let conda = raw.conda_file.and_then(|raw| conda(reader, raw));
     let build = raw.build.and_then(|raw| build(reader, &raw));
     let routes = raw.inference_config.and_then(|raw| routes(reader, raw));
-    Some(Environment {
+    Environment {
         name: raw.name,
         version: raw.version,
         description: raw.description,
@@ -114,7 +115,7 @@ pub(super) fn check(reader: &mut Reader, raw: RawEnvironment) -> Option<Environm
         conda,
         build,
         routes,
-    })
+    }
 }
 
 /// Azure needs an image or something to build one from, and not both.

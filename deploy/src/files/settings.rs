@@ -126,7 +126,7 @@ fn probe(
 const SCALE_KINDS: &[(&str, bool)] = &[("default", false), ("target_utilization", true)];
 
 /// A managed deployment takes `default` and nothing else: autoscale rules are kept elsewhere.
-pub(super) fn managed_scale(reader: &mut Reader, raw: RawScaleSettings) {
+pub(super) fn managed_scale(reader: &mut Reader, raw: &RawScaleSettings) {
     let at = "/scale_settings/type";
     match reader.choice(at, raw.kind.as_deref(), SCALE_KINDS) {
         Some(true) => {
@@ -141,7 +141,7 @@ pub(super) fn managed_scale(reader: &mut Reader, raw: RawScaleSettings) {
 /// `None` for a fixed number of instances.
 pub(super) fn kubernetes_scale(
     reader: &mut Reader,
-    raw: RawScaleSettings,
+    raw: &RawScaleSettings,
 ) -> Option<TargetUtilization> {
     let target = reader.choice("/scale_settings/type", raw.kind.as_deref(), SCALE_KINDS);
     if target == Some(false) {
@@ -183,7 +183,7 @@ pub(super) fn default_target() -> TargetUtilization {
     }
 }
 
-fn no_bounds(reader: &mut Reader, raw: RawScaleSettings) {
+fn no_bounds(reader: &mut Reader, raw: &RawScaleSettings) {
     let given = [
         ("min_instances", raw.min_instances),
         ("max_instances", raw.max_instances),

@@ -1,0 +1,224 @@
+//! What deployments need of each pool, and the comparison with what a subscription has left.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::family::{CLUSTERS, REGIONAL, pool};
+use super::refusal::{Refusal, Room};
+use super::reserve;
+use super::usages::{Usage, Usages};
+use crate::sku::Sku;
+use crate::spec::{DeploymentSpec, Platform};
+
+/// What deployments need of a region's quota.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QuotaPlan {
+    /// The region, if it is known.
+    pub region: Option<String>,
+    /// What each deployment needs.
+    pub deployments: Vec<Demand>,
+    /// What all of them need of each pool: the families, the region, the clusters.
+    pub pools: Vec<Pool>,
+    /// Deployments that need no quota, because they run on Kubernetes.
+    pub without_quota: Vec<String>,
+}
+
+/// What one deployment needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Demand {
+    /// The deployment.
+    pub deployment: String,
+    /// Its machine size, as the file spells it.
+    pub instance_type: String,
+    /// The family of that size.
+    pub family: String,
+    /// Whether Azure holds back no reserve for it.
+    pub reserve_exempt: bool,
+    /// vCPUs of one instance.
+    pub vcpus: u32,
+    /// Instances that shall run.
+    pub instances: u32,
+    /// Instances that run already.
+    pub running: u32,
+    /// Instances that shall run, with the reserve.
+    pub instances_with_reserve: u64,
+    /// vCPUs needed beyond those of what runs already.
+    pub cores: u64,
+}
+
+/// What is needed of one pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pool {
+    /// Its name in Azure's usages.
+    pub name: String,
+    /// vCPUs, or for the clusters deployments.
+    pub needed: u64,
+}
+
+/// A plan beside what a subscription has left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Assessment {
+    /// What is needed.
+    #[serde(flatten)]
+    pub plan: QuotaPlan,
+    /// What is used and allowed of each pool that is listed.
+    pub usages: Vec<Usage>,
+    /// Whether all of it fits.
+    pub fits: bool,
+    /// What does not fit.
+    pub refusals: Vec<Refusal>,
+}
+
+/// A machine size that managed online endpoints do not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "deployment `{deployment}`: `{instance_type}` is no machine size of managed online endpoints; \
+     a common one is `Standard_DS3_v2`"
+)]
+pub struct UnknownSize {
+    /// The deployment.
+    pub deployment: String,
+    /// The name that is not known.
+    pub instance_type: String,
+}
+
+impl QuotaPlan {
+    /// What new deployments need.
+    ///
+    /// # Errors
+    /// A machine size is not known.
+    pub fn for_deployments(
+        deployments: &[DeploymentSpec],
+        region: Option<&str>,
+    ) -> Result<Self, UnknownSize> {
+        let mut plan = Self::empty(region);
+        for deployment in deployments {
+            plan.add(deployment, 0)?;
+        }
+        plan.pools = plan.sum();
+        Ok(plan)
+    }
+
+    /// What a deployment needs beyond its `running` instances.
+    ///
+    /// # Errors
+    /// Its machine size is not known.
+    pub fn for_scaling(
+        deployment: &DeploymentSpec,
+        running: u32,
+        region: Option<&str>,
+    ) -> Result<Self, UnknownSize> {
+        let mut plan = Self::empty(region);
+        plan.add(deployment, running)?;
+        plan.pools = plan.sum();
+        Ok(plan)
+    }
+
+    /// vCPUs needed in all.
+    pub fn cores(&self) -> u64 {
+        self.deployments.iter().map(|demand| demand.cores).sum()
+    }
+
+    /// Whether it fits, as Azure would find it when creating one deployment after the other.
+    ///
+    /// # Errors
+    /// Every pool that has no room for a deployment, or that the region does not list.
+    pub fn check(&self, usages: &Usages, subscription: &str) -> Result<(), Vec<Refusal>> {
+        let mut taken: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut refusals = Vec::new();
+        for demand in &self.deployments {
+            let before = refusals.len();
+            for (name, needed) in demand.pools() {
+                let taken = taken.get(name).copied().unwrap_or(0);
+                let room = Room { name, needed, taken, usage: usages.find(name) };
+                refusals.extend(Refusal::of(demand, subscription, &room));
+            }
+            if refusals.len() == before {
+                for (name, needed) in demand.pools() {
+                    *taken.entry(name).or_default() += needed;
+                }
+            }
+        }
+        if refusals.is_empty() { Ok(()) } else { Err(refusals) }
+    }
+
+    /// The plan beside what the subscription has left, for people and for `--json`.
+    pub fn assess(self, usages: &Usages, subscription: &str) -> Assessment {
+        let refusals = self.check(usages, subscription).err().unwrap_or_default();
+        let listed = self.pools.iter().filter_map(|pool| usages.find(&pool.name).cloned());
+        Assessment { usages: listed.collect(), fits: refusals.is_empty(), refusals, plan: self }
+    }
+
+    fn empty(region: Option<&str>) -> Self {
+        Self {
+            region: region.map(str::to_owned),
+            deployments: Vec::new(),
+            pools: Vec::new(),
+            without_quota: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, deployment: &DeploymentSpec, running: u32) -> Result<(), UnknownSize> {
+        match deployment.platform {
+            Platform::Kubernetes(_) => self.without_quota.push(deployment.name.clone()),
+            Platform::Managed => self.deployments.push(Demand::of(deployment, running)?),
+        }
+        Ok(())
+    }
+
+    /// Families in the order of the deployments, then the region and the clusters.
+    fn sum(&self) -> Vec<Pool> {
+        let mut pools: Vec<Pool> = Vec::new();
+        let families = self.deployments.iter().map(|demand| (pool(&demand.family), demand.cores));
+        let clusters = self.deployments.iter().map(|demand| (CLUSTERS, demand.clusters()));
+        let regional = (REGIONAL, self.cores());
+        for (name, needed) in families.chain([regional]).chain(clusters) {
+            match pools.iter_mut().find(|pool| pool.name == name) {
+                Some(pool) => pool.needed += needed,
+                None => pools.push(Pool { name: name.to_owned(), needed }),
+            }
+        }
+        pools
+    }
+}
+
+impl Demand {
+    fn of(deployment: &DeploymentSpec, running: u32) -> Result<Self, UnknownSize> {
+        let unknown = || UnknownSize {
+            deployment: deployment.name.clone(),
+            instance_type: deployment.instance_type.clone(),
+        };
+        let sku = Sku::find(&deployment.instance_type).ok_or_else(unknown)?;
+        let instances = deployment.instance_count.get();
+        let mut demand = Self {
+            deployment: deployment.name.clone(),
+            instance_type: deployment.instance_type.clone(),
+            family: sku.family.clone(),
+            reserve_exempt: sku.reserve_exempt,
+            vcpus: sku.vcpus,
+            instances,
+            running,
+            instances_with_reserve: reserve(instances, sku.reserve_exempt),
+            cores: 0,
+        };
+        demand.cores = demand.cores_for(instances);
+        Ok(demand)
+    }
+
+    /// vCPUs that another number of instances would need beyond those of what runs.
+    pub(super) fn cores_for(&self, instances: u32) -> u64 {
+        let new = reserve(instances, self.reserve_exempt);
+        let old = reserve(self.running, self.reserve_exempt);
+        new.saturating_sub(old) * u64::from(self.vcpus)
+    }
+
+    /// A deployment that runs already is counted already.
+    fn clusters(&self) -> u64 {
+        u64::from(self.running == 0)
+    }
+
+    fn pools(&self) -> [(&str, u64); 3] {
+        [(pool(&self.family), self.cores), (REGIONAL, self.cores), (CLUSTERS, self.clusters())]
+    }
+}

@@ -1,0 +1,110 @@
+//! What a subscription uses and may use in a region: the answer to Azure's usages call.
+
+use serde::{Deserialize, Serialize};
+
+use super::family;
+
+/// Usage and limit of each pool of a region.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Usages(Vec<Usage>);
+
+/// Usage and limit of one pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// Its name.
+    pub pool: String,
+    /// What is in use.
+    pub used: u64,
+    /// What may be in use; `None` if the pool has no limit of its own.
+    pub limit: Option<u64>,
+}
+
+/// A text that is not the answer to the usages call.
+#[derive(Debug, thiserror::Error)]
+pub enum UsagesError {
+    /// Not JSON, or JSON of another shape.
+    #[error(
+        "it is not what Azure's usages call answers: {0}; save the JSON of GET \
+         /subscriptions/<id>/providers/Microsoft.MachineLearningServices/locations/<region>/usages"
+    )]
+    Shape(#[from] serde_json::Error),
+    /// One page of several.
+    #[error("it is one page of several: follow `nextLink`, and put all of `value` into one list")]
+    Pages,
+    /// No pool of vCPUs in it.
+    #[error("it lists no pool of dedicated vCPUs; is it the answer for another service?")]
+    Nothing,
+}
+
+impl Usages {
+    /// Reads the JSON that Azure answers: an object with `value`, or that list alone, as the
+    /// command line prints it.
+    ///
+    /// # Errors
+    /// The text is something else.
+    pub fn read(json: &str) -> Result<Self, UsagesError> {
+        let entries = match serde_json::from_str::<serde_json::Value>(json)? {
+            list @ serde_json::Value::Array(_) => serde_json::from_value::<Vec<Entry>>(list)?,
+            other => {
+                let page: Page = serde_json::from_value(other)?;
+                if page.next_link.is_some_and(|link| !link.is_empty()) {
+                    return Err(UsagesError::Pages);
+                }
+                page.value
+            }
+        };
+        let pools: Vec<Usage> =
+            entries.into_iter().filter(Entry::counts).filter_map(Entry::usage).collect();
+        if pools.is_empty() { Err(UsagesError::Nothing) } else { Ok(Self(pools)) }
+    }
+
+    /// The pool of that name, if the region lists it.
+    pub fn find(&self, pool: &str) -> Option<&Usage> {
+        self.0.iter().find(|usage| family::same(&usage.pool, pool))
+    }
+}
+
+#[derive(Deserialize)]
+struct Page {
+    value: Vec<Entry>,
+    #[serde(rename = "nextLink", alias = "next_link")]
+    next_link: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    #[serde(rename = "currentValue", alias = "current_value")]
+    current: i64,
+    limit: i64,
+    name: Name,
+}
+
+#[derive(Deserialize)]
+struct Name {
+    #[serde(rename = "localizedValue", alias = "localized_value")]
+    localized: Option<String>,
+    value: Option<String>,
+}
+
+impl Entry {
+    /// Whether it is one of the subscription's pools. A workspace's share and spot machines are
+    /// others, under the same names.
+    fn counts(&self) -> bool {
+        let kinds = ["totalcores/usages", "dedicatedcores/usages", "vmfamily/usages"];
+        self.kind.as_deref().is_none_or(|kind| {
+            let kind = kind.to_lowercase();
+            kinds.iter().any(|known| kind.ends_with(known))
+        })
+    }
+
+    fn usage(self) -> Option<Usage> {
+        let pool = self.name.value.or(self.name.localized)?;
+        Some(Usage {
+            pool,
+            used: u64::try_from(self.current).unwrap_or(0),
+            limit: u64::try_from(self.limit).ok(),
+        })
+    }
+}
