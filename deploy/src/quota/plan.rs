@@ -14,14 +14,16 @@ use crate::spec::{DeploymentSpec, Platform};
 /// What deployments need of a region's quota.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QuotaPlan {
-    /// The region, if it is known.
-    pub region: Option<String>,
+    /// The region.
+    pub region: String,
     /// What each deployment needs.
     pub deployments: Vec<Demand>,
     /// What all of them need of each pool: the families, the region, the clusters.
     pub pools: Vec<Pool>,
     /// Deployments that need no quota, because they run on Kubernetes.
     pub without_quota: Vec<String>,
+    /// Deployments of which nothing can be said. A file that was read and checked has none.
+    pub unknown: Vec<UnknownSize>,
 }
 
 /// What one deployment needs.
@@ -70,12 +72,8 @@ pub struct Assessment {
     pub refusals: Vec<Refusal>,
 }
 
-/// A machine size that managed online endpoints do not have.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "deployment `{deployment}`: `{instance_type}` is no machine size of managed online endpoints; \
-     a common one is `Standard_DS3_v2`"
-)]
+/// A deployment on a machine size that managed online endpoints do not have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UnknownSize {
     /// The deployment.
     pub deployment: String,
@@ -85,34 +83,13 @@ pub struct UnknownSize {
 
 impl QuotaPlan {
     /// What new deployments need.
-    ///
-    /// # Errors
-    /// A machine size is not known.
-    pub fn for_deployments(
-        deployments: &[DeploymentSpec],
-        region: Option<&str>,
-    ) -> Result<Self, UnknownSize> {
-        let mut plan = Self::empty(region);
-        for deployment in deployments {
-            plan.add(deployment, 0)?;
-        }
-        plan.pools = plan.sum();
-        Ok(plan)
+    pub fn for_deployments(deployments: &[DeploymentSpec], region: &str) -> Self {
+        Self::of(deployments.iter().map(|deployment| (deployment, 0)), region)
     }
 
     /// What a deployment needs beyond its `running` instances.
-    ///
-    /// # Errors
-    /// Its machine size is not known.
-    pub fn for_scaling(
-        deployment: &DeploymentSpec,
-        running: u32,
-        region: Option<&str>,
-    ) -> Result<Self, UnknownSize> {
-        let mut plan = Self::empty(region);
-        plan.add(deployment, running)?;
-        plan.pools = plan.sum();
-        Ok(plan)
+    pub fn for_scaling(deployment: &DeploymentSpec, running: u32, region: &str) -> Self {
+        Self::of([(deployment, running)].into_iter(), region)
     }
 
     /// vCPUs needed in all.
@@ -123,10 +100,11 @@ impl QuotaPlan {
     /// Whether it fits, as Azure would find it when creating one deployment after the other.
     ///
     /// # Errors
-    /// Every pool that has no room for a deployment, or that the region does not list.
+    /// Every pool that has no room for a deployment, or that the region does not list, and every
+    /// machine size that is not known.
     pub fn check(&self, usages: &Usages, subscription: &str) -> Result<(), Vec<Refusal>> {
         let mut taken: BTreeMap<&str, u64> = BTreeMap::new();
-        let mut refusals = Vec::new();
+        let mut refusals: Vec<_> = self.unknown.iter().map(Refusal::unknown).collect();
         for demand in &self.deployments {
             let before = refusals.len();
             for (name, needed) in demand.pools() {
@@ -150,21 +128,29 @@ impl QuotaPlan {
         Assessment { usages: listed.collect(), fits: refusals.is_empty(), refusals, plan: self }
     }
 
-    fn empty(region: Option<&str>) -> Self {
-        Self {
-            region: region.map(str::to_owned),
+    fn of<'a>(deployments: impl Iterator<Item = (&'a DeploymentSpec, u32)>, region: &str) -> Self {
+        let mut plan = Self {
+            region: region.to_owned(),
             deployments: Vec::new(),
             pools: Vec::new(),
             without_quota: Vec::new(),
+            unknown: Vec::new(),
+        };
+        for (deployment, running) in deployments {
+            let name = deployment.name.clone();
+            match (&deployment.platform, Sku::find(&deployment.instance_type)) {
+                (Platform::Kubernetes(_), _) => plan.without_quota.push(name),
+                (Platform::Managed, Some(sku)) => {
+                    plan.deployments.push(Demand::of(deployment, sku, running));
+                }
+                (Platform::Managed, None) => {
+                    let instance_type = deployment.instance_type.clone();
+                    plan.unknown.push(UnknownSize { deployment: name, instance_type });
+                }
+            }
         }
-    }
-
-    fn add(&mut self, deployment: &DeploymentSpec, running: u32) -> Result<(), UnknownSize> {
-        match deployment.platform {
-            Platform::Kubernetes(_) => self.without_quota.push(deployment.name.clone()),
-            Platform::Managed => self.deployments.push(Demand::of(deployment, running)?),
-        }
-        Ok(())
+        plan.pools = plan.sum();
+        plan
     }
 
     /// Families in the order of the deployments, then the region and the clusters.
@@ -184,12 +170,7 @@ impl QuotaPlan {
 }
 
 impl Demand {
-    fn of(deployment: &DeploymentSpec, running: u32) -> Result<Self, UnknownSize> {
-        let unknown = || UnknownSize {
-            deployment: deployment.name.clone(),
-            instance_type: deployment.instance_type.clone(),
-        };
-        let sku = Sku::find(&deployment.instance_type).ok_or_else(unknown)?;
+    fn of(deployment: &DeploymentSpec, sku: &Sku, running: u32) -> Self {
         let instances = deployment.instance_count.get();
         let mut demand = Self {
             deployment: deployment.name.clone(),
@@ -203,7 +184,7 @@ impl Demand {
             cores: 0,
         };
         demand.cores = demand.cores_for(instances);
-        Ok(demand)
+        demand
     }
 
     /// vCPUs that another number of instances would need beyond those of what runs.

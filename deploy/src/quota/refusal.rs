@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::family::CLUSTERS;
-use super::plan::Demand;
+use super::plan::{Demand, UnknownSize};
 use super::usages::Usage;
 use crate::sku::Sku;
 
@@ -67,6 +67,22 @@ impl Refusal {
         };
         let (deployment, pool) = (demand.deployment.clone(), room.name.to_owned());
         Some(Self { code: "OutOfQuota", message, deployment, pool, remedy, link: LINK })
+    }
+
+    /// A machine size that is not known has no pool.
+    pub(super) fn unknown(unknown: &UnknownSize) -> Self {
+        let size = &unknown.instance_type;
+        Self {
+            code: "BadArgument",
+            message: format!("{size} is no machine size of managed online endpoints."),
+            deployment: unknown.deployment.clone(),
+            pool: "none".to_owned(),
+            remedy: Sku::nearest(size).map_or_else(
+                || "a common one is Standard_DS3_v2".to_owned(),
+                |sku| format!("did you mean {}?", sku.name),
+            ),
+            link: "https://learn.microsoft.com/azure/machine-learning/reference-managed-online-endpoints-vm-sku-list",
+        }
     }
 }
 

@@ -19,10 +19,7 @@ impl fmt::Display for QuotaPlan {
 
 impl QuotaPlan {
     fn demands(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.region {
-            Some(region) => writeln!(f, "Quota needed in {region}")?,
-            None => writeln!(f, "Quota needed")?,
-        }
+        writeln!(f, "Quota needed in {}", self.region)?;
         let scaling = self.deployments.iter().any(|demand| demand.running > 0);
         let instances = if scaling { "from → to" } else { "instances" };
         let head =
@@ -50,6 +47,10 @@ impl QuotaPlan {
         }
         for name in &self.without_quota {
             writeln!(f, "{name}: runs on Kubernetes and needs no quota")?;
+        }
+        for unknown in &self.unknown {
+            let (name, size) = (&unknown.deployment, &unknown.instance_type);
+            writeln!(f, "{name}: {size} is no machine size of managed online endpoints")?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::spec::{DeploymentSpec, Kubernetes, Platform};
 
+const REGION: &str = "westeurope";
 const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
 
 fn deployment(name: &str, size: &str, count: u32) -> DeploymentSpec {
@@ -14,7 +15,7 @@ fn deployment(name: &str, size: &str, count: u32) -> DeploymentSpec {
 }
 
 fn plan(size: &str, count: u32) -> QuotaPlan {
-    QuotaPlan::for_deployments(&[deployment("blue", size, count)], Some("westeurope")).unwrap()
+    QuotaPlan::for_deployments(&[deployment("blue", size, count)], REGION)
 }
 
 fn usages(family: (u64, i64), regional: (u64, i64), clusters: (u64, i64)) -> Usages {
@@ -78,10 +79,10 @@ fn cores_are_those_that_azure_asks_for() {
 #[test]
 fn scaling_needs_the_difference_of_the_reserves() {
     let blue = deployment("blue", "Standard_DS3_v2", 5);
-    let plan = QuotaPlan::for_scaling(&blue, 4, None).unwrap();
+    let plan = QuotaPlan::for_scaling(&blue, 4, REGION);
     assert_eq!((plan.deployments[0].instances_with_reserve, plan.cores()), (6, 4));
     assert_eq!(plan.pools.last().unwrap().needed, 0, "the deployment is counted already");
-    assert_eq!(QuotaPlan::for_scaling(&blue, 9, None).unwrap().cores(), 0, "less needs nothing");
+    assert_eq!(QuotaPlan::for_scaling(&blue, 9, REGION).cores(), 0, "less needs nothing");
     assert_eq!(plan.check(&usages((24, 28), (24, 28), (9, 9)), SUBSCRIPTION), Ok(()));
     assert!(plan.check(&usages((25, 28), (24, 28), (9, 9)), SUBSCRIPTION).is_err());
 }
@@ -121,7 +122,7 @@ fn every_pool_must_have_room_and_no_limit_is_room() {
 fn deployments_take_from_the_pools_one_after_the_other() {
     let both =
         [deployment("blue", "Standard_DS3_v2", 2), deployment("green", "Standard_DS3_v2", 2)];
-    let plan = QuotaPlan::for_deployments(&both, None).unwrap();
+    let plan = QuotaPlan::for_deployments(&both, REGION);
     let refusals = plan.check(&usages((0, 20), (0, 100), (0, 500)), SUBSCRIPTION).unwrap_err();
     let [refusal] = refusals.as_slice() else { panic!("only the second: {refusals:?}") };
     assert_eq!(refusal.deployment, "green");
@@ -133,7 +134,7 @@ fn deployments_take_from_the_pools_one_after_the_other() {
 fn the_table_never_says_that_a_full_pool_fits() {
     let both =
         [deployment("blue", "Standard_DS3_v2", 2), deployment("green", "Standard_DS3_v2", 2)];
-    let plan = QuotaPlan::for_deployments(&both, None).unwrap();
+    let plan = QuotaPlan::for_deployments(&both, REGION);
     let assessment = plan.assess(&usages((0, 20), (0, 20), (0, 500)), SUBSCRIPTION);
     assert_eq!(assessment.to_string().matches("    no\n").count(), 2, "{assessment}");
     assert!(!assessment.fits);
@@ -147,11 +148,14 @@ fn a_family_that_the_region_does_not_list_is_refused() {
 }
 
 #[test]
-fn kubernetes_needs_no_quota_and_unknown_sizes_are_errors() {
+fn kubernetes_needs_no_quota_and_unknown_sizes_are_refused() {
     let mut blue = deployment("blue", "defaultinstancetype", 3);
-    assert!(QuotaPlan::for_deployments(std::slice::from_ref(&blue), None).is_err());
+    let plan = QuotaPlan::for_deployments(std::slice::from_ref(&blue), REGION);
+    let refusals = plan.check(&usages((0, 9), (0, 9), (0, 9)), SUBSCRIPTION).unwrap_err();
+    assert!(refusals[0].message.contains("is no machine size"), "{}", refusals[0]);
+    assert!(plan.to_string().contains("is no machine size"), "{plan}");
     blue.platform = Platform::Kubernetes(Kubernetes::default());
-    let plan = QuotaPlan::for_deployments(&[blue], None).unwrap();
+    let plan = QuotaPlan::for_deployments(&[blue], REGION);
     assert_eq!((plan.cores(), plan.without_quota.len()), (0, 1));
     assert!(plan.to_string().contains("needs no quota"), "{plan}");
 }
@@ -175,7 +179,7 @@ fn the_plan_is_a_table() {
         deployment("blue", "Standard_DS3_v2", 10),
         deployment("green", "Standard_NC24ads_A100_v4", 1),
     ];
-    let plan = QuotaPlan::for_deployments(&deployments, Some("westeurope")).unwrap();
+    let plan = QuotaPlan::for_deployments(&deployments, REGION);
     insta::assert_snapshot!("plan", plan.to_string());
     let assessment = plan.assess(&usages((4, 48), (4, 100), (3, 500)), SUBSCRIPTION);
     insta::assert_snapshot!("assessment", assessment.to_string());
@@ -195,7 +199,7 @@ proptest! {
     fn steps_add_up(from in 1_u32..50, by in 1_u32..50, then in 1_u32..50) {
         let cores = |running, instances| {
             let blue = deployment("blue", "Standard_DS3_v2", instances);
-            QuotaPlan::for_scaling(&blue, running, None).unwrap().cores()
+            QuotaPlan::for_scaling(&blue, running, REGION).cores()
         };
         let (middle, end) = (from + by, from + by + then);
         prop_assert_eq!(cores(from, middle) + cores(middle, end), cores(from, end));
