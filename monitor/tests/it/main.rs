@@ -1,0 +1,4 @@
+//! The monitor against real servers.
+
+mod collector;
+mod otlp;

@@ -1,0 +1,315 @@
+//! An OTLP receiver in this process that answers as it is told, on a port of its own.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::io::Read as _;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use flate2::read::GzDecoder;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{
+    LogsService, LogsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::logs::v1::{
+    ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
+use prost::Message;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tonic::codec::CompressionEncoding;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Grpc,
+    Http,
+}
+
+impl Protocol {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::Http => "http/protobuf",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Answer {
+    Take,
+    Unavailable { retry_after: u64 },
+    BadRequest,
+    Partial(i64),
+}
+
+/// A running receiver; dropped, it closes every connection and its port.
+pub(crate) struct Receiver {
+    pub(crate) url: String,
+    pub(crate) protocol: Protocol,
+    state: State,
+    runtime: Option<Runtime>,
+}
+
+#[derive(Clone)]
+struct State(Arc<(Mutex<Seen>, Condvar)>);
+
+struct Seen {
+    always: Answer,
+    first: VecDeque<Answer>,
+    calls: usize,
+    metrics: Vec<ExportMetricsServiceRequest>,
+    logs: Vec<ExportLogsServiceRequest>,
+    authorizations: Vec<String>,
+}
+
+impl Receiver {
+    pub(crate) fn start(protocol: Protocol, always: Answer) -> Self {
+        let seen = Seen {
+            always,
+            first: VecDeque::new(),
+            calls: 0,
+            metrics: Vec::new(),
+            logs: Vec::new(),
+            authorizations: Vec::new(),
+        };
+        let state = State(Arc::new((Mutex::new(seen), Condvar::new())));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        match protocol {
+            Protocol::Grpc => drop(runtime.spawn(serve_grpc(listener, state.clone()))),
+            Protocol::Http => drop(runtime.spawn(serve_http(listener, state.clone()))),
+        }
+        Self { url, protocol, state, runtime: Some(runtime) }
+    }
+
+    /// The answers to the next exports of metrics; after them, the usual one.
+    pub(crate) fn first_answers(&self, answers: Vec<Answer>) {
+        self.state.0.0.lock().unwrap().first = answers.into();
+    }
+
+    /// How many exports of metrics came, the refused ones too.
+    pub(crate) fn calls(&self) -> usize {
+        self.state.0.0.lock().unwrap().calls
+    }
+
+    pub(crate) fn wait_for_calls(&self, calls: usize) {
+        let (seen, changed) = &*self.state.0;
+        let waited =
+            changed.wait_timeout_while(seen.lock().unwrap(), Duration::from_secs(20), |seen| {
+                seen.calls < calls
+            });
+        assert!(!waited.unwrap().1.timed_out(), "{calls} exports within 20 s");
+    }
+
+    /// The exports of metrics that were taken.
+    pub(crate) fn metrics(&self) -> Vec<ExportMetricsServiceRequest> {
+        self.state.0.0.lock().unwrap().metrics.clone()
+    }
+
+    pub(crate) fn logs(&self) -> Vec<ExportLogsServiceRequest> {
+        self.state.0.0.lock().unwrap().logs.clone()
+    }
+
+    pub(crate) fn authorizations(&self) -> Vec<String> {
+        self.state.0.0.lock().unwrap().authorizations.clone()
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(Duration::from_secs(5));
+        }
+    }
+}
+
+impl State {
+    fn metrics(&self, request: ExportMetricsServiceRequest) -> Answer {
+        let (seen, changed) = &*self.0;
+        let mut seen = seen.lock().unwrap();
+        let answer = seen.first.pop_front().unwrap_or(seen.always);
+        if matches!(answer, Answer::Take) {
+            seen.metrics.push(request);
+        }
+        seen.calls += 1;
+        changed.notify_all();
+        answer
+    }
+
+    fn logs(&self, request: ExportLogsServiceRequest) -> Answer {
+        let mut seen = self.0.0.lock().unwrap();
+        seen.logs.push(request);
+        seen.always
+    }
+
+    fn authorized(&self, value: Option<&str>) {
+        let value = value.unwrap_or_default().to_owned();
+        self.0.0.lock().unwrap().authorizations.push(value);
+    }
+}
+
+async fn serve_grpc(listener: TcpListener, state: State) {
+    let gzip = CompressionEncoding::Gzip;
+    let metrics = MetricsServiceServer::new(state.clone()).accept_compressed(gzip);
+    let logs = LogsServiceServer::new(state).accept_compressed(gzip);
+    let server = Server::builder().add_service(metrics).add_service(logs);
+    server.serve_with_incoming(TcpIncoming::from(listener)).await.unwrap();
+}
+
+#[tonic::async_trait]
+impl MetricsService for State {
+    async fn export(
+        &self,
+        request: tonic::Request<ExportMetricsServiceRequest>,
+    ) -> Result<tonic::Response<ExportMetricsServiceResponse>, Status> {
+        self.authorized(request.metadata().get("authorization").and_then(|v| v.to_str().ok()));
+        refuse(self.metrics(request.into_inner())).map(|answer| tonic::Response::new(taken(answer)))
+    }
+}
+
+#[tonic::async_trait]
+impl LogsService for State {
+    async fn export(
+        &self,
+        request: tonic::Request<ExportLogsServiceRequest>,
+    ) -> Result<tonic::Response<ExportLogsServiceResponse>, Status> {
+        self.authorized(request.metadata().get("authorization").and_then(|v| v.to_str().ok()));
+        let answer = refuse(self.logs(request.into_inner()))?;
+        Ok(tonic::Response::new(logs_taken(answer)))
+    }
+}
+
+fn refuse(answer: Answer) -> Result<Answer, Status> {
+    match answer {
+        Answer::Unavailable { retry_after } => {
+            let told = ErrorDetails::with_retry_info(Some(Duration::from_secs(retry_after)));
+            Err(Status::with_error_details(Code::Unavailable, "busy", told))
+        }
+        Answer::BadRequest => Err(Status::invalid_argument("not like this")),
+        other => Ok(other),
+    }
+}
+
+fn taken(answer: Answer) -> ExportMetricsServiceResponse {
+    let partial = match answer {
+        Answer::Partial(rejected_data_points) => Some(ExportMetricsPartialSuccess {
+            rejected_data_points,
+            error_message: "too many".to_owned(),
+        }),
+        _ => None,
+    };
+    ExportMetricsServiceResponse { partial_success: partial }
+}
+
+fn logs_taken(answer: Answer) -> ExportLogsServiceResponse {
+    let partial = match answer {
+        Answer::Partial(_) => {
+            Some(ExportLogsPartialSuccess { rejected_log_records: 1, ..Default::default() })
+        }
+        _ => None,
+    };
+    ExportLogsServiceResponse { partial_success: partial }
+}
+
+async fn serve_http(listener: TcpListener, state: State) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let state = state.clone();
+        let service = service_fn(move |request| handle(state.clone(), request));
+        let connection = hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(connection);
+    }
+}
+
+async fn handle(
+    state: State,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (parts, body) = request.into_parts();
+    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    state.authorized(header("authorization"));
+    assert_eq!(header("content-type"), Some("application/x-protobuf"));
+    let mut body = body.collect().await.unwrap().to_bytes().to_vec();
+    if header("content-encoding") == Some("gzip") {
+        let mut plain = Vec::new();
+        GzDecoder::new(body.as_slice()).read_to_end(&mut plain).unwrap();
+        body = plain;
+    }
+    let (answer, bytes) = match parts.uri.path() {
+        "/v1/metrics" => {
+            let answer = state.metrics(Message::decode(body.as_slice()).unwrap());
+            (answer, taken(answer).encode_to_vec())
+        }
+        "/v1/logs" => {
+            let answer = state.logs(Message::decode(body.as_slice()).unwrap());
+            (answer, logs_taken(answer).encode_to_vec())
+        }
+        other => panic!("nothing is exported to {other}"),
+    };
+    let response = match answer {
+        Answer::Unavailable { retry_after } => {
+            Response::builder().status(503).header("retry-after", retry_after.to_string())
+        }
+        Answer::BadRequest => Response::builder().status(400),
+        _ => Response::builder().status(200),
+    };
+    Ok(response.body(Full::new(Bytes::from(bytes))).unwrap())
+}
+
+/// The sum over the points of a counter.
+pub(crate) fn counter(request: &ExportMetricsServiceRequest, name: &str) -> i64 {
+    let mut total = 0;
+    for data in named(request, name) {
+        let Data::Sum(sum) = data else { panic!("{name} is no counter") };
+        for point in &sum.data_points {
+            let Some(Value::AsInt(value)) = point.value else {
+                panic!("{name} has no whole value")
+            };
+            total += value;
+        }
+    }
+    total
+}
+
+/// The count over the points of a histogram, of its buckets and of its own, which must agree.
+pub(crate) fn histogram_count(request: &ExportMetricsServiceRequest, name: &str) -> u64 {
+    let mut total = 0;
+    for data in named(request, name) {
+        let Data::ExponentialHistogram(histogram) = data else { panic!("{name} is no histogram") };
+        for point in &histogram.data_points {
+            let buckets: u64 = point.positive.as_ref().unwrap().bucket_counts.iter().sum();
+            assert_eq!(buckets + point.zero_count, point.count);
+            total += point.count;
+        }
+    }
+    total
+}
+
+fn named<'a>(request: &'a ExportMetricsServiceRequest, name: &str) -> Vec<&'a Data> {
+    let metrics = request.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
+    let metrics = metrics.flat_map(|scope| &scope.metrics).filter(|metric| metric.name == name);
+    metrics.filter_map(|metric| metric.data.as_ref()).collect()
+}
