@@ -11,8 +11,7 @@
 //! records count as sent.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -48,7 +47,7 @@ pub(super) struct Events {
     logger: SdkLogger,
     collected: Collect,
     exporter: LogExporter,
-    rejected: Arc<AtomicU64>,
+    seen: Arc<Mutex<Seen>>,
     started: SystemTime,
     run_id: String,
     // The logger works as long as its provider lives.
@@ -64,8 +63,8 @@ impl Events {
         run_id: &str,
         started: SystemTime,
     ) -> Result<Self, Error> {
-        let rejected = Arc::default();
-        let mut exporter = exporter(signal, &rejected)?;
+        let seen = Arc::default();
+        let mut exporter = exporter(signal, &seen)?;
         let attributes = attributes.iter().map(|(k, v)| KeyValue::new(k.clone(), v.clone()));
         let resource = Resource::builder_empty().with_attributes(attributes).build();
         exporter.set_resource(&resource);
@@ -77,7 +76,7 @@ impl Events {
         let scope = InstrumentationScope::builder("plimsoll").with_version(version.to_owned());
         let logger = provider.logger_with_scope(scope.build());
         let run_id = run_id.to_owned();
-        Ok(Self { logger, collected, exporter, rejected, started, run_id, _provider: provider })
+        Ok(Self { logger, collected, exporter, seen, started, run_id, _provider: provider })
     }
 
     /// Sends the alerts in one request; the error is a sentence for people.
@@ -88,9 +87,14 @@ impl Events {
         let records = self.collected.take();
         let batch: Vec<_> = records.iter().map(|(record, scope)| (record, scope)).collect();
         let sent = self.exporter.export(LogBatch::new(&batch)).await;
-        sent.map_err(|error| format!("alerts: {}", with_causes(&error)))?;
-        let rejected = self.rejected.swap(0, Ordering::Relaxed);
-        Ok(PartialSuccess { rejected, message: String::new() })
+        let seen = std::mem::take(&mut *lock(&self.seen));
+        match sent {
+            Ok(()) => Ok(PartialSuccess { rejected: seen.rejected, message: String::new() }),
+            Err(error) => {
+                let cause = seen.failure.unwrap_or_else(|| with_causes(&error));
+                Err(format!("alerts: {cause}"))
+            }
+        }
     }
 
     fn emit(&self, alert: &AlertEvent) {
@@ -134,7 +138,7 @@ fn severity(alert: &AlertEvent) -> Severity {
     }
 }
 
-fn exporter(signal: &Signal, rejected: &Arc<AtomicU64>) -> Result<LogExporter, Error> {
+fn exporter(signal: &Signal, seen: &Arc<Mutex<Seen>>) -> Result<LogExporter, Error> {
     let built = match signal.protocol {
         Protocol::Grpc => {
             let mut builder = LogExporter::builder()
@@ -148,7 +152,7 @@ fn exporter(signal: &Signal, rejected: &Arc<AtomicU64>) -> Result<LogExporter, E
             builder.build()
         }
         Protocol::HttpProtobuf => {
-            let post = Watched { post: Post::new(signal)?, rejected: Arc::clone(rejected) };
+            let post = Watched { post: Post::new(signal)?, seen: Arc::clone(seen) };
             let headers = signal.headers.iter().filter_map(|(name, value)| {
                 Some((name.to_string(), value.to_str().ok()?.to_owned()))
             });
@@ -174,14 +178,13 @@ struct Collect(Arc<Mutex<Vec<(SdkLogRecord, InstrumentationScope)>>>);
 
 impl Collect {
     fn take(&self) -> Vec<(SdkLogRecord, InstrumentationScope)> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *lock(&self.0))
     }
 }
 
 impl LogProcessor for Collect {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
-        let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        records.push((record.clone(), scope.clone()));
+        lock(&self.0).push((record.clone(), scope.clone()));
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -193,25 +196,42 @@ impl LogProcessor for Collect {
     }
 }
 
-/// The HTTP client, which reads from an answer how many records were rejected.
+/// The HTTP client, and what the exporter keeps to itself of what it saw.
 #[derive(Debug)]
 struct Watched {
     post: Post,
-    rejected: Arc<AtomicU64>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// Records that the receiver rejected.
+    rejected: u64,
+    /// Why no answer came.
+    failure: Option<String>,
 }
 
 #[async_trait]
 impl HttpClient for Watched {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let answer = self.post.send(request).await?;
+        let endpoint = request.uri().to_string();
+        let answer = self.post.send(request).await.inspect_err(|error| {
+            let failure = format!("{endpoint}: {}", with_causes(error.as_ref()));
+            lock(&self.seen).failure = Some(failure);
+        })?;
+        lock(&self.seen).failure = None;
         let partial = ExportLogsServiceResponse::decode(answer.body().as_ref())
             .ok()
             .filter(|_| answer.status().is_success())
             .and_then(|response| response.partial_success);
         if let Some(partial) = partial {
             let rejected = u64::try_from(partial.rejected_log_records).unwrap_or(0);
-            self.rejected.fetch_add(rejected, Ordering::Relaxed);
+            lock(&self.seen).rejected += rejected;
         }
         Ok(answer)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

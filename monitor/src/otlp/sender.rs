@@ -16,6 +16,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::{
 };
 use plimsoll_domain::clock;
 use prost::Message as _;
+use tonic::Status;
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
@@ -32,10 +33,11 @@ pub(super) struct Sender {
     way: Way,
     backoff: Backoff,
     timeout: Duration,
+    failure: Option<String>,
 }
 
 enum Way {
-    Grpc { client: MetricsServiceClient<Channel>, metadata: MetadataMap },
+    Grpc { client: MetricsServiceClient<Channel>, endpoint: Uri, metadata: MetadataMap },
     Http { post: Post, endpoint: Uri, headers: HeaderMap, gzip: bool },
 }
 
@@ -55,7 +57,8 @@ impl Sender {
                     client = client.send_compressed(CompressionEncoding::Gzip);
                 }
                 let client = client.accept_compressed(CompressionEncoding::Gzip);
-                Way::Grpc { client, metadata: channel::metadata(&signal.headers) }
+                let metadata = channel::metadata(&signal.headers);
+                Way::Grpc { client, endpoint: signal.endpoint.clone(), metadata }
             }
             Protocol::HttpProtobuf => Way::Http {
                 post: Post::new(signal)?,
@@ -64,7 +67,7 @@ impl Sender {
                 gzip: signal.gzip,
             },
         };
-        Ok(Self { way, backoff: Backoff::new(seed), timeout: signal.timeout })
+        Ok(Self { way, backoff: Backoff::new(seed), timeout: signal.timeout, failure: None })
     }
 
     /// Delivers the request; the error is a sentence for people.
@@ -80,17 +83,28 @@ impl Sender {
             let failure = match tokio::time::timeout(left, call).await {
                 Ok(Ok(answer)) => {
                     self.backoff.reset();
+                    self.failure = None;
                     return Ok(answer);
                 }
                 Ok(Err(failure)) => failure,
                 Err(_) => return Err(format!("metrics: no answer within {:?}", self.timeout)),
             };
             let left = end.since(clock::now());
+            let message = format!("metrics: {}", failure.message);
             match self.backoff.delay(failure.retry).filter(|delay| *delay < left) {
-                Some(delay) => tokio::time::sleep(delay).await,
-                None => return Err(format!("metrics: {}", failure.message)),
+                Some(delay) => {
+                    self.failure = Some(message);
+                    tokio::time::sleep(delay).await;
+                }
+                None => return Err(message),
             }
         }
+    }
+
+    /// Why the last try failed, if its request has not arrived since: what is to be said of a
+    /// request that is cut off.
+    pub(super) fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
     }
 }
 
@@ -100,11 +114,11 @@ impl Way {
         request: &ExportMetricsServiceRequest,
     ) -> Result<PartialSuccess, Failure> {
         let answer = match self {
-            Self::Grpc { client, metadata } => {
+            Self::Grpc { client, endpoint, metadata } => {
                 let mut call = tonic::Request::new(request.clone());
                 *call.metadata_mut() = metadata.clone();
                 let answer = client.export(call).await.map_err(|status| Failure {
-                    message: format!("{:?}: {}", status.code(), with_causes(&status)),
+                    message: format!("{endpoint}: {}", in_words(&status)),
                     retry: backoff::grpc(&status),
                 })?;
                 answer.into_inner()
@@ -162,6 +176,13 @@ fn read(
         message: format!("{endpoint} answered {}", answer.status()),
         retry: backoff::http(answer.status().as_u16(), told, clock::wall()),
     })
+}
+
+/// A failed call: what the receiver says, or why there was none.
+fn in_words(status: &Status) -> String {
+    let cause = status.source().map(|cause| format!(": {}", with_causes(cause)));
+    let cause = cause.unwrap_or_default();
+    format!("{:?}: {}{cause}", status.code(), status.message())
 }
 
 /// An error and what caused it, in one sentence.

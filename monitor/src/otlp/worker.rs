@@ -162,6 +162,9 @@ impl Metrics {
             let sent = self.sender.deliver(request);
             let answer = before_the_end(&mut self.context.ending, last, sent).await;
             cut_off = answer.is_none();
+            if let (true, Some(failure)) = (cut_off, self.sender.failure()) {
+                ledger.note(failure);
+            }
             complete &= settle(ledger, Kind::Points, count, answer);
         }
         complete

@@ -8,9 +8,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use plimsoll_domain::latencies::rank_of;
-use plimsoll_domain::{Latencies, Tally, clock};
-use plimsoll_monitor::AlertState;
-use plimsoll_monitor::otlp::{Exporter, exponential};
+use plimsoll_domain::{Latencies, Snapshot, Tally, clock};
+use plimsoll_monitor::otlp::{Exporter, Gauges, exponential};
+use plimsoll_monitor::{
+    AlertEvent, AlertState, Amount, Monitor, MonitorConfig, Unit, ValidityState,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -71,7 +73,7 @@ impl Collector {
     }
 
     fn is_ready(&mut self) -> bool {
-        let end = clock::now() + Duration::from_secs(60);
+        let end = clock::now() + Duration::from_mins(1);
         loop {
             if self.addresses.iter().all(|address| TcpStream::connect(address).is_ok()) {
                 return true;
@@ -134,17 +136,23 @@ fn all<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
                 all(member, key, found);
             }
         }
-        Value::Array(items) => items.iter().for_each(|item| all(item, key, found)),
+        Value::Array(items) => all_in(items, key, found),
         _ => {}
+    }
+}
+
+fn all_in<'a>(values: &'a [Value], key: &str, found: &mut Vec<&'a Value>) {
+    for value in values {
+        all(value, key, found);
     }
 }
 
 /// The points of the metric in the newest export that has it.
 fn points(written: &[Value], name: &str) -> Vec<Value> {
     let mut metrics = Vec::new();
-    written.iter().for_each(|line| all(line, "metrics", &mut metrics));
-    let metrics = metrics.into_iter().filter_map(Value::as_array).flatten();
-    let newest = metrics.filter(|metric| metric["name"] == name).next_back();
+    all_in(written, "metrics", &mut metrics);
+    let mut metrics = metrics.into_iter().filter_map(Value::as_array).flatten();
+    let newest = metrics.rfind(|metric| metric["name"] == name);
     let mut points = Vec::new();
     if let Some(metric) = newest {
         all(metric, "dataPoints", &mut points);
@@ -221,7 +229,9 @@ fn what_the_collector_writes_is_what_was_measured() {
         exporter.interval(&snapshot(40, 2_000));
         measured.merge(&snapshot(40, 2_000).measured);
         exporter.alert(alert(7, AlertState::Firing));
-        exporter.alert(alert(9, AlertState::Resolved));
+        let infinite = Amount { number: f64::INFINITY, unit: Unit::Milliseconds };
+        exporter.alert(AlertEvent { value: infinite, ..alert(9, AlertState::Resolved) });
+        exporter.gauges(standing(&measured));
         let delivery = exporter.finish(Duration::from_secs(20));
         assert!(delivery.complete && !delivery.has_losses(), "{protocol:?}: {delivery:?}");
 
@@ -231,7 +241,7 @@ fn what_the_collector_writes_is_what_was_measured() {
         };
         let is_whole = |written: &[Value]| {
             let mut logs = Vec::new();
-            written.iter().for_each(|line| all(line, "eventName", &mut logs));
+            all_in(written, "eventName", &mut logs);
             sent(written) == 4_100 && logs.len() == 2
         };
         let written = collector.wait_for("totals and alerts", is_whole);
@@ -250,24 +260,55 @@ fn what_the_collector_writes_is_what_was_measured() {
         agrees(&written, "http.client.request.duration", ("", ""), &measured.service);
         agrees(&written, "plimsoll.send.lag", ("", ""), &measured.send_lag);
         check_alerts(&written);
+        check_gauges(&written);
         assert!(scraped(&collector).contains("plimsoll_requests_sent_total"));
     }
 }
 
 fn check_alerts(written: &[Value]) {
     let mut records = Vec::new();
-    written.iter().for_each(|line| all(line, "logRecords", &mut records));
+    all_in(written, "logRecords", &mut records);
     let records: Vec<_> = records.into_iter().filter_map(Value::as_array).flatten().collect();
-    for (record, state, severity) in [(records[0], "firing", 17), (records[1], "resolved", 9)] {
+    let expected = [("firing", 17, Value::from(0.25)), ("resolved", 9, Value::from("Infinity"))];
+    for (record, (state, severity, value)) in records.into_iter().zip(expected) {
         assert_eq!(record["eventName"], "plimsoll.alert");
         assert_eq!(record["severityNumber"], severity);
         let text = |key: &str| attribute(record, key).unwrap().clone();
         assert_eq!(text("plimsoll.alert.state"), state);
         assert_eq!(text("plimsoll.alert.rule"), "slow");
         assert_eq!(text("plimsoll.run.id"), "run-1");
-        assert_eq!(text("plimsoll.alert.value"), 0.25);
+        assert_eq!(text("plimsoll.alert.value"), value);
         assert_eq!(text("plimsoll.alert.threshold"), 0.2);
     }
+}
+
+/// How an objective stands that is met, and one whose value is infinite.
+fn standing(measured: &Tally) -> Gauges {
+    let objectives = ["p50 < 10s", "p99.9 < 1s"].map(|text| text.parse().unwrap());
+    let mut monitor = Monitor::new(MonitorConfig {
+        objectives: objectives.into(),
+        alerts: Vec::new(),
+        confidence: 0.95,
+        measured: Duration::ZERO..Duration::from_secs(41),
+    });
+    let end = Duration::from_secs(41);
+    monitor.observe(&Snapshot { end, measured: measured.clone(), ..Snapshot::default() });
+    let mut gauges = Gauges::new(end, &monitor.current(), monitor.alerts());
+    gauges.target_rate = Some(100.0);
+    gauges.validity = Some(ValidityState::Valid);
+    gauges
+}
+
+fn check_gauges(written: &[Value]) {
+    let values = |name: &str| -> Vec<Value> {
+        points(written, name).iter().map(|point| point["asDouble"].clone()).collect()
+    };
+    assert_eq!(values("plimsoll.load.target_rate"), [100.0]);
+    assert_eq!(values("plimsoll.objective.threshold"), [10.0, 1.0]);
+    assert_eq!(values("plimsoll.objective.value")[1], "Infinity");
+    let verdicts = points(written, "plimsoll.objective.verdict");
+    let verdicts: Vec<_> = verdicts.iter().map(|point| whole(&point["asInt"])).collect();
+    assert_eq!(verdicts, [0, 1]);
 }
 
 /// What Prometheus would read from the Collector.
