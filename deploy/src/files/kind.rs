@@ -18,7 +18,10 @@ pub enum FileKind {
 
 /// Keys that only one kind of file has. A key that all have, such as `name`, tells nothing.
 const TELLING: &[(FileKind, &[&str])] = &[
-    (FileKind::Scenario, &["load", "objectives", "deployments", "seed"]),
+    (
+        FileKind::Scenario,
+        &["load", "objectives", "deployments", "seed", "endpoint", "target", "request", "alerts"],
+    ),
     (
         FileKind::Deployment,
         &[
@@ -51,6 +54,7 @@ pub fn kind_of(document: &Document) -> FileKind {
         }
     }
     let found = |keys: &[&str]| keys.iter().filter(|key| root.child(key).is_some()).count();
+    // Of equals the first in the table is taken.
     let most = TELLING.iter().map(|(kind, keys)| (found(keys), *kind)).rev();
     match most.max_by_key(|(count, _)| *count) {
         Some((1.., kind)) => kind,
@@ -85,6 +89,7 @@ mod tests {
         assert_eq!(kind("name: just-a-name\n"), FileKind::Endpoint);
         assert_eq!(kind("name: b\nendpoint_name: e\n"), FileKind::Deployment);
         assert_eq!(kind("name: b\nload: {}\n"), FileKind::Scenario);
+        assert_eq!(kind("endpoint: e.yml\ntraffic: {blue: 100}\n"), FileKind::Scenario);
         assert_eq!(kind("hello: world\n"), FileKind::Unknown);
         assert_eq!(kind("- 1\n"), FileKind::Unknown);
     }

@@ -24,7 +24,7 @@ pub struct Usage {
 pub enum UsagesError {
     /// Not JSON, or JSON of another shape.
     #[error(
-        "it is not what Azure's usages call answers: {0}; save the JSON of GET \
+        "it is not what Azure's usages call answers; save the JSON of GET \
          /subscriptions/<id>/providers/Microsoft.MachineLearningServices/locations/<region>/usages"
     )]
     Shape(#[from] serde_json::Error),
