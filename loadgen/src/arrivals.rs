@@ -223,7 +223,7 @@ mod tests {
         let all: Vec<_> = Arrivals::new(&profile, ArrivalProcess::Poisson, 7).collect();
         let mut classes = [0.0f64; 10];
         for two in all.windows(2) {
-            let gap = (two[1].due - two[0].due).as_secs_f64() * 1000.0;
+            let gap = two[1].due.saturating_sub(two[0].due).as_secs_f64() * 1000.0;
             classes[((1.0 - (-gap).exp()) * 10.0) as usize] += 1.0;
         }
         let expected = (all.len() - 1) as f64 / 10.0;

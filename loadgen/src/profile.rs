@@ -78,15 +78,16 @@ impl Profile {
 
     /// Arrivals per second at time `t`; 0 from the end on.
     pub fn rate_at(&self, t: Duration) -> f64 {
-        self.piece_at(t)
-            .map_or(0.0, |piece| piece.from_rps + piece.slope * (t - piece.start).as_secs_f64())
+        self.piece_at(t).map_or(0.0, |piece| {
+            piece.from_rps + piece.slope * t.saturating_sub(piece.start).as_secs_f64()
+        })
     }
 
     /// The integral of the rate from the beginning to time `t`.
     pub fn offered_by(&self, t: Duration) -> f64 {
         self.piece_at(t).map_or_else(
             || self.total(),
-            |piece| piece.area_start + piece.area((t - piece.start).as_secs_f64()),
+            |piece| piece.area_start + piece.area(t.saturating_sub(piece.start).as_secs_f64()),
         )
     }
 

@@ -1,1 +1,9 @@
+//! The load generator against real servers on this machine.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod failures;
+mod run;
+mod server;
+mod stall;
+mod stopping;

@@ -1,0 +1,176 @@
+//! A small HTTP/1.1 server for the tests: its own thread, its own port, exact behaviour.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use plimsoll_domain::{Moment, clock};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+/// What the server does with each request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Mode {
+    /// Answers after a delay.
+    Answer(Duration),
+    /// Answers at once, but in the first `stall` of every `period` only when that is over.
+    Stall { stall: Duration, period: Duration },
+    /// Answers, says so, and closes.
+    AnswerAndClose,
+    /// Answers and closes without having said so, now and then.
+    CloseSilently,
+    /// Answers with another status.
+    Status(&'static str),
+    /// Reads the request and closes.
+    Close,
+    /// Closes as soon as it is connected to.
+    CloseAtOnce,
+    /// Reads the request and resets the connection.
+    Reset,
+    /// Answers with something that is not HTTP.
+    Garbage,
+    /// Promises more than it sends.
+    CutOff,
+    /// Reads and is silent.
+    Silent,
+}
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) accepted: Arc<AtomicU64>,
+    pub(crate) requests: Arc<AtomicU64>,
+    stop: CancellationToken,
+}
+
+impl Server {
+    pub(crate) fn start(mode: Mode) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let listener = {
+            let _context = runtime.enter();
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            socket.listen(4096).unwrap()
+        };
+        let address = listener.local_addr().unwrap();
+        let (accepted, requests) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
+        let stop = CancellationToken::new();
+        let (stopped, counts) = (stop.clone(), (Arc::clone(&accepted), Arc::clone(&requests)));
+        thread::spawn(move || {
+            runtime.block_on(stopped.run_until_cancelled(accept(listener, mode, counts)))
+        });
+        Self { address, accepted, requests, stop }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/score", self.address)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// A port that nothing listens on.
+pub(crate) fn refused() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}/score", listener.local_addr().unwrap())
+}
+
+async fn accept(listener: TcpListener, mode: Mode, counts: (Arc<AtomicU64>, Arc<AtomicU64>)) {
+    let began = clock::now();
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        counts.0.fetch_add(1, Ordering::Relaxed);
+        let requests = Arc::clone(&counts.1);
+        tokio::spawn(async move {
+            let _ = serve(stream, mode, began, &requests).await;
+        });
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    mode: Mode,
+    began: Moment,
+    requests: &AtomicU64,
+) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    if matches!(mode, Mode::CloseAtOnce) {
+        return Ok(());
+    }
+    let mut buffer = Vec::new();
+    while read_request(&mut stream, &mut buffer).await? {
+        let number = requests.fetch_add(1, Ordering::Relaxed);
+        match mode {
+            Mode::Answer(delay) => {
+                tokio::time::sleep(delay).await;
+                answer(&mut stream, "200 OK", "").await?;
+            }
+            Mode::Stall { stall, period } => {
+                let into = clock::now().since(began).as_nanos() % period.as_nanos();
+                let left = stall.saturating_sub(Duration::from_nanos(into as u64));
+                if !left.is_zero() {
+                    tokio::time::sleep(left).await;
+                }
+                answer(&mut stream, "200 OK", "x-ms-run-fn-exec-ms: 0.25\r\n").await?;
+            }
+            Mode::AnswerAndClose => {
+                return answer(&mut stream, "200 OK", "Connection: close\r\n").await;
+            }
+            Mode::CloseSilently => {
+                answer(&mut stream, "200 OK", "").await?;
+                if number.is_multiple_of(3) {
+                    return Ok(());
+                }
+            }
+            Mode::Status(status) => answer(&mut stream, status, "").await?,
+            Mode::Close | Mode::CloseAtOnce => return Ok(()),
+            Mode::Reset => {
+                stream.set_zero_linger()?;
+                return Ok(());
+            }
+            Mode::Garbage => {
+                stream.write_all(b"I am not HTTP at all\r\n\r\n").await?;
+                return Ok(());
+            }
+            Mode::CutOff => {
+                let part = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this";
+                stream.write_all(part).await?;
+                return Ok(());
+            }
+            Mode::Silent => std::future::pending().await,
+        }
+    }
+    Ok(())
+}
+
+async fn answer(stream: &mut TcpStream, status: &str, header: &str) -> std::io::Result<()> {
+    let text = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{header}Content-Length: 8\r\n\r\n{{\"y\": 1}}"
+    );
+    stream.write_all(text.as_bytes()).await
+}
+
+/// Reads one request with its body; `false` at the end of the connection.
+async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<bool> {
+    loop {
+        let head = buffer.windows(4).position(|four| four == b"\r\n\r\n");
+        if let Some(head) = head {
+            let text = String::from_utf8_lossy(&buffer[..head]).to_ascii_lowercase();
+            let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
+            let length: usize = length.map_or(0, |n| n.trim().parse().unwrap());
+            if buffer.len() >= head + 4 + length {
+                buffer.drain(..head + 4 + length);
+                return Ok(true);
+            }
+        }
+        if stream.read_buf(buffer).await? == 0 {
+            return Ok(false);
+        }
+    }
+}
