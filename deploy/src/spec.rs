@@ -27,6 +27,24 @@ pub struct EndpointSpec {
     pub azure: AzureEndpoint,
 }
 
+impl EndpointSpec {
+    /// Keys of its file that have no effect on this machine: said to the user, never dropped
+    /// in silence.
+    pub fn only_azure(&self) -> Vec<&'static str> {
+        let azure = &self.azure;
+        given([
+            ("compute", azure.compute.is_some()),
+            ("identity", azure.identity.is_some()),
+            ("public_network_access", azure.public_network_access.is_some()),
+        ])
+    }
+}
+
+/// The names that are marked.
+fn given<const N: usize>(keys: [(&'static str, bool); N]) -> Vec<&'static str> {
+    keys.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect()
+}
+
 /// Settings of an endpoint that only Azure acts on: sent there as they are given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AzureEndpoint {
@@ -135,6 +153,27 @@ impl DeploymentSpec {
             platform: Platform::default(),
             azure: AzureDeployment::default(),
         }
+    }
+
+    /// Keys of its file that have no effect on this machine: said to the user, never dropped
+    /// in silence.
+    pub fn only_azure(&self) -> Vec<&'static str> {
+        let azure = &self.azure;
+        let scaled = |k: &Kubernetes| k.scale.is_some();
+        let limited = |k: &Kubernetes| k.requests.is_some() || k.limits.is_some();
+        let kubernetes = |has: &dyn Fn(&Kubernetes) -> bool| match &self.platform {
+            Platform::Managed => false,
+            Platform::Kubernetes(settings) => has(settings),
+        };
+        given([
+            ("type", self.platform != Platform::Managed),
+            ("scale_settings", kubernetes(&scaled)),
+            ("resources", kubernetes(&limited)),
+            ("model_mount_path", azure.model_mount_path.is_some()),
+            ("app_insights_enabled", azure.app_insights_enabled),
+            ("egress_public_network_access", azure.egress_public_network_access.is_some()),
+            ("data_collector", azure.data_collector.is_some()),
+        ])
     }
 }
 

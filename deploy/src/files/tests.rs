@@ -102,6 +102,13 @@ fn every_setting_of_a_managed_deployment_is_kept() {
          response: {enabled: false, data: {name: out, version: 2, path: 'azureml://datastores/d/paths/p'}}}, \
          request_logging: {capture_headers: [X-Trace]}}\n",
     );
+    let only_azure = [
+        "model_mount_path",
+        "app_insights_enabled",
+        "egress_public_network_access",
+        "data_collector",
+    ];
+    assert_eq!(spec.only_azure(), only_azure);
     assert_eq!(spec.environment_variables["WORKER_COUNT"], "4");
     assert_eq!(spec.environment_variables["DEBUG"], "true");
     assert_eq!(spec.instance_count.get(), 3);
@@ -178,6 +185,7 @@ fn the_usual_endpoint_reads_clean() {
     );
     assert_eq!(problems.to_string(), "");
     let spec = spec.unwrap();
+    assert_eq!(spec.only_azure(), ["identity", "public_network_access"]);
     assert_eq!((spec.traffic["blue"], spec.mirror_traffic["green"]), (100, 50));
     assert_eq!(spec.azure.identity, Some(Identity::UserAssigned("/subscriptions/x".to_owned())));
     assert_eq!(spec.azure.public_network_access, Some(Access::Disabled));
@@ -221,6 +229,7 @@ fn a_kubernetes_deployment_has_its_own_rules() {
         (spec.instance_type.as_str(), spec.instance_count.get()),
         ("defaultinstancetype", 3)
     );
+    assert_eq!(spec.only_azure(), ["type", "scale_settings", "resources"]);
     let Platform::Kubernetes(Kubernetes { requests, limits, scale }) = spec.platform else {
         panic!("a Kubernetes deployment")
     };
