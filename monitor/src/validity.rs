@@ -91,8 +91,17 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    /// Takes one interval into account; `from` is when the measured time begins.
+    /// Takes one interval into account; `from` is when the measured time begins. What happened to
+    /// the generator in the warm-up does not count.
     pub(crate) fn add(&mut self, snapshot: &Snapshot, from: Duration) {
+        let gap = snapshot.start.saturating_sub(self.end.unwrap_or(from).max(from));
+        if gap > slack(snapshot.start, snapshot.end) {
+            self.missing += gap;
+        }
+        self.end = Some(snapshot.end);
+        if snapshot.end <= from {
+            return;
+        }
         let generator = &snapshot.generator;
         self.capped += generator.capped;
         self.socket_exhausted += generator.socket_exhausted;
@@ -101,11 +110,6 @@ impl Observed {
             self.starved += u64::from(wait > STARVED_WAIT);
             self.longest_wait = self.longest_wait.max(wait);
         }
-        let gap = snapshot.start.saturating_sub(self.end.unwrap_or(from).max(from));
-        if gap > slack(snapshot.start, snapshot.end) {
-            self.missing += gap;
-        }
-        self.end = Some(snapshot.end);
     }
 
     /// The end of the newest snapshot.
@@ -358,6 +362,19 @@ mod tests {
             assert!(said.contains(part), "{name}: {said}");
             assert_eq!(said.is_empty(), state == Valid, "{name}: {said}");
         }
+    }
+
+    #[test]
+    fn the_warm_up_does_not_count() {
+        let (mut observed, from) = (Observed::default(), Duration::from_secs(1));
+        let totals = answered(100, Duration::from_millis(10));
+        let mut warm_up = second(0, Tally::default());
+        warm_up.generator.capped = 100;
+        warm_up.generator.cpu_wait = Some(1.0);
+        observed.add(&warm_up, from);
+        observed.add(&second(1, totals.clone()), from);
+        let validity = observed.judge(&totals, Duration::from_secs(2), Duration::from_secs(1));
+        assert_eq!(validity.state, Valid, "{validity:?}");
     }
 
     #[test]
