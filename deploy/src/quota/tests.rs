@@ -27,11 +27,11 @@ fn usages(family: (u64, i64), regional: (u64, i64), clusters: (u64, i64)) -> Usa
         )
     };
     let entries = [
+        entry("workspaces", "Standard DSv2 Family Cluster Dedicated vCPUs", (999, 0)),
+        entry("lowPriorityCores", "Standard DSv2 Family Cluster Dedicated vCPUs", (999, 0)),
         entry("totalCores", "Clusters", clusters),
         entry("dedicatedCores", "Total Cluster Dedicated Regional vCPUs", regional),
         entry("vmFamily", "Standard DSv2 Family Cluster Dedicated vCPUs", family),
-        entry("workspaces", "Standard DSv2 Family Cluster Dedicated vCPUs", (999, 0)),
-        entry("lowPriorityCores", "Standard DSv2 Family Cluster Dedicated vCPUs", (999, 0)),
     ];
     Usages::read(&format!(r#"{{"value": [{}], "nextLink": null}}"#, entries.join(","))).unwrap()
 }
