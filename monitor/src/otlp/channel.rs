@@ -23,6 +23,8 @@ pub(super) fn open(signal: &Signal) -> Result<Channel, Error> {
     let mut endpoint = Endpoint::from(signal.endpoint.clone())
         .connect_timeout(CONNECT.min(signal.timeout))
         .timeout(signal.timeout);
+    let agent = concat!("plimsoll/", env!("CARGO_PKG_VERSION"));
+    endpoint = endpoint.user_agent(agent).map_err(failed)?;
     if signal.is_https() {
         let tls = match &signal.certificate {
             Some(pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)),

@@ -240,3 +240,28 @@ fn delta_points_add_up_and_a_lost_one_stays_lost() {
         requests.iter().map(|request| counter(request, "plimsoll.requests.sent")).collect();
     assert_eq!(counts.iter().sum::<i64>(), 400, "{counts:?}");
 }
+
+#[test]
+fn tls_trusts_the_named_certificate_and_no_other() {
+    let names = vec!["127.0.0.1".to_owned()];
+    let certificate = rcgen::generate_simple_self_signed(names).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, certificate.cert.pem()).unwrap();
+    let trusting = ("OTEL_EXPORTER_OTLP_CERTIFICATE", file.to_str().unwrap());
+    for protocol in [Protocol::Grpc, Protocol::Http] {
+        let receiver = Receiver::start_tls(protocol, &certificate);
+        let delivery = export(&receiver, &[trusting], ENOUGH);
+        assert!(delivery.complete && !delivery.has_losses(), "{protocol:?} {delivery:?}");
+        assert_eq!((receiver.calls(), delivery.logs_sent), (1, 1));
+
+        let delivery = export(&receiver, &[], Duration::from_secs(1));
+        assert!(delivery.points_sent == 0 && delivery.points_lost > 0, "{delivery:?}");
+        let told = delivery.errors.join("\n");
+        assert!(told.contains("certificate"), "{protocol:?} {told}");
+
+        let plain = receiver.url.replace("https", "http");
+        let delivery = export_to(&plain, protocol, &[], Duration::from_secs(1));
+        assert!(delivery.points_sent == 0 && delivery.points_lost > 0, "{delivery:?}");
+    }
+}

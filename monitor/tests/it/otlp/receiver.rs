@@ -28,11 +28,17 @@ use opentelemetry_proto::tonic::collector::metrics::v1::{
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use prost::Message;
+use rcgen::{CertifiedKey, KeyPair};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tonic::codec::CompressionEncoding;
-use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -81,6 +87,16 @@ struct Seen {
 
 impl Receiver {
     pub(crate) fn start(protocol: Protocol, always: Answer) -> Self {
+        Self::start_with(protocol, always, None)
+    }
+
+    /// One that speaks TLS, with this certificate for 127.0.0.1.
+    pub(crate) fn start_tls(protocol: Protocol, certificate: &CertifiedKey<KeyPair>) -> Self {
+        let pem = (certificate.cert.pem(), certificate.signing_key.serialize_pem());
+        Self::start_with(protocol, Answer::Take, Some(pem))
+    }
+
+    fn start_with(protocol: Protocol, always: Answer, tls: Option<(String, String)>) -> Self {
         let seen = Seen {
             always,
             first: VecDeque::new(),
@@ -96,10 +112,11 @@ impl Receiver {
             .build()
             .unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         match protocol {
-            Protocol::Grpc => drop(runtime.spawn(serve_grpc(listener, state.clone()))),
-            Protocol::Http => drop(runtime.spawn(serve_http(listener, state.clone()))),
+            Protocol::Grpc => drop(runtime.spawn(serve_grpc(listener, state.clone(), tls))),
+            Protocol::Http => drop(runtime.spawn(serve_http(listener, state.clone(), tls))),
         }
         Self { url, protocol, state, runtime: Some(runtime) }
     }
@@ -170,11 +187,16 @@ impl State {
     }
 }
 
-async fn serve_grpc(listener: TcpListener, state: State) {
+async fn serve_grpc(listener: TcpListener, state: State, tls: Option<(String, String)>) {
     let gzip = CompressionEncoding::Gzip;
     let metrics = MetricsServiceServer::new(state.clone()).accept_compressed(gzip);
     let logs = LogsServiceServer::new(state).accept_compressed(gzip);
-    let server = Server::builder().add_service(metrics).add_service(logs);
+    let mut builder = Server::builder();
+    if let Some((certificate, key)) = tls {
+        let identity = Identity::from_pem(certificate, key);
+        builder = builder.tls_config(ServerTlsConfig::new().identity(identity)).unwrap();
+    }
+    let server = builder.add_service(metrics).add_service(logs);
     server.serve_with_incoming(TcpIncoming::from(listener)).await.unwrap();
 }
 
@@ -233,15 +255,34 @@ fn logs_taken(answer: Answer) -> ExportLogsServiceResponse {
     ExportLogsServiceResponse { partial_success: partial }
 }
 
-async fn serve_http(listener: TcpListener, state: State) {
+async fn serve_http(listener: TcpListener, state: State, tls: Option<(String, String)>) {
+    let tls = tls.map(|(certificate, key)| acceptor(&certificate, &key));
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let state = state.clone();
-        let service = service_fn(move |request| handle(state.clone(), request));
-        let connection = hyper::server::conn::http1::Builder::new()
-            .serve_connection(TokioIo::new(stream), service);
-        tokio::spawn(connection);
+        match &tls {
+            None => drop(tokio::spawn(talk(stream, state))),
+            // A client that does not trust the certificate hangs up.
+            Some(tls) => match tls.accept(stream).await {
+                Ok(stream) => drop(tokio::spawn(talk(stream, state))),
+                Err(error) => println!("receiver: {error}"),
+            },
+        }
     }
+}
+
+fn acceptor(certificate: &str, key: &str) -> TlsAcceptor {
+    let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth();
+    TlsAcceptor::from(Arc::new(config.with_single_cert(vec![certificate], key).unwrap()))
+}
+
+async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, state: State) {
+    let service = service_fn(move |request| handle(state.clone(), request));
+    let server = hyper::server::conn::http1::Builder::new();
+    // A connection that breaks off is the exporter's matter.
+    let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn handle(
