@@ -7,9 +7,6 @@ use std::thread;
 use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use hyper::Uri;
-use hyper::header::HOST;
-use hyper::http::request::Parts;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use plimsoll_domain::{Moment, Snapshot, clock};
 use tokio::sync::{mpsc, watch};
@@ -17,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::collector::Collector;
+use crate::request::Head;
 use crate::worker::Worker;
 use crate::{ArrivalProcess, Arrivals, Error, Limits, Profile, Request, Target};
 
@@ -47,7 +45,7 @@ pub(crate) struct Shared {
     pub(crate) target: Target,
     pub(crate) request: Request,
     /// Everything of the request but its body.
-    pub(crate) head: Parts,
+    pub(crate) head: Head,
     pub(crate) timeout: Duration,
     pub(crate) ceiling: Option<DefaultDirectRateLimiter>,
 }
@@ -130,16 +128,7 @@ impl LoadPlan {
         if self.limits.max_connections == Some(0) {
             return refuse("at most 0 connections let nothing be sent".to_owned());
         }
-        let path = self.request.path.as_deref().unwrap_or(&self.target.path);
-        let uri = match path.parse::<Uri>() {
-            Ok(uri) if path.starts_with('/') => uri,
-            _ => return refuse(format!("`{path}` is no path; it must begin with `/`")),
-        };
-        let mut head = hyper::Request::new(()).into_parts().0;
-        head.method = self.request.method.clone();
-        head.uri = uri;
-        head.headers = self.request.headers.clone();
-        head.headers.entry(HOST).or_insert_with(|| self.target.host.clone());
+        let head = self.request.head(&self.target)?;
         let ceiling = self.limits.max_rps.map(|rps| {
             // A tenth of a second's worth may go at once, so that the timer's own lateness does
             // not cost arrivals of a schedule that keeps below the ceiling.

@@ -1,11 +1,14 @@
 //! The request that is sent over and over, with a different body each time if there are several.
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use hyper::{HeaderMap, Method};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use hyper::{HeaderMap, Method, Uri};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::Error;
+use crate::{Error, Target};
+
+/// The request line and the headers, the same for all requests of a run.
+pub(crate) type Head = hyper::http::request::Parts;
 
 /// What to send. By default a POST with `Content-Type: application/json`.
 #[derive(Debug, Clone)]
@@ -52,6 +55,21 @@ impl Request {
         value.set_sensitive(true);
         self.headers.insert(name, value);
         Ok(self)
+    }
+
+    /// What goes to this target before each body.
+    pub(crate) fn head(&self, target: &Target) -> Result<Head, Error> {
+        let path = self.path.as_deref().unwrap_or(&target.path);
+        let uri = match path.parse::<Uri>() {
+            Ok(uri) if path.starts_with('/') => uri,
+            _ => return Err(Error::Plan(format!("`{path}` is no path; it must begin with `/`"))),
+        };
+        let mut head = hyper::Request::new(()).into_parts().0;
+        head.method = self.method.clone();
+        head.uri = uri;
+        head.headers = self.headers.clone();
+        head.headers.entry(HOST).or_insert_with(|| target.host.clone());
+        Ok(head)
     }
 
     /// The body of the arrival with this number.
