@@ -78,6 +78,15 @@ async fn a_server_that_closes_after_each_answer_is_no_error() {
 }
 
 #[tokio::test]
+async fn a_server_that_serves_one_connection_at_a_time_is_not_blocked_by_idle_ones() {
+    let server = Server::start(Mode::OneAtATime);
+    let result = short(&server.url(), |_| {}).await;
+    assert_eq!(result.all.outcomes.ok(), 200, "{:?}", result.all.outcomes);
+    let slowest = result.all.response.max();
+    assert!(slowest < Some(Duration::from_secs(2)), "{slowest:?}");
+}
+
+#[tokio::test]
 async fn an_idle_connection_that_was_closed_is_replaced() {
     let server = Server::start(Mode::CloseSilently);
     let result = short(&server.url(), |_| {}).await;

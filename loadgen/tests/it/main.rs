@@ -7,3 +7,4 @@ mod run;
 mod server;
 mod stall;
 mod stopping;
+mod tls;

@@ -20,6 +20,8 @@ pub(crate) enum Mode {
     Stall { stall: Duration, period: Duration },
     /// Answers, says so, and closes.
     AnswerAndClose,
+    /// The same, one connection after the other: the next is accepted when one is done with.
+    OneAtATime,
     /// Answers and closes without having said so, now and then.
     CloseSilently,
     /// Answers with another status.
@@ -87,9 +89,12 @@ async fn accept(listener: TcpListener, mode: Mode, counts: (Arc<AtomicU64>, Arc<
         let Ok((stream, _)) = listener.accept().await else { continue };
         counts.0.fetch_add(1, Ordering::Relaxed);
         let requests = Arc::clone(&counts.1);
-        tokio::spawn(async move {
+        let served = tokio::spawn(async move {
             let _ = serve(stream, mode, began, &requests).await;
         });
+        if matches!(mode, Mode::OneAtATime) {
+            let _ = served.await;
+        }
     }
 }
 
@@ -119,7 +124,7 @@ async fn serve(
                 }
                 answer(&mut stream, "200 OK", "x-ms-run-fn-exec-ms: 0.25\r\n").await?;
             }
-            Mode::AnswerAndClose => {
+            Mode::AnswerAndClose | Mode::OneAtATime => {
                 return answer(&mut stream, "200 OK", "Connection: close\r\n").await;
             }
             Mode::CloseSilently => {
