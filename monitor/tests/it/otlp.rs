@@ -175,6 +175,23 @@ fn a_receiver_that_never_answers_costs_no_more_than_the_deadline() {
 }
 
 #[test]
+fn an_export_that_hangs_when_the_run_ends_leaves_time_for_the_totals() {
+    for protocol in [Protocol::Grpc, Protocol::Http] {
+        let receiver = Receiver::start(protocol, Answer::Take);
+        receiver.first_answers(vec![Answer::Silence]);
+        let config = config(&receiver.url, protocol, &[OFTEN]);
+        let exporter = Exporter::start(&config, run()).unwrap();
+        exporter.interval(&snapshot(0, 100));
+        receiver.wait_for_calls(1);
+        exporter.interval(&snapshot(1, 100));
+        let delivery = exporter.finish(Duration::from_secs(3));
+        assert!(delivery.complete && delivery.points_lost > 0, "{protocol:?} {delivery:?}");
+        let last = receiver.metrics().pop().unwrap();
+        assert_eq!(counter(&last, "plimsoll.requests.sent"), 200);
+    }
+}
+
+#[test]
 fn a_receiver_that_is_not_there_is_a_loss_and_no_failure() {
     for protocol in [Protocol::Grpc, Protocol::Http] {
         let url = {

@@ -60,9 +60,22 @@ impl Protocol {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Answer {
     Take,
-    Unavailable { retry_after: u64 },
+    Unavailable {
+        retry_after: u64,
+    },
     BadRequest,
     Partial(i64),
+    /// None, ever.
+    Silence,
+}
+
+impl Answer {
+    async fn or_silence(self) -> Self {
+        if matches!(self, Self::Silence) {
+            std::future::pending::<()>().await;
+        }
+        self
+    }
 }
 
 /// A running receiver; dropped, it closes every connection and its port.
@@ -207,7 +220,8 @@ impl MetricsService for State {
         request: tonic::Request<ExportMetricsServiceRequest>,
     ) -> Result<tonic::Response<ExportMetricsServiceResponse>, Status> {
         self.authorized(request.metadata().get("authorization").and_then(|v| v.to_str().ok()));
-        refuse(self.metrics(request.into_inner())).map(|answer| tonic::Response::new(taken(answer)))
+        let answer = refuse(self.metrics(request.into_inner()).or_silence().await)?;
+        Ok(tonic::Response::new(taken(answer)))
     }
 }
 
@@ -301,7 +315,8 @@ async fn handle(
     }
     let (answer, bytes) = match parts.uri.path() {
         "/v1/metrics" => {
-            let answer = state.metrics(Message::decode(body.as_slice()).unwrap());
+            let request = Message::decode(body.as_slice()).unwrap();
+            let answer = state.metrics(request).or_silence().await;
             (answer, taken(answer).encode_to_vec())
         }
         "/v1/logs" => {
