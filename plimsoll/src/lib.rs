@@ -1,1 +1,4 @@
 //! The plimsoll command
+
+pub mod report;
+pub mod results;

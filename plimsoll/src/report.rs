@@ -1,0 +1,81 @@
+//! `report.html`: a run on one self-contained page, composed from the files of its folder alone.
+//!
+//! The page refers to nothing outside itself and needs no script: charts are drawn here as SVG, with
+//! their axis labels as text of the page, so that they stay readable at any width. Long runs are
+//! thinned to about a thousand points a line: counts as rates over the thinned stretch, percentiles
+//! as the worst in it, because percentiles cannot be averaged.
+
+use std::path::{Path, PathBuf};
+
+use askama::Template;
+
+use crate::results::summary::Summary;
+use crate::results::{Error, Event, events, folder, timeline, write_junit};
+use page::Page;
+use recorded::Recorded;
+
+mod chart;
+mod figures;
+mod heat_map;
+mod latency_charts;
+mod objectives;
+mod page;
+mod rate_charts;
+mod recorded;
+mod scale;
+mod spectrum;
+mod tables;
+mod thin;
+pub(crate) mod words;
+
+/// All that a report is composed from.
+#[derive(Debug)]
+struct Run {
+    summary: Summary,
+    rows: Vec<timeline::Row>,
+    events: Vec<Event>,
+    recorded: Recorded,
+}
+
+/// Writes the report of a folder again (and its `junit.xml`), from its files alone: also of a run
+/// that was killed. This is `plimsoll report FOLDER`.
+///
+/// # Errors
+/// If the folder holds no summary that this version reads, or cannot be written.
+pub fn rebuild(dir: &Path) -> Result<PathBuf, Error> {
+    let no_summary = |reason: String| Error::NoSummary { path: dir.into(), reason };
+    let bytes = folder::read(&dir.join(folder::SUMMARY))
+        .ok_or_else(|| no_summary("there is no such file".to_owned()))?;
+    let summary: Summary =
+        serde_json::from_slice(&bytes).map_err(|error| no_summary(error.to_string()))?;
+    if summary.schema != crate::results::summary::SCHEMA {
+        return Err(no_summary(format!("its schema is `{}`", summary.schema)));
+    }
+    write_junit(dir, &summary)?;
+    write(dir, &summary)
+}
+
+/// Writes the report of `summary` from the folder's other files.
+pub(crate) fn write(dir: &Path, summary: &Summary) -> Result<PathBuf, Error> {
+    let path = dir.join(folder::REPORT);
+    let text = |name: &str| {
+        let bytes = folder::read(&dir.join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let rows = timeline::read(&text(folder::TIMELINE));
+    let hlog = folder::read(&dir.join(folder::HLOG)).unwrap_or_default();
+    let run = Run {
+        summary: summary.clone(),
+        recorded: Recorded::read(&hlog, rows.last().map_or(0.0, |row| row.t_s)),
+        events: events::read(&text(folder::EVENTS)),
+        rows,
+    };
+    let html = Page::new(&run)
+        .render()
+        .map_err(|error| Error::Compose { path: path.clone(), reason: error.to_string() })?;
+    folder::replace(&path, html.as_bytes())?;
+    Ok(path)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

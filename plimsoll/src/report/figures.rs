@@ -1,0 +1,139 @@
+//! The banner and the key figures: what is read first.
+
+use super::objectives::verdict_words;
+use super::words;
+use crate::results::summary::{Summary, ValidityState, Verdict};
+
+/// The verdict in one glance and one sentence.
+#[derive(Debug)]
+pub(super) struct Banner {
+    pub(super) class: &'static str,
+    pub(super) symbol: &'static str,
+    pub(super) headline: String,
+    pub(super) why: String,
+    pub(super) validity: &'static str,
+    pub(super) exit_code: String,
+}
+
+/// One number with its name.
+#[derive(Debug)]
+pub(super) struct Figure {
+    pub(super) name: &'static str,
+    pub(super) value: String,
+    pub(super) detail: String,
+}
+
+/// The banner of a run.
+pub(super) fn banner(summary: &Summary) -> Banner {
+    let (class, symbol, headline, why) = headline(summary);
+    Banner {
+        class,
+        symbol,
+        headline: headline.to_owned(),
+        why,
+        validity: match summary.validity.state {
+            ValidityState::Valid => "valid",
+            ValidityState::Degraded => "degraded",
+            ValidityState::Invalid => "invalid",
+        },
+        exit_code: summary.exit_code.map_or("none".to_owned(), |code| code.to_string()),
+    }
+}
+
+fn headline(summary: &Summary) -> (&'static str, &'static str, &'static str, String) {
+    let first = |verdict: Verdict| {
+        let mut of = summary.objectives.iter().filter(|o| o.verdict == verdict);
+        let evidence = of.next().map(words::evidence).unwrap_or_default();
+        (evidence, of.count())
+    };
+    let others = |n: usize| if n == 0 { String::new() } else { format!(" (and {n} more)") };
+    if !summary.run.complete {
+        let why = "The run did not end; this is what it measured until then. Nothing is judged.";
+        return ("inconclusive", "…", "Incomplete run", why.to_owned());
+    }
+    if summary.validity.state == ValidityState::Invalid {
+        let reason = summary.validity.reasons.first().cloned().unwrap_or_default();
+        let why = format!("The run can be neither passed nor failed. {reason}");
+        return ("inconclusive", "!", "Invalid run", why);
+    }
+    match summary.verdict {
+        _ if summary.run.interrupted => {
+            let why = "Somebody stopped the run early; this is what it measured until then.";
+            ("inconclusive", "…", "Interrupted", why.to_owned())
+        }
+        None => {
+            let why = "The scenario has no objectives, so there is nothing to meet or breach.";
+            ("neutral", "–", "Not judged", why.to_owned())
+        }
+        Some(Verdict::Breached) => {
+            let (evidence, more) = first(Verdict::Breached);
+            ("breached", "✕", "Objectives breached", format!("{evidence}{}.", others(more)))
+        }
+        Some(Verdict::Inconclusive) => {
+            let (evidence, more) = first(Verdict::Inconclusive);
+            ("inconclusive", "?", "Inconclusive", format!("{evidence}{}.", others(more)))
+        }
+        Some(Verdict::Met) => {
+            let (class, symbol, _) = verdict_words(Verdict::Met);
+            let evidence = summary.objectives.first().map(words::evidence).unwrap_or_default();
+            let more = summary.objectives.len().saturating_sub(1);
+            (class, symbol, "Objectives met", format!("{evidence}{}.", others(more)))
+        }
+    }
+}
+
+/// The key figures of a run.
+pub(super) fn figures(summary: &Summary) -> Vec<Figure> {
+    let (load, ends, latency) = (&summary.load, &summary.outcomes, &summary.latency_ms.response);
+    let ended = latency.count + latency.infinite;
+    let failed = latency.infinite - ends.dropped.min(latency.infinite);
+    vec![
+        Figure {
+            name: "Response time p99",
+            value: words::percentile(latency, latency.p99),
+            detail: format!(
+                "p99.9 {}, longest {}",
+                words::percentile(latency, latency.p99_9),
+                latency.max.map_or("–".to_owned(), words::ms)
+            ),
+        },
+        Figure {
+            name: "Response time p50",
+            value: words::percentile(latency, latency.p50),
+            detail: format!("mean {}", latency.mean.map_or("–".to_owned(), words::ms)),
+        },
+        Figure {
+            name: "Achieved rate",
+            value: words::rate(load.achieved_rps),
+            detail: format!("of {} offered", words::rate(load.offered_rps)),
+        },
+        Figure {
+            name: "Goodput",
+            value: words::rate(load.goodput_rps),
+            detail: "right answers within the objective".to_owned(),
+        },
+        Figure {
+            name: "Errors",
+            value: words::percent(latency.infinite, ended),
+            detail: format!(
+                "{} failed, {} dropped",
+                words::count(failed),
+                words::count(ends.dropped)
+            ),
+        },
+        Figure {
+            name: "Measured",
+            value: words::span(load.duration_s),
+            detail: summary.warmup.as_ref().map_or_else(
+                || words::counted(load.offered, "arrival"),
+                |warmup| {
+                    format!(
+                        "{}, {} more in warm-up",
+                        words::counted(load.offered, "arrival"),
+                        words::count(warmup.offered)
+                    )
+                },
+            ),
+        },
+    ]
+}

@@ -1,0 +1,136 @@
+//! The table of objectives: each interval drawn as a small bar against its threshold.
+
+use std::fmt::Write;
+
+use super::chart::coordinate;
+use super::words;
+use crate::results::summary::{Interval, ObjectiveResult, Verdict};
+
+/// One row of the table.
+#[derive(Debug)]
+pub(super) struct ObjectiveRow {
+    pub(super) name: String,
+    pub(super) class: &'static str,
+    pub(super) symbol: &'static str,
+    pub(super) verdict: &'static str,
+    pub(super) value: String,
+    pub(super) threshold: String,
+    pub(super) interval: String,
+    pub(super) bar: String,
+    pub(super) evidence: String,
+    pub(super) samples: String,
+    pub(super) needed: String,
+    pub(super) windows: String,
+}
+
+/// Class, symbol and word of a verdict.
+pub(super) fn verdict_words(verdict: Verdict) -> (&'static str, &'static str, &'static str) {
+    match verdict {
+        Verdict::Met => ("met", "✓", "met"),
+        Verdict::Breached => ("breached", "✕", "breached"),
+        Verdict::Inconclusive => ("inconclusive", "?", "inconclusive"),
+    }
+}
+
+/// The row of one objective.
+pub(super) fn row(objective: &ObjectiveResult) -> ObjectiveRow {
+    let (class, symbol, verdict) = verdict_words(objective.verdict);
+    let interval = words::interval(objective);
+    ObjectiveRow {
+        name: objective.name.clone(),
+        class,
+        symbol,
+        verdict,
+        value: words::value(objective),
+        threshold: format!(
+            "{} {}",
+            objective.comparison.symbol(),
+            words::in_unit(objective.threshold, objective.unit)
+        ),
+        interval: if interval.is_empty() { "too few samples".to_owned() } else { interval },
+        bar: bar(objective),
+        evidence: words::evidence(objective),
+        samples: words::count(objective.samples),
+        needed: objective
+            .samples_needed
+            .map_or("–".to_owned(), |n| format!("≈ {}", words::count(n))),
+        windows: windows(objective),
+    }
+}
+
+fn windows(objective: &ObjectiveResult) -> String {
+    let Some(windows) = &objective.windows else {
+        return String::new();
+    };
+    let mut text = format!(
+        "broken in {} of {} windows of {}",
+        words::count(windows.breached),
+        words::count(windows.total),
+        words::span(windows.length_s)
+    );
+    if let Some(at) = windows.worst_at_s {
+        let worst = windows.worst.map_or("∞".to_owned(), |v| words::in_unit(v, objective.unit));
+        let _ = write!(text, "; worst {worst}, the one that ended at {}", words::span(at));
+    }
+    text
+}
+
+/// The bar, 200 wide and 24 high: the side that the threshold allows is shaded, the interval is a
+/// beam, the value a dot; what is beyond the bar, or infinite, ends in an arrow.
+fn bar(objective: &ObjectiveResult) -> String {
+    let Some(range) = Range::around(objective) else {
+        return String::new();
+    };
+    let threshold = range.place(objective.threshold);
+    let (x, width) = if objective.comparison.wants_less() {
+        (0.0, threshold)
+    } else {
+        (threshold, 200.0 - threshold)
+    };
+    let mut svg = format!(
+        r#"<rect class="allowed" x="{}" y="3" width="{}" height="18"/>"#,
+        coordinate(x),
+        coordinate(width)
+    );
+    if let Some(Interval(low, high)) = objective.interval {
+        let from = range.place(low.unwrap_or(f64::INFINITY)).min(196.0);
+        let to = range.place(high.unwrap_or(f64::INFINITY)).max(from + 2.0);
+        let (from, to) = (coordinate(from), coordinate(to));
+        let _ = write!(svg, r#"<path class="beam" d="M{from} 12H{to}M{from} 8v8M{to} 8v8"/>"#);
+        if high.is_none_or(|high| high > range.high) {
+            svg += r#"<path class="arrow" d="M193 7l7 5l-7 5z"/>"#;
+        }
+    }
+    if objective.samples > 0 {
+        let value = range.place(objective.value.unwrap_or(f64::INFINITY)).clamp(4.0, 196.0);
+        let _ = write!(svg, r#"<circle class="dot" cx="{}" cy="12" r="4"/>"#, coordinate(value));
+    }
+    let _ = write!(svg, r#"<path class="limit" d="M{} 0V24"/>"#, coordinate(threshold));
+    svg
+}
+
+struct Range {
+    low: f64,
+    high: f64,
+}
+
+impl Range {
+    /// Holds threshold, value and interval, but nothing beyond five times the threshold.
+    fn around(objective: &ObjectiveResult) -> Option<Self> {
+        let threshold = objective.threshold;
+        let Interval(low, high) = objective.interval.unwrap_or(Interval(None, None));
+        let (low, high) = [Some(threshold), objective.value, low, high]
+            .into_iter()
+            .flatten()
+            .filter(|value| value.is_finite() && *value <= threshold.abs() * 5.0)
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+        let span = (high - low).max(threshold.abs() * 0.2);
+        let low = (low - span * 0.25).max(0.0);
+        let high = high + span * 0.25;
+        (high > low).then_some(Self { low, high })
+    }
+
+    fn place(&self, value: f64) -> f64 {
+        ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0) * 200.0
+    }
+}

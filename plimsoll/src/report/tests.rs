@@ -1,0 +1,175 @@
+//! The page of synthetic runs: whole, complete, safe and small.
+
+use std::fs;
+
+use quick_xml::events::Event as Xml;
+
+use super::*;
+use crate::results::EventKind;
+use synthetic::{Shape, write_run};
+
+pub(crate) mod synthetic;
+
+fn page_of(shape: &Shape) -> (String, Summary) {
+    let folder = tempfile::tempdir().unwrap();
+    let (results, summary) = write_run(folder.path(), shape);
+    results.finish(&summary).unwrap();
+    (fs::read_to_string(folder.path().join(folder::REPORT)).unwrap(), summary)
+}
+
+/// The text of the page, and every attribute, once it has been found well-formed.
+fn parse(html: &str) -> (String, Vec<(String, String)>) {
+    let mut reader = quick_xml::Reader::from_str(html);
+    let (mut text, mut attributes) = (String::new(), Vec::new());
+    let mut open = 0;
+    loop {
+        match reader.read_event().expect("the page is well-formed") {
+            Xml::Eof => break,
+            Xml::Text(part) => text += &String::from_utf8_lossy(&part),
+            Xml::GeneralRef(name) => {
+                text += match &*name {
+                    b"#60" | b"lt" => "<",
+                    b"#62" | b"gt" => ">",
+                    b"#38" | b"amp" => "&",
+                    b"#34" | b"quot" => "\"",
+                    b"#39" => "'",
+                    _ => " ",
+                }
+            }
+            event @ (Xml::Start(_) | Xml::Empty(_)) => {
+                open += i32::from(matches!(event, Xml::Start(_)));
+                let (Xml::Start(tag) | Xml::Empty(tag)) = event else { continue };
+                for attribute in tag.attributes() {
+                    let attribute = attribute.expect("attributes are quoted");
+                    let name = String::from_utf8_lossy(attribute.key.as_ref()).into_owned();
+                    attributes.push((name, String::from_utf8_lossy(&attribute.value).into_owned()));
+                }
+            }
+            Xml::End(_) => open -= 1,
+            _ => {}
+        }
+    }
+    assert_eq!(open, 0, "every element is closed");
+    (text, attributes)
+}
+
+#[test]
+fn the_page_is_well_formed_and_holds_what_it_promises() {
+    let (html, summary) = page_of(&Shape { bad: 6..9, ..Shape::small("quickstart") });
+    let (text, _) = parse(&html);
+    for objective in &summary.objectives {
+        assert!(text.contains(&objective.name), "{} is not on the page", objective.name);
+    }
+    for part in [
+        "Objectives breached",
+        "Load: asked, sent, done",
+        "Response time over time",
+        "Latency heat map",
+        "Percentile spectrum",
+        "Send lag",
+        "Model time and the rest",
+        "status 424",
+        "connection closed before message completed",
+        "Standard_DS3_v2",
+        "pending → firing",
+        "plimsoll run scenarios/quickstart --seed 7",
+        "∞",
+    ] {
+        assert!(text.contains(part), "`{part}` is not on the page");
+    }
+}
+
+#[test]
+fn the_page_refers_to_nothing_outside_itself() {
+    let (html, _) = page_of(&Shape::small("quickstart"));
+    let (_, attributes) = parse(&html);
+    for (name, value) in attributes {
+        assert!(!["src", "href", "srcset", "data"].contains(&name.as_str()), "{name}={value}");
+    }
+    for part in ["url(", "@import", "<script", "<link", "<iframe"] {
+        assert!(!html.contains(part), "`{part}` is on the page");
+    }
+}
+
+#[test]
+fn hostile_names_stay_text() {
+    let hostile = "<script>alert(1)</script>\"'&{{";
+    let folder = tempfile::tempdir().unwrap();
+    let (mut results, mut summary) = write_run(folder.path(), &Shape::small(hostile));
+    summary.objectives[0].name = hostile.to_owned();
+    summary.validity.reasons = vec![hostile.to_owned()];
+    summary.deployments[0].name = hostile.to_owned();
+    summary.outcomes.status.insert(hostile.to_owned(), 1);
+    results.event(&Event::new(1.0, EventKind::Warning, hostile));
+    results.finish(&summary).unwrap();
+    let html = fs::read_to_string(folder.path().join(folder::REPORT)).unwrap();
+    let (text, _) = parse(&html);
+    assert!(!html.contains("<script"));
+    assert!(text.matches("<script>alert(1)</script>\"'&{{").count() >= 6, "{text}");
+    let junit = fs::read_to_string(folder.path().join(folder::JUNIT)).unwrap();
+    assert!(!junit.contains("<script"), "{junit}");
+}
+
+#[test]
+fn every_drawing_has_a_title_and_every_reference_a_target() {
+    let (html, _) = page_of(&Shape { bad: 6..9, ..Shape::small("quickstart") });
+    let (_, attributes) = parse(&html);
+    let ids: Vec<&str> =
+        attributes.iter().filter(|(n, _)| n == "id").map(|(_, v)| v.as_str()).collect();
+    let mut unique = ids.clone();
+    unique.sort_unstable();
+    unique.dedup();
+    assert_eq!(unique.len(), ids.len(), "an id is there twice: {ids:?}");
+    for (_, value) in attributes.iter().filter(|(name, _)| name == "aria-labelledby") {
+        for id in value.split(' ') {
+            assert!(ids.contains(&id), "nothing has the id `{id}`");
+        }
+    }
+    let images = attributes.iter().filter(|(n, v)| n == "role" && v == "img").count();
+    assert_eq!(html.matches("<title").count(), images + 1, "each image and the page has a title");
+}
+
+#[test]
+fn a_long_run_makes_a_small_page() {
+    let shape = Shape { seconds: 1500, rps: 8, bad: 100..130, ..Shape::small("long") };
+    let (html, _) = page_of(&shape);
+    assert!(html.len() < 500_000, "{} bytes", html.len());
+    assert!(html.contains("Each point stands for 2 rows"));
+}
+
+#[test]
+fn a_killed_run_is_reported_from_what_it_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let (results, _) = write_run(folder.path(), &Shape::small("killed"));
+    drop(results);
+    let hlog = folder.path().join(folder::HLOG);
+    let bytes = fs::read(&hlog).unwrap();
+    fs::write(&hlog, &bytes[..bytes.len() - 40]).unwrap();
+    let path = rebuild(folder.path()).unwrap();
+    let (text, _) = parse(&fs::read_to_string(path).unwrap());
+    assert!(text.contains("Incomplete run"), "{text}");
+    assert!(text.contains("Percentile spectrum"));
+    let junit = fs::read_to_string(folder.path().join(folder::JUNIT)).unwrap();
+    assert!(junit.contains("the run did not end"), "{junit}");
+}
+
+#[test]
+fn a_run_that_measured_nothing_has_a_page_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let header = synthetic::header(&Shape::small("nothing"));
+    let begun = Summary::begun(header.run.clone(), header.scenario.clone());
+    crate::results::Results::create(folder.path(), header).unwrap().finish(&begun).unwrap();
+    let html = fs::read_to_string(folder.path().join(folder::REPORT)).unwrap();
+    let (text, _) = parse(&html);
+    assert!(text.contains("Incomplete run") && !html.contains("NaN"), "{text}");
+}
+
+#[test]
+fn a_folder_without_a_summary_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = rebuild(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("there is no such file"), "{error}");
+    let other = r#"{"schema": "plimsoll.summary/v9"}"#;
+    fs::write(folder.path().join(folder::SUMMARY), other).unwrap();
+    assert!(matches!(rebuild(folder.path()), Err(Error::NoSummary { .. })));
+}

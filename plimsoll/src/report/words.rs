@@ -1,0 +1,216 @@
+//! Numbers and sentences as a person would write them.
+
+use plimsoll_domain::units::three_digits;
+
+use crate::results::summary::{LatencyStats, ObjectiveResult, Summary, Unit};
+
+/// A latency given in milliseconds, with the unit that suits it: `12.3 ms`.
+pub(crate) fn ms(value: f64) -> String {
+    let (scaled, unit) = match value {
+        v if !v.is_finite() => return "∞".to_owned(),
+        0.0 => (0.0, "ms"),
+        v if v.abs() < 0.001 => (v * 1e6, "ns"),
+        v if v.abs() < 0.9995 => (v * 1e3, "µs"),
+        v if v.abs() < 999.5 => (v, "ms"),
+        v => (v / 1e3, "s"),
+    };
+    format!("{}\u{a0}{unit}", three_digits(scaled))
+}
+
+/// A percentile of `stats`: `∞` if it falls among the failures, `–` if there is nothing.
+pub(crate) fn percentile(stats: &LatencyStats, value: Option<f64>) -> String {
+    match value {
+        Some(value) => ms(value),
+        None if stats.is_empty() => "–".to_owned(),
+        None => "∞".to_owned(),
+    }
+}
+
+/// A count with its thousands apart: `12,345`.
+pub(crate) fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count and its noun: `1 request`, `2 requests`.
+pub(crate) fn counted(value: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(value), if value == 1 { "" } else { "s" })
+}
+
+/// A number of at most three digits behind which nothing is lost: `1,234`, `12.3`.
+pub(crate) fn number(value: f64) -> String {
+    if value >= 999.5 { count(value.round() as u64) } else { three_digits(value) }
+}
+
+/// A rate: `1,000/s`.
+pub(crate) fn rate(value: f64) -> String {
+    format!("{}/s", number(value))
+}
+
+/// A share of 0 to 1 as a percentage that never rounds failures away: `99.98 %`.
+pub(crate) fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "–".to_owned();
+    }
+    percentage(part as f64 / whole as f64 * 100.0)
+}
+
+/// A percentage given in percent.
+pub(crate) fn percentage(value: f64) -> String {
+    let gap = (100.0 - value).abs();
+    let text = if value > 50.0 && gap > 0.0 && gap < 1.0 {
+        // Keep two digits of what is missing from 100.
+        let decimals = (1 - gap.log10().floor() as i32).clamp(1, 6) as usize;
+        format!("{value:.decimals$}").trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        three_digits(value)
+    };
+    format!("{text}\u{a0}%")
+}
+
+/// A moment on a time axis of so many seconds: `12 s`, `2:30`, `1:15 h`.
+pub(crate) fn clock(second: f64, duration_s: f64) -> String {
+    let whole = second.round() as i64;
+    if duration_s < 180.0 {
+        format!("{}\u{a0}s", three_digits(second))
+    } else if duration_s < 5400.0 {
+        format!("{}:{:02}", whole / 60, whole % 60)
+    } else {
+        format!("{}:{:02}\u{a0}h", whole / 3600, whole / 60 % 60)
+    }
+}
+
+/// A stretch of time in seconds: `20 s`, `10 min`, `1 h 30 min`.
+pub(crate) fn span(seconds: f64) -> String {
+    if seconds < 120.0 {
+        return format!("{}\u{a0}s", three_digits(seconds));
+    }
+    let whole = seconds.round() as u64;
+    let parts = [(whole / 3600, "h"), (whole / 60 % 60, "min"), (whole % 60, "s")];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|(value, _)| *value > 0)
+        .map(|(value, unit)| format!("{value}\u{a0}{unit}"))
+        .collect();
+    parts.join(" ")
+}
+
+/// A number in an objective's unit.
+pub(crate) fn in_unit(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Ms => ms(value),
+        Unit::Percent => percentage(value),
+        Unit::Rps => rate(value),
+    }
+}
+
+/// The value of an objective: `∞`, or `–` without samples.
+pub(crate) fn value(objective: &ObjectiveResult) -> String {
+    match objective.value {
+        Some(value) => in_unit(value, objective.unit),
+        None if objective.samples == 0 => "–".to_owned(),
+        None => "∞".to_owned(),
+    }
+}
+
+/// The confidence interval of an objective; empty without one.
+pub(crate) fn interval(objective: &ObjectiveResult) -> String {
+    let Some(interval) = objective.interval else {
+        return String::new();
+    };
+    let end = |end: Option<f64>| end.map_or("∞".to_owned(), |v| in_unit(v, objective.unit));
+    format!("{} to {}", end(interval.0), end(interval.1))
+}
+
+/// What was measured for an objective against what it asks, in one sentence.
+pub(crate) fn evidence(objective: &ObjectiveResult) -> String {
+    if objective.samples == 0 {
+        return format!("{}: no samples", objective.name);
+    }
+    let mut text = format!(
+        "{}: measured {}, asked {} {}",
+        objective.name,
+        value(objective),
+        objective.comparison.symbol(),
+        in_unit(objective.threshold, objective.unit),
+    );
+    let interval = interval(objective);
+    if !interval.is_empty() {
+        text += &format!(" (95 % interval {interval})");
+    }
+    if let Some(windows) = &objective.windows {
+        let within = format!(" windows of {}", span(windows.length_s));
+        text += &format!("; broken in {} of {}{within}", windows.breached, windows.total);
+    }
+    text += &format!("; {}", counted(objective.samples, "sample"));
+    if let Some(more) = objective.samples_needed {
+        text += &format!(", about {} more needed", count(more));
+    }
+    text
+}
+
+/// What response and service time say together.
+pub(crate) fn waiting(summary: &Summary) -> String {
+    let (response, service) = (&summary.latency_ms.response, &summary.latency_ms.service);
+    let Some(service) = service.p99 else {
+        return "Nothing was answered.".to_owned();
+    };
+    let Some(response) = response.p99 else {
+        return format!(
+            "More than 1 % of the arrivals ended without a right answer, so p99 of response time \
+             is infinite, though the answers that came took {} (p99 of service time).",
+            ms(service)
+        );
+    };
+    if response > service * 1.5 && response - service > 1.0 {
+        return format!(
+            "p99 of response time ({}) is {} times p99 of service time ({}): requests waited \
+             before they could be sent. A tool that starts its clock at the sending would have \
+             reported {} and hidden the wait (coordinated omission).",
+            ms(response),
+            three_digits(response / service),
+            ms(service),
+            ms(service),
+        );
+    }
+    format!(
+        "p99 of response time ({}) and of service time ({}) nearly agree: requests were sent when \
+         they were due, so no wait is hidden.",
+        ms(response),
+        ms(service)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_have_the_unit_that_suits_them() {
+        let texts = [0.0, 0.000_5, 0.25, 12.345, 999.6, 61_234.0, f64::INFINITY].map(ms);
+        let plain = texts.map(|text| text.replace('\u{a0}', " "));
+        assert_eq!(plain, ["0 ms", "500 ns", "250 µs", "12.3 ms", "1 s", "61.2 s", "∞"]);
+    }
+
+    #[test]
+    fn percentages_never_round_failures_away() {
+        let texts = [(99_999, 100_000), (1, 1), (0, 7), (1, 3), (999, 1000)]
+            .map(|(part, whole)| percent(part, whole).replace('\u{a0}', " "));
+        assert_eq!(texts, ["99.999 %", "100 %", "0 %", "33.3 %", "99.9 %"]);
+        assert_eq!(percent(0, 0), "–");
+    }
+
+    #[test]
+    fn counts_have_their_thousands_apart() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(counted(1, "sample"), "1 sample");
+        assert_eq!(span(5400.0).replace('\u{a0}', " "), "1 h 30 min");
+    }
+}

@@ -1,0 +1,256 @@
+//! The results folder of a run, written as the run goes, so that a killed run leaves what it
+//! measured.
+//!
+//! Each interval appends to `timeline.csv` and `latency.hlog` and replaces `summary.json` (with
+//! `complete: false`); [`Results::finish`] writes the last summary, `junit.xml` and `report.html`.
+//!
+//! A file that cannot be written never stops the run: the first error is kept and told once as an
+//! event, that file is written no more, the others go on, and `finish` returns the error.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use plimsoll_domain::Snapshot;
+
+pub use events::{Event, EventKind};
+pub use summary::Summary;
+
+use folder::Appender;
+use summary::{Run, ScenarioName};
+
+pub mod events;
+pub mod folder;
+pub mod hlog;
+pub mod junit;
+pub mod summary;
+pub mod timeline;
+
+/// Why results could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder cannot be made or listed.
+    #[error("cannot use `{}` for results: {source}; choose another with `--out`", path.display())]
+    Create {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The folder is somebody else's.
+    #[error(
+        "`{}` is not empty and holds no earlier plimsoll result (a `summary.json`); give `--out` \
+         an empty or new folder, or one with an earlier result, which is then replaced",
+        path.display()
+    )]
+    NotOurs {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file cannot be written.
+    #[error("cannot write `{}`: {source}; the other results are whole", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The folder holds no summary to report on.
+    #[error(
+        "`{}` holds no `summary.json` that this version reads ({reason}); give the folder that \
+         `plimsoll run` wrote",
+        path.display()
+    )]
+    NoSummary {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The report or JUnit file could not be composed.
+    #[error("cannot compose `{}`: {reason}", path.display())]
+    Compose {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What is known of a run before it begins.
+#[derive(Debug, Clone)]
+pub struct Header {
+    /// Which run it is; `started` is filled in from [`Header::started`].
+    pub run: Run,
+    /// What is run.
+    pub scenario: ScenarioName,
+    /// When it began.
+    pub started: SystemTime,
+}
+
+/// What of an interval is not in its snapshot.
+#[derive(Debug, Clone)]
+pub struct IntervalInfo {
+    /// The phase at the interval's start.
+    pub phase: Phase,
+    /// The stage's name.
+    pub stage: String,
+    /// What the schedule asked in the interval, per second.
+    pub target_rps: f64,
+    /// Ready instances, if known.
+    pub instances: Option<u32>,
+}
+
+/// A phase of the load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Shown, never judged.
+    Warmup,
+    /// Judged.
+    Measured,
+    /// After the last stage: waiting for answers.
+    Drain,
+}
+
+impl Phase {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Warmup => "warmup",
+            Self::Measured => "measured",
+            Self::Drain => "drain",
+        }
+    }
+}
+
+/// The results folder of a run that goes on.
+#[derive(Debug)]
+pub struct Results {
+    dir: PathBuf,
+    timeline: Appender,
+    hlog: Appender,
+    events: Appender,
+    rows: u64,
+    last_s: f64,
+    summary_fails: bool,
+    fault: Option<Error>,
+}
+
+impl Results {
+    /// Takes `dir` and begins every file.
+    ///
+    /// # Errors
+    /// If the folder cannot be made, is somebody else's, or its files cannot be begun.
+    pub fn create(dir: &Path, mut header: Header) -> Result<Self, Error> {
+        folder::claim(dir)?;
+        header.run.started = utc(header.started);
+        let mut results = Self {
+            dir: dir.to_owned(),
+            timeline: Appender::create(dir.join(folder::TIMELINE))?,
+            hlog: Appender::create(dir.join(folder::HLOG))?,
+            events: Appender::create(dir.join(folder::EVENTS))?,
+            rows: 0,
+            last_s: 0.0,
+            summary_fails: false,
+            fault: None,
+        };
+        let first = hlog::header(header.started, &header.run.id);
+        let begun = Summary::begun(header.run, header.scenario);
+        folder::replace(&dir.join(folder::SUMMARY), &json(&begun))?;
+        let written = results.hlog.append(&first);
+        results.keep(written);
+        Ok(results)
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The first error so far.
+    pub fn fault(&self) -> Option<&Error> {
+        self.fault.as_ref()
+    }
+
+    /// Appends one interval.
+    pub fn interval(&mut self, snapshot: &Snapshot, info: &IntervalInfo) {
+        let row = timeline::Row::new(snapshot, info);
+        self.last_s = row.t_s;
+        let written = self.timeline.append(&timeline::lines(&row, self.rows == 0));
+        self.rows += 1;
+        self.keep(written);
+        let written = self.hlog.append(&hlog::lines(snapshot));
+        self.keep(written);
+    }
+
+    /// Appends one event.
+    pub fn event(&mut self, event: &Event) {
+        let written = self.events.append(event.line().as_bytes());
+        self.keep(written);
+    }
+
+    /// Replaces the summary while the run goes on.
+    pub fn summary(&mut self, summary: &Summary) {
+        if self.summary_fails {
+            return;
+        }
+        let written = folder::replace(&self.dir.join(folder::SUMMARY), &json(summary));
+        self.summary_fails = written.is_err();
+        self.keep(written);
+    }
+
+    /// Writes the last summary, `junit.xml` and `report.html`.
+    ///
+    /// # Errors
+    /// The first error of the whole run; every file that could be written is whole.
+    pub fn finish(mut self, summary: &Summary) -> Result<(), Error> {
+        self.summary_fails = false;
+        self.summary(summary);
+        let written = write_junit(&self.dir, summary);
+        self.keep(written);
+        let written = crate::report::write(&self.dir, summary).map(|_| ());
+        self.keep(written);
+        self.fault.map_or(Ok(()), Err)
+    }
+
+    /// Keeps the first error and tells it once.
+    fn keep(&mut self, written: Result<(), Error>) {
+        let Err(error) = written else {
+            return;
+        };
+        let first = self.fault.is_none();
+        let event = Event::new(self.last_s, EventKind::Error, error.to_string());
+        if first {
+            self.fault = Some(error);
+            // If the events are what cannot be written, `finish` still tells.
+            let _ = self.events.append(event.line().as_bytes());
+        }
+    }
+}
+
+/// The default folder: `results/<scenario>-<UTC time>` in the current one.
+pub fn default_dir(scenario: &str, started: SystemTime) -> PathBuf {
+    let safe = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let name: String = scenario.chars().map(safe).collect();
+    let time = utc(started).replace(['-', ':'], "");
+    Path::new("results").join(format!("{}-{time}", name.trim_start_matches('.')))
+}
+
+/// A moment in UTC to the second: `2026-11-23T03:40:00Z`.
+pub fn utc(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+pub(crate) fn write_junit(dir: &Path, summary: &Summary) -> Result<(), Error> {
+    let path = dir.join(folder::JUNIT);
+    let text = junit::junit(summary)
+        .map_err(|error| Error::Compose { path: path.clone(), reason: error.to_string() })?;
+    folder::replace(&path, text.as_bytes())
+}
+
+fn json(summary: &Summary) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(summary).expect("a summary has only string keys");
+    bytes.push(b'\n');
+    bytes
+}
+
+#[cfg(test)]
+mod tests;

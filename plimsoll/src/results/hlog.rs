@@ -1,0 +1,182 @@
+//! `latency.hlog`: every interval's histograms as an HDR interval log, in nanoseconds.
+//!
+//! The format is that of Java's `HistogramLogWriter` (V2, deflated), so other HDR tools read it.
+//! Tags say which latency a line holds: `response`, `service`, `send_lag`, and where there are any
+//! `failed`, `model` and `overhead`; `warmup_…` for arrivals that were due in a warm-up. Response
+//! times are of right answers alone: failures have no place in a histogram of finite values, so
+//! they are in `timeline.csv` and `summary.json`.
+
+use std::time::{Duration, SystemTime};
+
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::interval_log::{
+    IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag,
+};
+use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
+use plimsoll_domain::{Latencies, Snapshot, Tally};
+
+/// One histogram of one interval, as it was read back.
+#[derive(Debug)]
+pub struct Interval {
+    /// Which latency.
+    pub tag: String,
+    /// Since the first due time.
+    pub start: Duration,
+    /// The interval's length.
+    pub length: Duration,
+    /// Its latencies.
+    pub histogram: Histogram<u64>,
+}
+
+/// The lines before the first interval. The writer knows no version line of its own, but Java's
+/// reader looks for one.
+pub(super) fn header(started: SystemTime, run: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let run: String = run.chars().filter(|c| !c.is_control()).collect();
+    IntervalLogWriterBuilder::new()
+        .add_comment(&format!("[Logged with plimsoll, run {run}; values in nanoseconds]"))
+        .add_comment("[Histogram log format version 1.3]")
+        .with_start_time(started)
+        .begin_log_with(&mut bytes, &mut V2DeflateSerializer::new())
+        .expect("a vector takes every byte");
+    bytes.extend_from_slice(b"\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",");
+    bytes.extend_from_slice(b"\"Interval_Compressed_Histogram\"\n");
+    bytes
+}
+
+/// The lines of one interval. A writer of the log's own borrows file and serializer for as long as
+/// it lives, so each interval has its own, without header.
+pub(super) fn lines(snapshot: &Snapshot) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut serializer = V2DeflateSerializer::new();
+    let mut log = IntervalLogWriterBuilder::new()
+        .begin_log_with(&mut bytes, &mut serializer)
+        .expect("a vector takes every byte");
+    let length = snapshot.end.saturating_sub(snapshot.start);
+    let phases = [("", &snapshot.measured), ("warmup_", &snapshot.warmup)];
+    for (prefix, (name, latencies)) in
+        phases.iter().flat_map(|(prefix, tally)| parts(tally).map(|part| (prefix, part)))
+    {
+        if latencies.is_empty() {
+            continue;
+        }
+        let tag = format!("{prefix}{name}");
+        log.write_histogram(&latencies.histogram(), snapshot.start, length, Tag::new(&tag))
+            .expect("a histogram of the fixed bounds serialises, and a vector takes every byte");
+    }
+    bytes
+}
+
+fn parts(tally: &Tally) -> [(&'static str, &Latencies); 6] {
+    [
+        ("response", &tally.response),
+        ("service", &tally.service),
+        ("send_lag", &tally.send_lag),
+        ("failed", &tally.failed),
+        ("model", &tally.model),
+        ("overhead", &tally.overhead),
+    ]
+}
+
+/// Reads a log line by line; what is not whole is skipped, since a killed run or a full disk may
+/// have cut the last line.
+pub fn read(bytes: &[u8]) -> impl Iterator<Item = Interval> + '_ {
+    let mut deserializer = Deserializer::new();
+    bytes.split_inclusive(|byte| *byte == b'\n').filter_map(move |line| {
+        // The line of column names is no comment, and the crate's reader knows it only at its
+        // place behind the header.
+        if line.starts_with(b"\"") || !line.ends_with(b"\n") {
+            return None;
+        }
+        let LogEntry::Interval(entry) = IntervalLogIterator::new(line).next()?.ok()? else {
+            return None;
+        };
+        Some(Interval {
+            tag: entry.tag().map_or_else(String::new, |tag| tag.as_str().to_owned()),
+            start: entry.start_timestamp(),
+            length: entry.duration(),
+            histogram: decode(&mut deserializer, entry.encoded_histogram())?,
+        })
+    })
+}
+
+fn decode(deserializer: &mut Deserializer, encoded: &str) -> Option<Histogram<u64>> {
+    let bytes = base64(encoded)?;
+    deserializer.deserialize(&mut bytes.as_slice()).ok()
+}
+
+/// Decodes base64 with padding: all that the log needs, and not worth a dependency.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut bits, mut width) = (0u32, 0u32);
+    for byte in text.bytes().filter(|byte| *byte != b'=') {
+        let six = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = (bits << 6) | u32::from(six);
+        width += 6;
+        if width >= 8 {
+            width -= 8;
+            bytes.push((bits >> width) as u8);
+            bits &= (1 << width) - 1;
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plimsoll_domain::clock;
+
+    fn snapshot() -> Snapshot {
+        let mut snapshot = Snapshot {
+            start: Duration::from_secs(4),
+            end: Duration::from_secs(5),
+            ..Snapshot::default()
+        };
+        for ms in 1..=100 {
+            snapshot.measured.response.record(Duration::from_millis(ms));
+            snapshot.measured.service.record(Duration::from_micros(ms));
+            snapshot.warmup.send_lag.record(Duration::from_nanos(ms * 777));
+        }
+        snapshot
+    }
+
+    #[test]
+    fn a_log_is_read_back_as_it_was_written() {
+        let snapshot = snapshot();
+        let mut log = header(clock::wall(), "run\n1");
+        log.extend_from_slice(&lines(&snapshot));
+        log.extend_from_slice(b"Tag=response,5.000,1.000,7.0,HISTFAAA");
+        let read: Vec<Interval> = read(&log).collect();
+        let tags: Vec<&str> = read.iter().map(|interval| interval.tag.as_str()).collect();
+        assert_eq!(tags, ["response", "service", "warmup_send_lag"]);
+        assert_eq!(read[0].start, snapshot.start);
+        assert_eq!(read[0].length, Duration::from_secs(1));
+        assert_eq!(read[0].histogram, snapshot.measured.response.histogram());
+        assert_eq!(read[2].histogram, snapshot.warmup.send_lag.histogram());
+    }
+
+    #[test]
+    fn the_header_is_what_other_readers_look_for() {
+        let text = String::from_utf8(header(clock::wall(), "id")).unwrap();
+        assert!(text.contains("#[Histogram log format version 1.3]\n"), "{text}");
+        assert!(text.contains("#[StartTime: "), "{text}");
+        let entries = IntervalLogIterator::new(text.as_bytes());
+        assert!(entries.into_iter().all(|entry| entry.is_ok()), "the crate's reader refuses it");
+    }
+
+    #[test]
+    fn base64_knows_its_vectors() {
+        assert_eq!(base64("Zm9vYmFy").unwrap(), b"foobar");
+        assert_eq!(base64("Zm9vYg==").unwrap(), b"foob");
+        assert_eq!(base64("Zg==").unwrap(), b"f");
+        assert_eq!(base64("Z g="), None);
+    }
+}

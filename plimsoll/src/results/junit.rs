@@ -1,0 +1,76 @@
+//! `junit.xml`: the verdict for continuous-integration servers.
+//!
+//! One test case per objective and one for validity. A breach is a failure; what could not be
+//! decided is an error, so that no server shows it as passed; objectives of an invalid run, or of
+//! one that did not end, are skipped beside the error that says so.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::summary::{ObjectiveResult, Summary, ValidityState, Verdict};
+use crate::report::words;
+
+/// The content of the file.
+///
+/// # Errors
+/// Names that XML cannot hold are replaced before, so an error is a fault in the writer.
+pub fn junit(summary: &Summary) -> Result<String, quick_junit::SerializeError> {
+    let mut suite = TestSuite::new(summary.scenario.name.as_str());
+    suite.set_time(Duration::from_secs_f64(summary.load.duration_s.max(0.0)));
+    for (name, value) in [
+        ("run", summary.run.id.clone()),
+        ("started", summary.run.started.clone()),
+        ("seed", summary.scenario.seed.to_string()),
+        ("plimsoll", summary.run.version.clone()),
+    ] {
+        suite.add_property((name, value.as_str()));
+    }
+    suite.add_test_case(case("validity", summary, validity(summary)));
+    for objective in &summary.objectives {
+        suite.add_test_case(case(&objective.name, summary, judged(objective, summary)));
+    }
+    let mut report = Report::new("plimsoll");
+    report.add_test_suite(suite);
+    report.to_string()
+}
+
+fn case(name: &str, summary: &Summary, status: TestCaseStatus) -> TestCase {
+    let mut case = TestCase::new(name, status);
+    case.set_classname(format!("plimsoll.{}", summary.scenario.name));
+    case
+}
+
+fn validity(summary: &Summary) -> TestCaseStatus {
+    let reasons = summary.validity.reasons.join("\n");
+    if !summary.run.complete {
+        return other(NonSuccessKind::Error, "incomplete", "the run did not end", &reasons);
+    }
+    match summary.validity.state {
+        ValidityState::Invalid => {
+            let why = "the run is invalid: it can be neither passed nor failed";
+            other(NonSuccessKind::Error, "invalid", why, &reasons)
+        }
+        ValidityState::Valid | ValidityState::Degraded => TestCaseStatus::success(),
+    }
+}
+
+fn judged(objective: &ObjectiveResult, summary: &Summary) -> TestCaseStatus {
+    if !summary.run.complete || summary.validity.state == ValidityState::Invalid {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message("not judged, see `validity`");
+        return status;
+    }
+    let evidence = words::evidence(objective);
+    match objective.verdict {
+        Verdict::Met => TestCaseStatus::success(),
+        Verdict::Breached => other(NonSuccessKind::Failure, "breached", &evidence, &evidence),
+        Verdict::Inconclusive => other(NonSuccessKind::Error, "inconclusive", &evidence, &evidence),
+    }
+}
+
+fn other(kind: NonSuccessKind, ty: &str, message: &str, text: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(kind);
+    status.set_type(ty).set_message(message).set_description(text);
+    status
+}

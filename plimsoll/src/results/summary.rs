@@ -1,0 +1,208 @@
+//! `summary.json`, version 1: what a run found, in one stable file.
+//!
+//! The fields and their meaning only ever grow within `plimsoll.summary/v1`. Latencies are in
+//! milliseconds, rates per second, times in seconds. JSON has no infinity, so an infinite number
+//! is written as `null`; each field that can be infinite says how to tell that from "no value".
+//!
+//! The counts add up once a run is complete, and [`Summary::check_conservation`] proves it:
+//! `offered = sent + dropped`, `sent = completed + timeout + transport + aborted`, and the outcomes
+//! sum to `offered`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use deployed::{Deployment, Otlp, Quota, QuotaFamily};
+pub use generator::GeneratorTotals;
+pub use latency::{LatencyMs, LatencyStats};
+pub use load::{Load, OutcomeCounts, WarmupCounts};
+pub use objective::{Comparison, Interval, ObjectiveResult, Series, Unit, Windows};
+
+mod deployed;
+mod generator;
+mod latency;
+mod load;
+mod objective;
+
+/// The value of `schema`.
+pub const SCHEMA: &str = "plimsoll.summary/v1";
+
+/// What a run found: the content of `summary.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "plimsoll summary, version 1")]
+pub struct Summary {
+    /// Always `plimsoll.summary/v1`.
+    #[schemars(extend("const" = SCHEMA))]
+    pub schema: String,
+    /// Which run this is.
+    pub run: Run,
+    /// What was run.
+    pub scenario: ScenarioName,
+    /// Whether the objectives held; `null` if the scenario has none, or before the end.
+    pub verdict: Option<Verdict>,
+    /// Whether the generator did what the schedule asked.
+    pub validity: Validity,
+    /// The exit code of the command; `null` before the end.
+    pub exit_code: Option<u8>,
+    /// How much load there was, without warm-up.
+    pub load: Load,
+    /// Latencies in milliseconds, without warm-up.
+    pub latency_ms: LatencyMs,
+    /// How arrivals ended, without warm-up.
+    pub outcomes: OutcomeCounts,
+    /// Each objective with its evidence.
+    pub objectives: Vec<ObjectiveResult>,
+    /// What the load was sent to; empty for an endpoint that existed before the run.
+    pub deployments: Vec<Deployment>,
+    /// The quota plan; `null` for an endpoint that existed before the run.
+    pub quota: Option<Quota>,
+    /// Arrivals of the warm-up, which is never judged; `null` without one.
+    pub warmup: Option<WarmupCounts>,
+    /// What was exported over OTLP; `null` without an export.
+    pub otlp: Option<Otlp>,
+    /// The state of the load generator itself.
+    pub generator: GeneratorTotals,
+}
+
+/// Which run this is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Run {
+    /// Unique.
+    pub id: String,
+    /// When it began, in UTC: `2026-11-23T03:40:00Z`.
+    pub started: String,
+    /// `false` while it runs, and for ever if it was killed.
+    pub complete: bool,
+    /// Whether somebody stopped it early.
+    #[serde(default)]
+    pub interrupted: bool,
+    /// The version of plimsoll.
+    pub version: String,
+    /// The command that reproduces it.
+    pub command: String,
+    /// What was asked: the URL of the endpoint, without secrets.
+    #[serde(default)]
+    pub target: Option<String>,
+}
+
+/// What was run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ScenarioName {
+    /// Its name.
+    pub name: String,
+    /// The seed that every random number came from.
+    pub seed: u64,
+}
+
+/// Whether objectives held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// They held.
+    Met,
+    /// At least one did not.
+    Breached,
+    /// Too few samples to tell.
+    Inconclusive,
+}
+
+/// Whether the generator did what the schedule asked.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Validity {
+    /// The state.
+    pub state: ValidityState,
+    /// Why it is not `valid`: sentences with numbers and remedies.
+    pub reasons: Vec<String>,
+    /// Worth knowing, though it costs no validity.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+/// How far the numbers can be trusted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ValidityState {
+    /// The generator kept to its schedule.
+    #[default]
+    Valid,
+    /// Nearly: the numbers are a little worse than the endpoint is.
+    Degraded,
+    /// It did not: the run can be neither passed nor failed.
+    Invalid,
+}
+
+impl Summary {
+    /// The summary of a run that has just begun.
+    pub fn begun(run: Run, scenario: ScenarioName) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            run,
+            scenario,
+            verdict: None,
+            validity: Validity::default(),
+            exit_code: None,
+            load: Load::default(),
+            latency_ms: LatencyMs::default(),
+            outcomes: OutcomeCounts::default(),
+            objectives: Vec::new(),
+            deployments: Vec::new(),
+            quota: None,
+            warmup: None,
+            otlp: None,
+            generator: GeneratorTotals::default(),
+        }
+    }
+
+    /// Fills in load, latencies and outcomes from everything measured so far.
+    ///
+    /// `good` of the right answers came within the objective (all of them, without one), and
+    /// `duration` is the time that the load was measured for.
+    pub fn measure(
+        &mut self,
+        measured: &plimsoll_domain::Tally,
+        good: u64,
+        duration: std::time::Duration,
+    ) {
+        self.load = Load::new(measured, good, duration);
+        self.latency_ms = LatencyMs::new(measured);
+        self.outcomes = OutcomeCounts::new(&measured.outcomes);
+    }
+
+    /// The JSON Schema of the file.
+    pub fn json_schema() -> schemars::Schema {
+        schemars::schema_for!(Summary)
+    }
+
+    /// Checks that the counts add up, as they do once everything in flight has ended.
+    ///
+    /// # Errors
+    /// A sentence that names the law which is broken, with its numbers.
+    pub fn check_conservation(&self) -> Result<(), String> {
+        let (load, ends) = (&self.load, &self.outcomes);
+        let other: u64 = ends.status.values().sum();
+        let law = |name: &str, whole: u64, parts: u64| {
+            if whole == parts { Ok(()) } else { Err(format!("{name}: {whole} is not {parts}")) }
+        };
+        law("offered = sent + dropped", load.offered, load.sent + load.dropped)?;
+        law(
+            "sent = completed + timeout + transport + aborted",
+            load.sent,
+            load.completed + ends.timeout + ends.transport + ends.aborted,
+        )?;
+        law("completed = ok + other statuses", load.completed, ends.ok + other)?;
+        law("dropped = dropped", load.dropped, ends.dropped)?;
+        law("transport = its kinds", ends.transport, ends.transport_kinds.values().sum())?;
+        law(
+            "offered = outcomes",
+            load.offered,
+            ends.ok + other + ends.timeout + ends.transport + ends.aborted + ends.dropped,
+        )
+    }
+}
+
+/// Counts by name, in a stable order.
+pub type Counts = BTreeMap<String, u64>;
+
+#[cfg(test)]
+mod tests;

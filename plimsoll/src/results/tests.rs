@@ -1,0 +1,146 @@
+//! The folder as a whole: what a run leaves, and what stands in its way.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use super::*;
+use crate::report::tests::synthetic::{Shape, header, write_run};
+
+#[test]
+fn a_run_leaves_six_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let (results, summary) = write_run(folder.path(), &Shape::small("quickstart"));
+    results.finish(&summary).unwrap();
+    let mut names: Vec<String> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let six = [
+        folder::EVENTS,
+        folder::JUNIT,
+        folder::HLOG,
+        folder::REPORT,
+        folder::SUMMARY,
+        folder::TIMELINE,
+    ];
+    assert_eq!(names, six);
+    let rows = timeline::read(&fs::read_to_string(folder.path().join(folder::TIMELINE)).unwrap());
+    assert_eq!(rows.len(), 12);
+    let measured = rows.iter().filter(|row| row.phase == "measured");
+    assert_eq!(measured.map(|row| row.offered).sum::<u64>(), summary.load.offered);
+    assert_eq!(summary.check_conservation(), Ok(()));
+}
+
+#[test]
+fn the_interval_log_holds_what_the_summary_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_results, summary) = write_run(folder.path(), &Shape::small("quickstart"));
+    let log = fs::read(folder.path().join(folder::HLOG)).unwrap();
+    let count = |tag: &str| -> u64 {
+        hlog::read(&log).filter(|line| line.tag == tag).map(|line| line.histogram.len()).sum()
+    };
+    assert_eq!(count("response"), summary.latency_ms.response.count);
+    assert_eq!(count("send_lag"), summary.latency_ms.send_lag.count);
+    assert_eq!(count("warmup_response"), summary.warmup.as_ref().map_or(0, |w| w.ok));
+}
+
+// Another implementation reads the log: PyPI's hdrhistogram, where PLIMSOLL_HDR_PYTHON names a
+// Python that has it.
+#[test]
+fn the_interval_log_is_read_by_another_implementation() {
+    let python = std::env::var("PLIMSOLL_HDR_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let known = Command::new(&python).args(["-c", "import hdrh"]).output();
+    if !known.is_ok_and(|output| output.status.success()) {
+        println!("skipped: needs PyPI hdrhistogram (PLIMSOLL_HDR_PYTHON)");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (_results, summary) = write_run(folder.path(), &Shape::small("quickstart"));
+    let script = "
+import sys
+from hdrh.histogram import HdrHistogram
+from hdrh.log import HistogramLogReader
+total = HdrHistogram(1000, 3600 * 10**9, 3)
+reader = HistogramLogReader(sys.argv[1], total)
+while True:
+    interval = reader.get_next_interval_histogram()
+    if interval is None:
+        break
+    if interval.get_tag() == 'response':
+        total.add(interval)
+print(total.get_total_count(), total.get_value_at_percentile(99))
+";
+    let log = folder.path().join(folder::HLOG);
+    let output = Command::new(&python).args(["-c", script]).arg(&log).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let numbers: Vec<f64> = text.split_whitespace().map(|n| n.parse().unwrap()).collect();
+    assert_eq!(numbers.len(), 2, "{}", String::from_utf8_lossy(&output.stderr));
+    let response = &summary.latency_ms.response;
+    assert!((numbers[0] - response.count as f64).abs() < 0.5, "{text}");
+    let p99 = response.p99.unwrap();
+    assert!((numbers[1] / 1e6 / p99 - 1.0).abs() < 0.002, "{text} against {p99}");
+}
+
+#[test]
+fn a_full_disk_costs_one_file_and_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (results, summary) = write_run(folder.path(), &Shape::small("earlier"));
+    results.finish(&summary).unwrap();
+    let timeline = folder.path().join(folder::TIMELINE);
+    fs::remove_file(&timeline).unwrap();
+    symlink("/dev/full", &timeline).unwrap();
+
+    let (results, summary) = write_run(folder.path(), &Shape::small("quickstart"));
+    assert!(results.fault().is_some());
+    let error = results.finish(&summary).unwrap_err();
+    assert!(matches!(&error, Error::Write { path, .. } if *path == timeline), "{error}");
+    let text = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    let told = events::read(&text(folder::EVENTS));
+    let told = told.iter().filter(|event| event.kind == EventKind::Error);
+    assert_eq!(told.count(), 1);
+    let read: Summary = serde_json::from_str(&text(folder::SUMMARY)).unwrap();
+    assert_eq!((read.run, read.outcomes), (summary.run, summary.outcomes));
+    assert!(text(folder::REPORT).contains("Percentile spectrum"));
+    assert!(text(folder::JUNIT).contains("</testsuites>"));
+    let log = fs::read(folder.path().join(folder::HLOG)).unwrap();
+    assert!(hlog::read(&log).count() > 30);
+}
+
+#[test]
+fn somebody_elses_folder_is_refused_and_an_earlier_result_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Shape::small("quickstart");
+    fs::write(folder.path().join("thesis.tex"), "years of work").unwrap();
+    let error = Results::create(folder.path(), header(&shape)).unwrap_err();
+    assert!(matches!(error, Error::NotOurs { .. }));
+    assert!(error.to_string().contains("--out"), "{error}");
+
+    fs::write(folder.path().join(folder::SUMMARY), r#"{"schema": "plimsoll.summary/v1"}"#).unwrap();
+    fs::write(folder.path().join(folder::REPORT), "old").unwrap();
+    let results = Results::create(folder.path(), header(&shape)).unwrap();
+    assert!(!results.dir().join(folder::REPORT).exists(), "an old report would mislead");
+    let text = fs::read(folder.path().join(folder::SUMMARY)).unwrap();
+    let begun: Summary = serde_json::from_slice(&text).unwrap();
+    assert_eq!((begun.run.complete, begun.exit_code), (false, None));
+    assert_eq!(begun.run.started, "2026-11-23T03:40:00Z");
+    assert!(folder.path().join("thesis.tex").exists());
+}
+
+#[test]
+fn the_junit_file_is_as_servers_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Shape { bad: 6..9, ..Shape::small("breach") };
+    let (_results, mut summary) = write_run(folder.path(), &shape);
+    insta::assert_snapshot!("breached", junit::junit(&summary).unwrap());
+    summary.validity.state = summary::ValidityState::Invalid;
+    summary.validity.reasons = vec!["the generator was late; give it another core".to_owned()];
+    insta::assert_snapshot!("invalid", junit::junit(&summary).unwrap());
+}
+
+#[test]
+fn the_default_folder_is_named_by_scenario_and_time() {
+    let dir = default_dir("../a b", header(&Shape::small("x")).started);
+    assert_eq!(dir, Path::new("results/-a-b-20261123T034000Z"));
+}
