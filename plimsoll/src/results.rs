@@ -66,7 +66,7 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// The report or JUnit file could not be composed.
+    /// The report or `junit.xml` could not be composed.
     #[error("cannot compose `{}`: {reason}", path.display())]
     Compose {
         /// The file.

@@ -87,11 +87,10 @@ impl Chart {
                 coordinate(width)
             );
         }
-        let edges: String = bands
-            .iter()
-            .skip(1)
-            .map(|band| format!("M{} 0V{SIZE}", coordinate(band.at * SIZE / 100.0)))
-            .collect();
+        let mut edges = String::new();
+        for band in &bands[1.min(bands.len())..] {
+            let _ = write!(edges, "M{} 0V{SIZE}", coordinate(band.at * SIZE / 100.0));
+        }
         self.path("edge", &edges);
         self.bands = bands.to_vec();
     }
@@ -121,9 +120,10 @@ impl Chart {
 
     /// Marks stretches (shares of the x axis) along the upper edge.
     pub(super) fn upper_marks(&mut self, text: &str, stretches: impl Iterator<Item = (f64, f64)>) {
-        let path: String = stretches
-            .map(|(from, to)| format!("M{} 4H{}", coordinate(from * SIZE), coordinate(to * SIZE)))
-            .collect();
+        let mut path = String::new();
+        for (from, to) in stretches {
+            let _ = write!(path, "M{} 4H{}", coordinate(from * SIZE), coordinate(to * SIZE));
+        }
         if !path.is_empty() {
             self.path("infinite", &path);
             self.legend.push(Legend { class: "infinite", text: text.to_owned() });

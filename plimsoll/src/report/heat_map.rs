@@ -34,7 +34,7 @@ pub(super) fn heat_map(run: &Run) -> Option<HeatMap> {
     let heat = &run.recorded.heat;
     let (low, high) = row_range(heat)?;
     let most = heat.cells.values().flatten().copied().max().filter(|most| *most > 0)?;
-    let seconds = heat.column_s * heat.columns as f64;
+    let seconds = heat.width_s * heat.columns as f64;
     let shown = duration(&run.rows).min(seconds) / seconds;
     Some(HeatMap {
         columns: heat.columns,
@@ -48,7 +48,7 @@ pub(super) fn heat_map(run: &Run) -> Option<HeatMap> {
             .map(|band| Band { at: band.at * shown, width: band.width * shown, ..band })
             .collect(),
         most: words::counted(most, "request"),
-        column: words::span(heat.column_s),
+        column: words::span(heat.width_s),
     })
 }
 
@@ -76,10 +76,11 @@ fn cells(heat: &Heat, low: u16, high: u16, most: u64) -> String {
             column += width;
         }
     }
-    paths
-        .into_iter()
-        .map(|(shade, path)| format!(r#"<path class="h{shade}" d="{path}"/>"#))
-        .collect()
+    let mut svg = String::new();
+    for (shade, path) in paths {
+        let _ = write!(svg, r#"<path class="h{shade}" d="{path}"/>"#);
+    }
+    svg
 }
 
 /// 1 for a single request up to [`SHADES`] for the fullest cell, by logarithm; 0 for none.
@@ -94,7 +95,7 @@ fn shade(count: u64, most: u64) -> u64 {
 fn failures(heat: &Heat, rows: &[Row]) -> String {
     let mut ended = vec![(0u64, 0u64); heat.columns];
     for row in rows {
-        let column = ((row.start_s() / heat.column_s) as usize).min(heat.columns - 1);
+        let column = ((row.start_s() / heat.width_s) as usize).min(heat.columns - 1);
         ended[column].0 += row.failed + row.dropped;
         ended[column].1 += row.ok + row.failed + row.dropped;
     }
@@ -144,7 +145,7 @@ mod tests {
     #[test]
     fn neighbours_of_one_shade_are_one_rectangle() {
         let cells_of = BTreeMap::from([(20u16, vec![5, 5, 0, 5])]);
-        let heat = Heat { column_s: 1.0, columns: 4, cells: cells_of };
+        let heat = Heat { width_s: 1.0, columns: 4, cells: cells_of };
         let svg = cells(&heat, 19, 35, 5);
         assert_eq!(svg, r#"<path class="h8" d="M0 14h2v1h-2zM3 14h1v1h-1z"/>"#);
     }

@@ -9,7 +9,7 @@ use super::latency_charts::percentiles_chart;
 use super::objectives::{self, ObjectiveRow};
 use super::rate_charts::{lag_chart, rate_chart};
 use super::spectrum::spectrum_chart;
-use super::tables::{self, Cells, EventRow, Split};
+use super::tables::{self, EventRow, Split, TableRow};
 use super::{Run, words};
 use crate::results::summary::{Otlp, Quota, Summary};
 
@@ -27,8 +27,8 @@ pub(super) struct Page<'a> {
     spectrum: Option<Chart>,
     lag: Option<Chart>,
     split: Option<Split>,
-    latencies: Vec<Cells>,
-    outcomes: Vec<Cells>,
+    latencies: Vec<TableRow>,
+    outcomes: Vec<TableRow>,
     offered: String,
     events: Vec<EventRow>,
     events_left_out: usize,

@@ -47,7 +47,7 @@ pub(super) fn rates(
 ) -> impl Iterator<Item = (f64, Option<f64>)> {
     let duration = duration(rows);
     rows.iter().filter(|row| row.length_s >= 0.5).map(move |row| {
-        let middle = (row.start_s() + row.t_s) / 2.0;
+        let middle = row.start_s().midpoint(row.t_s);
         (middle / duration, Some(scale.at(count(row) / row.length_s)))
     })
 }
@@ -161,7 +161,7 @@ pub(super) fn values_of(
 ) -> impl Iterator<Item = (f64, Option<f64>)> {
     let duration = duration(rows);
     rows.iter().map(move |row| {
-        let middle = (row.start_s() + row.t_s) / 2.0;
+        let middle = row.start_s().midpoint(row.t_s);
         let value = value(row).filter(|value| value.is_finite());
         (middle / duration, value.map(|value| scale.at(value)))
     })

@@ -25,7 +25,7 @@ pub(super) struct Recorded {
 #[derive(Debug, Default)]
 pub(super) struct Heat {
     /// Seconds per column.
-    pub(super) column_s: f64,
+    pub(super) width_s: f64,
     pub(super) columns: usize,
     /// Counts by row (of response time, in powers of ten), then column.
     pub(super) cells: BTreeMap<u16, Vec<u64>>,
@@ -33,9 +33,9 @@ pub(super) struct Heat {
 
 impl Recorded {
     pub(super) fn read(log: &[u8], duration_s: f64) -> Self {
-        let column_s = (duration_s / MOST_COLUMNS as f64).ceil().max(1.0);
-        let columns = ((duration_s / column_s).ceil() as usize).max(1);
-        let heat = Heat { column_s, columns, cells: BTreeMap::new() };
+        let width_s = (duration_s / MOST_COLUMNS as f64).ceil().max(1.0);
+        let columns = ((duration_s / width_s).ceil() as usize).max(1);
+        let heat = Heat { width_s, columns, cells: BTreeMap::new() };
         let mut recorded = Self { totals: BTreeMap::new(), heat };
         for interval in hlog::read(log) {
             if matches!(interval.tag.as_str(), "response" | "warmup_response") {
@@ -58,7 +58,7 @@ impl Recorded {
 
 impl Heat {
     fn add(&mut self, start_s: f64, histogram: &Histogram<u64>) {
-        let column = ((start_s / self.column_s) as usize).min(self.columns - 1);
+        let column = ((start_s / self.width_s) as usize).min(self.columns - 1);
         for bucket in histogram.iter_recorded() {
             let ns = histogram.median_equivalent(bucket.value_iterated_to()) as f64;
             let row = ((ns / FIRST_ROW_NS).log10() * ROWS_PER_DECADE).floor().max(0.0) as u16;

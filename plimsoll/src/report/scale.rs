@@ -48,7 +48,7 @@ impl Scale {
             return None;
         }
         let low = round_down(low * 0.9);
-        let high = -round_down(high * 1.15 * -1.0);
+        let high = -round_down(-high * 1.15);
         Some(Self::Log { low, high: high.max(low * 10.0) })
     }
 

@@ -6,7 +6,7 @@ use crate::results::summary::{LatencyStats, Summary};
 
 /// A row of cells, the first of which names it.
 #[derive(Debug)]
-pub(super) struct Cells {
+pub(super) struct TableRow {
     pub(super) name: String,
     pub(super) detail: String,
     pub(super) cells: Vec<String>,
@@ -16,7 +16,7 @@ pub(super) struct Cells {
 }
 
 /// How arrivals ended.
-pub(super) fn outcomes(summary: &Summary) -> Vec<Cells> {
+pub(super) fn outcomes(summary: &Summary) -> Vec<TableRow> {
     let (ends, offered) = (&summary.outcomes, summary.load.offered);
     let mut rows = vec![("right answers".to_owned(), "2xx".to_owned(), ends.ok, "ok")];
     for (status, count) in &ends.status {
@@ -39,7 +39,7 @@ pub(super) fn outcomes(summary: &Summary) -> Vec<Cells> {
     rows.push(("dropped".to_owned(), dropped, ends.dropped, "bad"));
     rows.into_iter()
         .filter(|(name, _, count, _)| *count > 0 || name == "right answers")
-        .map(|(name, detail, count, class)| Cells {
+        .map(|(name, detail, count, class)| TableRow {
             name,
             detail,
             cells: vec![words::count(count), words::percent(count, offered)],
@@ -64,7 +64,7 @@ fn meaning(status: &str) -> &'static str {
 }
 
 /// The latencies as numbers.
-pub(super) fn latencies(summary: &Summary) -> Vec<Cells> {
+pub(super) fn latencies(summary: &Summary) -> Vec<TableRow> {
     let latency = &summary.latency_ms;
     let mut rows = vec![
         row("response time", "done − due; failures are infinite", &latency.response),
@@ -83,10 +83,10 @@ pub(super) fn latencies(summary: &Summary) -> Vec<Cells> {
     rows
 }
 
-fn row(name: &str, detail: &str, stats: &LatencyStats) -> Cells {
+fn row(name: &str, detail: &str, stats: &LatencyStats) -> TableRow {
     let exact = |value: Option<f64>| value.map_or("–".to_owned(), words::ms);
     let at = |value: Option<f64>| words::percentile(stats, value);
-    Cells {
+    TableRow {
         name: name.to_owned(),
         detail: detail.to_owned(),
         cells: vec![

@@ -129,12 +129,28 @@ fn every_drawing_has_a_title_and_every_reference_a_target() {
     assert_eq!(html.matches("<title").count(), images + 1, "each image and the page has a title");
 }
 
+// An hour of rows, and a heat map in which no two neighbours are alike: the worst case.
 #[test]
 fn a_long_run_makes_a_small_page() {
-    let shape = Shape { seconds: 1500, rps: 8, bad: 100..130, ..Shape::small("long") };
-    let (html, _) = page_of(&shape);
+    let folder = tempfile::tempdir().unwrap();
+    let (_results, summary) = write_run(folder.path(), &Shape::small("long"));
+    let text = fs::read_to_string(folder.path().join(folder::TIMELINE)).unwrap();
+    let rows = timeline::read(&text);
+    let hour = (0..3600u32).map(|second| timeline::Row {
+        t_s: f64::from(second + 1),
+        response_p99_ms: Some(20.0 + f64::from(second * 7919 % 101)),
+        ..rows[second as usize % rows.len()].clone()
+    });
+    let mut recorded = Recorded::read(&[], 3600.0);
+    assert_eq!(recorded.heat.columns, 300);
+    for row in 60..110u16 {
+        let cells = (0..300u64).map(|column| 1 << ((column * 7 + u64::from(row)) % 12));
+        recorded.heat.cells.insert(row, cells.collect());
+    }
+    let run = Run { summary, rows: hour.collect(), events: Vec::new(), recorded };
+    let html = Page::new(&run).render().unwrap();
     assert!(html.len() < 500_000, "{} bytes", html.len());
-    assert!(html.contains("Each point stands for 2 rows"));
+    assert!(html.contains("Each point stands for 4 rows"));
 }
 
 #[test]

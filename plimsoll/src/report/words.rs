@@ -1,5 +1,7 @@
 //! Numbers and sentences as a person would write them.
 
+use std::fmt::Write;
+
 use plimsoll_domain::units::three_digits;
 
 use crate::results::summary::{LatencyStats, ObjectiveResult, Summary, Unit};
@@ -143,15 +145,15 @@ pub(crate) fn evidence(objective: &ObjectiveResult) -> String {
     );
     let interval = interval(objective);
     if !interval.is_empty() {
-        text += &format!(" (95 % interval {interval})");
+        let _ = write!(text, " (95 % interval {interval})");
     }
     if let Some(windows) = &objective.windows {
         let within = format!(" windows of {}", span(windows.length_s));
-        text += &format!("; broken in {} of {}{within}", windows.breached, windows.total);
+        let _ = write!(text, "; broken in {} of {}{within}", windows.breached, windows.total);
     }
-    text += &format!("; {}", counted(objective.samples, "sample"));
+    let _ = write!(text, "; {}", counted(objective.samples, "sample"));
     if let Some(more) = objective.samples_needed {
-        text += &format!(", about {} more needed", count(more));
+        let _ = write!(text, ", about {} more needed", count(more));
     }
     text
 }

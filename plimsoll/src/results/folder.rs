@@ -17,7 +17,7 @@ pub const REPORT: &str = "report.html";
 pub const TIMELINE: &str = "timeline.csv";
 /// The interval log's file name.
 pub const HLOG: &str = "latency.hlog";
-/// The JUnit file's name.
+/// `junit.xml`, for continuous-integration servers.
 pub const JUNIT: &str = "junit.xml";
 /// The events' file name.
 pub const EVENTS: &str = "events.jsonl";

@@ -44,8 +44,8 @@ pub(crate) fn snapshots(shape: &Shape) -> (Vec<Snapshot>, Tally) {
         for index in 0..shape.rps {
             tally.offered += 1;
             let due = Duration::from_nanos(index * 1_000_000_000 / shape.rps);
-            let in_stall = second % 5 == 4 && due < Duration::from_millis(shape.stall_ms);
-            let wait = if in_stall { Duration::from_millis(shape.stall_ms) - due } else { due * 0 };
+            let stall = Duration::from_millis(if second % 5 == 4 { shape.stall_ms } else { 0 });
+            let wait = stall.saturating_sub(due);
             let fails = shape.bad.contains(&second) && random.random_range(0..10) == 0;
             if fails && random.random_range(0..8) == 0 {
                 tally.drop_one();
@@ -102,7 +102,7 @@ pub(crate) fn header(shape: &Shape) -> Header {
             ..Run::default()
         },
         scenario: ScenarioName { name: shape.name.clone(), seed: 7 },
-        started: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_405_200),
+        started: SystemTime::UNIX_EPOCH + Duration::from_mins(29_923_420),
     }
 }
 
