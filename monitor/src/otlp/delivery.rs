@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::Serialize;
+
 /// The balance of an export. Points are metric data points: with cumulative temporality a lost one
 /// is made good by the next that is delivered, since that carries everything since the run began.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Delivery {
     /// Metric points that the receiver took.
     pub points_sent: u64,
