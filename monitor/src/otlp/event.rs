@@ -10,12 +10,12 @@
 //! Over HTTP that is read off the answer on its way through; over gRPC it is not seen, and such
 //! records count as sent.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use hyper::HeaderMap;
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _, Severity};
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_http::{HttpClient, HttpError, Request, Response};
@@ -152,12 +152,15 @@ fn exporter(signal: &Signal, seen: &Arc<Mutex<Seen>>) -> Result<LogExporter, Err
             builder.build()
         }
         Protocol::HttpProtobuf => {
-            let headers = signal.headers.clone();
-            let post = Watched { post: Post::new(signal)?, headers, seen: Arc::clone(seen) };
+            let post = Watched { post: Post::new(signal)?, seen: Arc::clone(seen) };
+            let headers = signal.headers.iter().filter_map(|(name, value)| {
+                Some((name.to_string(), value.to_str().ok()?.to_owned()))
+            });
             let mut builder = LogExporter::builder()
                 .with_http()
                 .with_http_client(post)
                 .with_endpoint(signal.endpoint.to_string())
+                .with_headers(headers.collect::<HashMap<_, _>>())
                 .with_protocol(Wire::HttpBinary)
                 .with_timeout(signal.timeout);
             if signal.gzip {
@@ -197,8 +200,6 @@ impl LogProcessor for Collect {
 #[derive(Debug)]
 struct Watched {
     post: Post,
-    /// Set here and not by the exporter, which would forget which values are secret.
-    headers: HeaderMap,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -212,8 +213,7 @@ struct Seen {
 
 #[async_trait]
 impl HttpClient for Watched {
-    async fn send_bytes(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        request.headers_mut().extend(self.headers.clone());
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let endpoint = request.uri().to_string();
         let answer = self.post.send(request).await.inspect_err(|error| {
             let failure = format!("{endpoint}: {}", with_causes(error.as_ref()));

@@ -41,14 +41,12 @@ pub(super) fn banner(summary: &Summary) -> Banner {
 }
 
 fn headline(summary: &Summary) -> (&'static str, &'static str, &'static str, String) {
-    let first = |verdict: Verdict, word: &str| {
-        let of: Vec<_> = summary.objectives.iter().filter(|o| o.verdict == verdict).collect();
-        let evidence = of.first().map(|objective| words::evidence(objective)).unwrap_or_default();
-        match (of.len(), summary.objectives.len()) {
-            (_, 1) => format!("{evidence}."),
-            (n, all) => format!("{n} of {all} objectives {word}: {evidence}."),
-        }
+    let first = |verdict: Verdict| {
+        let mut of = summary.objectives.iter().filter(|o| o.verdict == verdict);
+        let evidence = of.next().map(words::evidence).unwrap_or_default();
+        (evidence, of.count())
     };
+    let others = |n: usize| if n == 0 { String::new() } else { format!(" (and {n} more)") };
     if !summary.run.complete {
         let why = "The run did not end; this is what it measured until then. Nothing is judged.";
         return ("inconclusive", "…", "Incomplete run", why.to_owned());
@@ -68,14 +66,18 @@ fn headline(summary: &Summary) -> (&'static str, &'static str, &'static str, Str
             ("neutral", "–", "Not judged", why.to_owned())
         }
         Some(Verdict::Breached) => {
-            ("breached", "✕", "Objectives breached", first(Verdict::Breached, "breached"))
+            let (evidence, more) = first(Verdict::Breached);
+            ("breached", "✕", "Objectives breached", format!("{evidence}{}.", others(more)))
         }
         Some(Verdict::Inconclusive) => {
-            ("inconclusive", "?", "Inconclusive", first(Verdict::Inconclusive, "undecided"))
+            let (evidence, more) = first(Verdict::Inconclusive);
+            ("inconclusive", "?", "Inconclusive", format!("{evidence}{}.", others(more)))
         }
         Some(Verdict::Met) => {
             let (class, symbol, _) = verdict_words(Verdict::Met);
-            (class, symbol, "Objectives met", first(Verdict::Met, "met"))
+            let evidence = summary.objectives.first().map(words::evidence).unwrap_or_default();
+            let more = summary.objectives.len().saturating_sub(1);
+            (class, symbol, "Objectives met", format!("{evidence}{}.", others(more)))
         }
     }
 }
