@@ -6,6 +6,10 @@
 //!
 //! A file that cannot be written never stops the run: the first error is kept and told once as an
 //! event, that file is written no more, the others go on, and `finish` returns the error.
+//!
+//! The calls write at once and without a buffer, so that nothing is lost with the process (a power
+//! failure may cost the last seconds). They block for as long as the disk does: call them beside
+//! the load, never in its path.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;

@@ -51,6 +51,11 @@ fn headline(summary: &Summary) -> (&'static str, &'static str, &'static str, Str
         let why = "The run did not end; this is what it measured until then. Nothing is judged.";
         return ("inconclusive", "…", "Incomplete run", why.to_owned());
     }
+    if summary.exit_code == Some(5) {
+        let reason = summary.validity.reasons.first().cloned().unwrap_or_default();
+        let why = "What the run had brought up went away before its end; see the events.";
+        return ("breached", "!", "Deployment failed", format!("{why} {reason}"));
+    }
     if summary.validity.state == ValidityState::Invalid {
         let reason = summary.validity.reasons.first().cloned().unwrap_or_default();
         let why = format!("The run can be neither passed nor failed. {reason}");
@@ -60,6 +65,10 @@ fn headline(summary: &Summary) -> (&'static str, &'static str, &'static str, Str
         _ if summary.run.interrupted => {
             let why = "Somebody stopped the run early; this is what it measured until then.";
             ("inconclusive", "…", "Interrupted", why.to_owned())
+        }
+        None if summary.outcomes.ok == 0 => {
+            let why = "No arrival got a right answer, so there is nothing to judge.";
+            ("inconclusive", "?", "Nothing measured", why.to_owned())
         }
         None => {
             let why = "The scenario has no objectives, so there is nothing to meet or breach.";
@@ -136,4 +145,33 @@ pub(super) fn figures(summary: &Summary) -> Vec<Figure> {
             ),
         },
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::synthetic::{Shape, header};
+
+    // What was not judged never looks judged, whatever verdict stands in the file.
+    #[test]
+    fn an_invalid_or_unfinished_run_is_neither_green_nor_red() {
+        let header = header(&Shape::small("quickstart"));
+        let mut summary = Summary::begun(header.run, header.scenario);
+        summary.verdict = Some(Verdict::Met);
+        assert_eq!(banner(&summary).headline, "Incomplete run");
+        summary.run.complete = true;
+        assert_eq!(banner(&summary).class, "met");
+        summary.run.interrupted = true;
+        assert_eq!(banner(&summary).headline, "Interrupted");
+        summary.validity.state = ValidityState::Invalid;
+        assert_eq!((banner(&summary).class, banner(&summary).symbol), ("inconclusive", "!"));
+        summary.validity.state = ValidityState::Valid;
+        summary.run.interrupted = false;
+        summary.verdict = None;
+        assert_eq!(banner(&summary).headline, "Nothing measured");
+        summary.outcomes.ok = 1;
+        assert_eq!(banner(&summary).headline, "Not judged");
+        summary.exit_code = Some(5);
+        assert_eq!(banner(&summary).headline, "Deployment failed");
+    }
 }
