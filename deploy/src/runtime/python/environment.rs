@@ -1,0 +1,195 @@
+//! Environments, made once and kept.
+//!
+//! An environment is a folder `envs/<hash>` in the cache. The hash is of all that it is made from,
+//! so a changed conda file makes another one. Beside it lies a lock file; its holder may build. An
+//! environment is complete when it holds the marker file, which is written last: a build that was
+//! killed leaves a folder without it, which the next builder removes. It is built where it stays,
+//! as both `venv` and conda write absolute paths into what they make.
+//!
+//! Limits: a requirement without a version gets what pip finds on the day it is built. Nothing is
+//! ever removed from the cache; a folder in it may be removed by hand.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::Error;
+use super::conda::{self, Recipe};
+use super::interpreter::Interpreter;
+use super::step;
+use crate::runtime::Progress;
+
+/// Changes when environments are built in another way.
+const LAYOUT: &str = "1";
+/// Written last.
+const COMPLETE: &str = "plimsoll-complete";
+/// Between two looks at a lock that another builder holds.
+const POLL: Duration = Duration::from_millis(200);
+
+/// What makes an environment.
+#[derive(Debug)]
+pub(super) enum Maker {
+    /// `venv` and pip.
+    Pip(Interpreter),
+    /// `micromamba`, `mamba` or `conda`, with the conda file as it is.
+    Conda {
+        /// The executable.
+        program: PathBuf,
+        /// The text of the conda file.
+        file: String,
+    },
+}
+
+/// The environment's folder, which is built if it is not there.
+///
+/// # Errors
+/// It cannot be built, or the cache cannot be used.
+pub(super) async fn get(
+    maker: &Maker,
+    recipe: &Recipe,
+    cache_dir: &Path,
+    progress: Progress<'_>,
+) -> Result<PathBuf, Error> {
+    let envs = std::path::absolute(cache_dir).map_err(cache(cache_dir))?.join("envs");
+    std::fs::create_dir_all(&envs).map_err(cache(&envs))?;
+    let name = name(maker, recipe);
+    let folder = envs.join(&name);
+    if complete(&folder) {
+        return Ok(folder);
+    }
+    let lock = lock(&envs.join(format!("{name}.lock")), progress).await?;
+    if complete(&folder) {
+        return Ok(folder);
+    }
+    remove(&folder)?;
+    progress(format!("building the Python environment {}", folder.display()));
+    let built = build(maker, recipe, &folder, &lock, progress).await;
+    if built.is_err() {
+        remove(&folder)?;
+    }
+    built.map(|()| folder)
+}
+
+/// The Python of an environment.
+pub(super) fn python(folder: &Path) -> PathBuf {
+    folder.join("bin/python")
+}
+
+/// Writes a file of ours into an environment, whole or not at all: instances may be starting from
+/// it.
+pub(super) fn put(folder: &Path, name: &str, text: &str) -> Result<PathBuf, Error> {
+    let ours = folder.join("plimsoll");
+    let path = ours.join(name);
+    if std::fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
+        return Ok(path);
+    }
+    let new = ours.join(format!("{name}.{}", std::process::id()));
+    std::fs::create_dir_all(&ours)
+        .and_then(|()| std::fs::write(&new, text))
+        .and_then(|()| std::fs::rename(&new, &path))
+        .map_err(cache(&path))?;
+    Ok(path)
+}
+
+/// Its Python may be gone: it is a link to the one that it was made with.
+fn complete(folder: &Path) -> bool {
+    folder.join(COMPLETE).is_file() && python(folder).is_file()
+}
+
+async fn build(
+    maker: &Maker,
+    recipe: &Recipe,
+    folder: &Path,
+    lock: &File,
+    progress: Progress<'_>,
+) -> Result<(), Error> {
+    let path = folder.to_string_lossy();
+    let python = python(folder);
+    let pip = ["-m", "pip", "--no-input", "--disable-pip-version-check", "install"];
+    let install = |what: [&'static str; 2]| [&pip[..], &["--progress-bar", "off"], &what].concat();
+    match maker {
+        Maker::Pip(interpreter) => {
+            step::run(&interpreter.path, &["-m", "venv", &path], lock, progress).await?;
+            let requirements = folder.join("requirements.txt");
+            let lines = recipe.requirements.join("\n") + "\n";
+            std::fs::write(&requirements, lines).map_err(cache(&requirements))?;
+            let requirements = requirements.to_string_lossy();
+            let mut args = install(["-r", ""]);
+            args.pop();
+            args.push(&requirements);
+            step::run(&python, &args, lock, progress).await?;
+        }
+        Maker::Conda { program, file } => {
+            let beside = folder.with_extension("yml");
+            std::fs::write(&beside, file).map_err(cache(&beside))?;
+            let file = beside.to_string_lossy();
+            let micromamba = program.file_stem().is_some_and(|stem| stem == "micromamba");
+            let create: &[&str] = if micromamba { &["create"] } else { &["env", "create"] };
+            let args = [create, &["--yes", "-p", &path, "-f", &file]].concat();
+            step::run(program, &args, lock, progress).await?;
+            if recipe.server_added {
+                step::run(&python, &install(["--", conda::server()]), lock, progress).await?;
+            }
+        }
+    }
+    // Fails with pip's own words for a package that cannot be loaded here.
+    let check = ["-c", "import azureml_inference_server_http.amlserver"];
+    step::run(&python, &check, lock, progress).await?;
+    let marker = folder.join(COMPLETE);
+    File::create(&marker).map(drop).map_err(cache(&marker))
+}
+
+fn name(maker: &Maker, recipe: &Recipe) -> String {
+    let mut hash = Sha256::new();
+    let mut add = |text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    };
+    add(LAYOUT);
+    match maker {
+        Maker::Pip(Interpreter { path, version }) => {
+            add("pip");
+            add(&path.to_string_lossy());
+            add(version);
+            recipe.requirements.iter().for_each(|line| add(line));
+        }
+        Maker::Conda { file, .. } => {
+            add("conda");
+            add(file);
+        }
+    }
+    let digest = hash.finalize();
+    digest.iter().take(10).fold(String::new(), |name, byte| format!("{name}{byte:02x}"))
+}
+
+/// Waits until nobody else builds. Freed by the system when the holder and its pip have ended.
+async fn lock(path: &Path, progress: Progress<'_>) -> Result<File, Error> {
+    let file = File::options().read(true).append(true).create(true).open(path);
+    let file = file.map_err(cache(path))?;
+    let mut told = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(source)) => return Err(cache(path)(source)),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        if !told {
+            progress("waiting: another process builds the same environment".to_owned());
+            told = true;
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+fn remove(folder: &Path) -> Result<(), Error> {
+    match std::fs::remove_dir_all(folder) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(cache(folder)(source)),
+        _ => Ok(()),
+    }
+}
+
+fn cache(path: &Path) -> impl Fn(std::io::Error) -> Error {
+    move |source| Error::Cache { path: path.to_owned(), source }
+}
