@@ -51,6 +51,7 @@ pub fn rebuild(dir: &Path) -> Result<PathBuf, Error> {
     if summary.schema != crate::results::summary::SCHEMA {
         return Err(no_summary(format!("its schema is `{}`", summary.schema)));
     }
+    folder::release(dir);
     write_junit(dir, &summary)?;
     write(dir, &summary)
 }

@@ -5,7 +5,8 @@
 //! `complete: false`); [`Results::finish`] writes the last summary, `junit.xml` and `report.html`.
 //!
 //! A file that cannot be written never stops the run: the first error is kept and told once as an
-//! event, that file is written no more, the others go on, and `finish` returns the error.
+//! event, that file is written no more, the others go on, and `finish` returns the error. Room for
+//! the last summary is kept from the start, so that a disk which fills up does not cost the result.
 //!
 //! The calls write at once and without a buffer, so that nothing is lost with the process (a power
 //! failure may cost the last seconds). They block for as long as the disk does: call them beside
@@ -51,7 +52,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A file cannot be written.
-    #[error("cannot write `{}`: {source}; the other results are whole", path.display())]
+    #[error("cannot write `{}`: {source}; it stays as it was before", path.display())]
     Write {
         /// The file.
         path: PathBuf,
@@ -161,6 +162,7 @@ impl Results {
         folder::replace(&dir.join(folder::SUMMARY), &json(&begun))?;
         let written = results.hlog.append(&first);
         results.keep(written);
+        folder::reserve(dir);
         Ok(results)
     }
 
@@ -206,6 +208,7 @@ impl Results {
     /// # Errors
     /// The first error of the whole run; every file that could be written is whole.
     pub fn finish(mut self, summary: &Summary) -> Result<(), Error> {
+        folder::release(&self.dir);
         self.summary_fails = false;
         self.summary(summary);
         let written = write_junit(&self.dir, summary);

@@ -22,6 +22,22 @@ pub const JUNIT: &str = "junit.xml";
 /// The events' file name.
 pub const EVENTS: &str = "events.jsonl";
 
+/// Keeps room on the disk for the last summary and `junit.xml` while the run goes on, since the
+/// interval log is what will have filled it.
+const RESERVE: &str = ".reserve";
+/// Room for both, and for the old summary beside the new.
+const RESERVE_BYTES: usize = 96 * 1024;
+
+/// Keeps the room; a disk that has not even that is told by the files themselves.
+pub(super) fn reserve(dir: &Path) {
+    let _ = fs::write(dir.join(RESERVE), vec![0x2e; RESERVE_BYTES]);
+}
+
+/// Gives the room back.
+pub(crate) fn release(dir: &Path) {
+    let _ = fs::remove_file(dir.join(RESERVE));
+}
+
 /// Takes `dir` for a new run, and removes what an earlier run left and this one writes only at its
 /// end.
 pub(super) fn claim(dir: &Path) -> Result<(), Error> {

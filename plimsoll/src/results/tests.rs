@@ -11,6 +11,8 @@ use crate::report::tests::synthetic::{Shape, header, write_run};
 fn a_run_leaves_six_files() {
     let folder = tempfile::tempdir().unwrap();
     let (results, summary) = write_run(folder.path(), &Shape::small("quickstart"));
+    let kept = fs::metadata(folder.path().join(".reserve")).unwrap().len();
+    assert!(kept > 8 * fs::metadata(folder.path().join(folder::SUMMARY)).unwrap().len());
     results.finish(&summary).unwrap();
     let mut names: Vec<String> = fs::read_dir(folder.path())
         .unwrap()
