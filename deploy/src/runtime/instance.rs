@@ -100,7 +100,11 @@ async fn serve(options: Options) -> Result<(), Error> {
     let scorer = match &options.serve {
         Serve::Model(path) => Scorer::Model(Model::load(path)?),
         Serve::Synthetic(settings) => {
-            timer::Timer::new()?.wait(synthetic::start(settings)).await?;
+            let timer = timer::Timer::new()?;
+            tokio::select! {
+                _ = terminate.recv() => return Ok(()),
+                started = timer.wait(synthetic::start(settings)) => started?,
+            }
             Scorer::Synthetic(synthetic::Service::new(settings, &options.name))
         }
     };

@@ -1,0 +1,330 @@
+//! Resources as ARM carries them. The driver writes these and the local host reads them, so that
+//! both mean the same; the shapes are Azure's, and what Azure does not have is marked.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::iso8601;
+
+/// The version of the API that is spoken.
+pub(crate) const API_VERSION: &str = "2025-12-01";
+
+/// Where a synthetic deployment's settings travel in `properties.properties`: ours, not Azure's.
+pub(crate) const SYNTHETIC: &str = "plimsoll.synthetic";
+
+/// The frame that every resource has.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Resource<P> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) location: Option<String>,
+    #[serde(default)]
+    pub(crate) tags: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) identity: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sku: Option<Sku>,
+    pub(crate) properties: P,
+}
+
+/// How many instances a deployment has.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Sku {
+    pub(crate) name: String,
+    pub(crate) capacity: u32,
+}
+
+/// A list of resources.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct List<T> {
+    pub(crate) value: Vec<T>,
+}
+
+/// The states that operations move a resource through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProvisioningState {
+    /// Being created.
+    Creating,
+    /// Being changed.
+    Updating,
+    /// Getting more or fewer instances.
+    Scaling,
+    /// Being removed.
+    Deleting,
+    /// As it was asked for.
+    Succeeded,
+    /// Not as it was asked for; the operation's error says why.
+    Failed,
+    /// The operation was given up.
+    Canceled,
+}
+
+impl ProvisioningState {
+    /// No operation is running.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Canceled)
+    }
+}
+
+/// What an endpoint is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EndpointProperties {
+    pub(crate) auth_mode: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    #[serde(default)]
+    pub(crate) traffic: BTreeMap<String, u8>,
+    #[serde(default)]
+    pub(crate) mirror_traffic: BTreeMap<String, u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) public_network_access: Option<String>,
+    #[serde(default)]
+    pub(crate) properties: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) provisioning_state: Option<ProvisioningState>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scoring_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) swagger_uri: Option<String>,
+}
+
+/// What a deployment is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DeploymentProperties {
+    pub(crate) endpoint_compute_type: String,
+    pub(crate) instance_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code_configuration: Option<CodeConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) environment_id: Option<String>,
+    #[serde(default)]
+    pub(crate) environment_variables: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) request_settings: RequestSettings,
+    #[serde(default)]
+    pub(crate) liveness_probe: Probe,
+    #[serde(default)]
+    pub(crate) readiness_probe: Probe,
+    #[serde(default)]
+    pub(crate) scale_settings: ScaleSettings,
+    #[serde(default)]
+    pub(crate) properties: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) provisioning_state: Option<ProvisioningState>,
+    /// Ours, not Azure's: what each instance of a local deployment does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) instances: Vec<InstanceStatus>,
+    /// All that is none of the above: what only Azure acts on, and what nobody knows.
+    #[serde(flatten)]
+    pub(crate) other: BTreeMap<String, Value>,
+}
+
+/// One instance of a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InstanceStatus {
+    /// Its name within the deployment.
+    pub name: String,
+    /// Whether it is given requests.
+    pub ready: bool,
+    /// Its process, while there is one.
+    pub pid: Option<u32>,
+    /// How often it was started again.
+    pub restarts: u32,
+}
+
+/// The scoring script.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CodeConfiguration {
+    pub(crate) code_id: String,
+    pub(crate) scoring_script: String,
+}
+
+/// Timeout and concurrency.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RequestSettings {
+    #[serde(with = "iso8601")]
+    pub(crate) request_timeout: Duration,
+    pub(crate) max_concurrent_requests_per_instance: u32,
+    #[serde(with = "iso8601")]
+    pub(crate) max_queue_wait: Duration,
+}
+
+/// A liveness or readiness probe.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Probe {
+    #[serde(with = "iso8601")]
+    pub(crate) initial_delay: Duration,
+    #[serde(with = "iso8601")]
+    pub(crate) period: Duration,
+    #[serde(with = "iso8601")]
+    pub(crate) timeout: Duration,
+    pub(crate) success_threshold: u32,
+    pub(crate) failure_threshold: u32,
+}
+
+/// Managed deployments have only the default: Azure Monitor scales them from outside.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ScaleSettings {
+    pub(crate) scale_type: String,
+}
+
+/// A registered model, code folder or environment.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AssetProperties {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) model_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) image: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) conda_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) is_anonymous: Option<bool>,
+}
+
+/// What a PATCH of a deployment may change.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Patch {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tags: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sku: Option<Sku>,
+}
+
+/// The two keys of an endpoint.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Keys {
+    pub(crate) primary_key: String,
+    pub(crate) secondary_key: String,
+}
+
+/// Which log is asked for.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LogsRequest {
+    #[serde(default)]
+    pub(crate) container_type: Option<String>,
+    #[serde(default)]
+    pub(crate) tail: Option<usize>,
+}
+
+/// A log.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Logs {
+    pub(crate) content: String,
+}
+
+/// The state of a long-running operation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct OperationStatus {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) status: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<ArmError>,
+    #[serde(default)]
+    pub(crate) properties: OperationProgress,
+}
+
+/// Ours, in a place that ARM leaves free: what the operation reported lately.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct OperationProgress {
+    /// How many lines came before the first of `lines`.
+    #[serde(default)]
+    pub(crate) from: usize,
+    #[serde(default)]
+    pub(crate) lines: Vec<String>,
+}
+
+/// The body of every error.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ErrorBody {
+    pub(crate) error: ArmError,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct ArmError {
+    pub(crate) code: String,
+    pub(crate) message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) details: Vec<ArmError>,
+}
+
+impl Default for RequestSettings {
+    fn default() -> Self {
+        Self::from(&crate::spec::RequestSettings::default())
+    }
+}
+
+impl Default for Probe {
+    fn default() -> Self {
+        Self::from(&crate::spec::Probe::default())
+    }
+}
+
+impl Default for ScaleSettings {
+    fn default() -> Self {
+        Self { scale_type: "Default".to_owned() }
+    }
+}
+
+impl From<&crate::spec::RequestSettings> for RequestSettings {
+    fn from(settings: &crate::spec::RequestSettings) -> Self {
+        Self {
+            request_timeout: settings.request_timeout,
+            max_concurrent_requests_per_instance: settings
+                .max_concurrent_requests_per_instance
+                .get(),
+            max_queue_wait: settings.max_queue_wait,
+        }
+    }
+}
+
+impl From<&crate::spec::Probe> for Probe {
+    fn from(probe: &crate::spec::Probe) -> Self {
+        Self {
+            initial_delay: probe.initial_delay,
+            period: probe.period,
+            timeout: probe.timeout,
+            success_threshold: probe.success_threshold,
+            failure_threshold: probe.failure_threshold,
+        }
+    }
+}
+
+impl From<Probe> for crate::spec::Probe {
+    fn from(probe: Probe) -> Self {
+        Self {
+            initial_delay: probe.initial_delay,
+            period: probe.period,
+            timeout: probe.timeout,
+            success_threshold: probe.success_threshold,
+            failure_threshold: probe.failure_threshold,
+        }
+    }
+}

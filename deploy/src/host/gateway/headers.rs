@@ -1,0 +1,124 @@
+//! Headers that the gateway reads, removes and adds.
+
+use std::time::Duration;
+
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::http::response::Parts;
+use hyper::{StatusCode, header};
+use plimsoll_domain::units::millis;
+use uuid::Builder;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const CLIENT_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
+const REASON: HeaderName = HeaderName::from_static("ms-azureml-model-error-reason");
+const STATUS: HeaderName = HeaderName::from_static("ms-azureml-model-error-statuscode");
+const MODEL_TIME: HeaderName = HeaderName::from_static("ms-azureml-model-time");
+
+/// Headers of one connection, which mean nothing on the next (RFC 9110, section 7.6.1).
+const HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::EXPECT,
+];
+
+/// What a request is called.
+pub(super) struct Ids {
+    request: HeaderValue,
+    client: Option<HeaderValue>,
+}
+
+impl Ids {
+    /// The request's own id is always the gateway's; the client's is kept, cut to what Azure takes.
+    pub(super) fn read(headers: &HeaderMap, random: u128) -> Self {
+        let id = Builder::from_random_bytes(random.to_be_bytes()).into_uuid();
+        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+        let request = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text))
+            .expect("an id has digits, letters and hyphens only");
+        Self { request, client: headers.get(CLIENT_ID).and_then(client_id) }
+    }
+
+    /// Names the request in a set of headers.
+    pub(super) fn write(&self, headers: &mut HeaderMap) {
+        headers.insert(REQUEST_ID, self.request.clone());
+        if let Some(client) = &self.client {
+            headers.insert(CLIENT_ID, client.clone());
+        }
+    }
+}
+
+/// Letters, digits, `-` and `_`, at most 40; anything else is dropped.
+fn client_id(value: &HeaderValue) -> Option<HeaderValue> {
+    let allowed = |c: &u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
+    let kept: Vec<u8> = value.as_bytes().iter().copied().filter(allowed).take(40).collect();
+    if kept.is_empty() { None } else { HeaderValue::from_bytes(&kept).ok() }
+}
+
+/// The caller's key and connection stay here; the ids go on to the instance.
+pub(super) fn prepare_request(headers: &mut HeaderMap, ids: &Ids) {
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+    headers.remove(header::AUTHORIZATION);
+    headers.remove(CLIENT_ID);
+    ids.write(headers);
+}
+
+/// Any status of the model other than 200 becomes 424, and the headers say what it was.
+pub(super) fn prepare_answer(head: &mut Parts) {
+    for name in &HOP_BY_HOP {
+        head.headers.remove(name);
+    }
+    if head.status != StatusCode::OK {
+        write_status(&mut head.headers, head.status);
+        write_reason(&mut head.headers, "model_error");
+        head.status = StatusCode::FAILED_DEPENDENCY;
+    }
+}
+
+/// What the model answered.
+pub(super) fn write_status(headers: &mut HeaderMap, status: StatusCode) {
+    headers.insert(STATUS, HeaderValue::from(status.as_u16()));
+}
+
+/// Why the model's answer is missing or wrong.
+pub(super) fn write_reason(headers: &mut HeaderMap, reason: &'static str) {
+    headers.insert(REASON, HeaderValue::from_static(reason));
+}
+
+/// How long the instance took, in milliseconds with three decimals.
+pub(super) fn write_model_time(headers: &mut HeaderMap, took: Duration) {
+    let text = format!("{:.3}", millis(took));
+    headers.insert(MODEL_TIME, HeaderValue::try_from(text).expect("a number is a header value"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_id_is_cut_to_what_is_allowed() {
+        let cut = |text: &str| client_id(&HeaderValue::from_str(text).unwrap());
+        assert_eq!(cut("a b/c-1_2").unwrap(), "abc-1_2");
+        assert_eq!(cut(&"x".repeat(50)).unwrap().len(), 40);
+        assert!(cut("//").is_none());
+    }
+
+    #[test]
+    fn the_key_does_not_reach_the_model() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer k"));
+        headers.insert(REQUEST_ID, HeaderValue::from_static("mine"));
+        headers.insert(CLIENT_ID, HeaderValue::from_static("c!"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let ids = Ids::read(&headers, 1);
+        prepare_request(&mut headers, &ids);
+        assert!(headers.get(header::AUTHORIZATION).is_none());
+        assert_ne!(headers[REQUEST_ID], "mine");
+        assert_eq!(headers[CLIENT_ID], "c");
+        assert_eq!(headers[header::CONTENT_TYPE], "application/json");
+    }
+}

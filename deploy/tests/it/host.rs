@@ -1,0 +1,7 @@
+//! The local host, driven as a run drives it.
+
+mod control;
+mod death;
+mod gateway;
+mod harness;
+mod life;

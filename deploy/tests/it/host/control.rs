@@ -1,0 +1,67 @@
+//! The control plane: who may drive it, and what it refuses.
+
+use hyper::{Method, StatusCode};
+use plimsoll_deploy::arm::ArmDriver;
+use plimsoll_deploy::spec::AuthMode;
+use plimsoll_deploy::workspace::Workspace;
+
+use super::harness::{TOKEN, TestHost, call, deployment, endpoint, traffic};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_drives_it_without_the_token() {
+    let host = TestHost::start().await;
+    let other = ArmDriver::new(&host.url, Workspace::local(), &"other".into()).unwrap();
+    let error = other.create_endpoint(&endpoint()).await.unwrap_err();
+    assert_eq!(error.code(), Some("AuthenticationFailed"));
+    let url = format!("{}{}/onlineEndpoints?api-version=2025-12-01", host.url, Workspace::local());
+    assert_eq!(call(Method::GET, &url, &[], "").await.status, StatusCode::UNAUTHORIZED);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_have_arms_form() {
+    let host = TestHost::start().await;
+    let bearer = format!("Bearer {TOKEN}");
+    let headers = [("authorization", bearer.as_str())];
+    let base = format!("{}{}", host.url, Workspace::local());
+    let code_of = async |method, rest: &str, body: &str| {
+        let answer = call(method, &format!("{base}{rest}"), &headers, body).await;
+        let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        (answer.status.as_u16(), body["error"]["code"].as_str().unwrap_or_default().to_owned())
+    };
+    let version = "?api-version=2025-12-01";
+    let expect = |status, code: &str| (status, code.to_owned());
+    let get = code_of(Method::GET, "/onlineEndpoints", "").await;
+    assert_eq!(get, expect(400, "MissingApiVersionParameter"));
+    let get = code_of(Method::GET, "/onlineEndpoints?api-version=1999-01-01", "").await;
+    assert_eq!(get, expect(400, "InvalidApiVersionParameter"));
+    let get = code_of(Method::GET, &format!("/onlineEndpoints/none{version}"), "").await;
+    assert_eq!(get, expect(404, "ResourceNotFound"));
+    let patch = code_of(Method::PATCH, &format!("/onlineEndpoints/end{version}"), "{}").await;
+    assert_eq!(patch, expect(405, "MethodNotAllowed"));
+    let put = code_of(Method::PUT, &format!("/onlineEndpoints/end{version}"), "{").await;
+    assert_eq!(put, expect(400, "InvalidRequestContent"));
+    let bad_name = format!("/onlineEndpoints/1{version}");
+    let put = code_of(Method::PUT, &bad_name, r#"{"properties":{"authMode":"Key"}}"#).await;
+    assert_eq!(put, expect(400, "BadArgument"));
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_azure_has_and_the_host_has_not_is_refused_by_name() {
+    let host = TestHost::start().await;
+    let mut with_token = endpoint();
+    with_token.auth_mode = AuthMode::AmlToken;
+    let error = host.driver.create_endpoint(&with_token).await.unwrap_err();
+    assert_eq!(error.code(), Some("NotSupported"));
+    assert!(error.to_string().contains("authMode"), "{error}");
+
+    host.driver.create_endpoint(&endpoint()).await.unwrap();
+    let error = host.driver.set_traffic("end", &traffic(&[("blue", 100)])).await.unwrap_err();
+    assert!(error.to_string().contains("`blue`, which is not there"), "{error}");
+    let mut far = deployment("blue", 1, 1.0);
+    far.synthetic = None;
+    let error = host.driver.create_deployment(&far, &mut |_| {}).await.unwrap_err();
+    assert_eq!(error.code(), Some("BadArgument"));
+    host.stop().await;
+}

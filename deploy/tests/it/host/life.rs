@@ -1,0 +1,156 @@
+//! From creation to removal.
+
+use std::num::NonZeroU32;
+use std::path::Path;
+
+use hyper::StatusCode;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use plimsoll_deploy::arm::{Error, ProvisioningState};
+use plimsoll_deploy::spec::{Asset, Model};
+
+use super::harness::{TestHost, deployment, endpoint, is_alive, traffic, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_lives_from_creation_to_removal() {
+    let host = TestHost::start().await;
+    let driver = &host.driver;
+    let created = driver.create_endpoint(&endpoint()).await.unwrap();
+    assert_eq!(created.state, ProvisioningState::Succeeded);
+    let again = driver.create_endpoint(&endpoint()).await.unwrap_err();
+    assert!(matches!(again, Error::Exists { .. }), "{again}");
+
+    let mut lines = Vec::new();
+    let blue = deployment("blue", 2, 1.0);
+    let blue = driver.create_deployment(&blue, &mut |line| lines.push(line)).await.unwrap();
+    assert_eq!((blue.state, blue.desired, blue.ready()), (ProvisioningState::Succeeded, 2, 2));
+    assert!(lines.iter().any(|line| line.contains("starting 2 instances")), "{lines:?}");
+
+    let caller = host.caller().await;
+    assert_eq!(caller.score().await.status, StatusCode::NOT_FOUND, "no weight yet");
+    let named = caller.score_with(&[("azureml-model-deployment", "blue")]).await;
+    assert_eq!(named.status, StatusCode::OK);
+    driver.set_traffic("end", &traffic(&[("blue", 100)])).await.unwrap();
+    assert_eq!(caller.score().await.status, StatusCode::OK);
+
+    let scaled = driver.scale("end", "blue", NonZeroU32::new(3).unwrap()).await.unwrap();
+    assert_eq!((scaled.desired, scaled.ready()), (3, 3));
+    let scaled = driver.scale("end", "blue", NonZeroU32::MIN).await.unwrap();
+    assert_eq!((scaled.desired, scaled.ready()), (1, 1));
+    let left = scaled.instances[0].pid.unwrap();
+    let gone = blue.instances[1].pid.unwrap();
+    assert!(is_alive(left) && !is_alive(gone));
+    assert_eq!(caller.score().await.status, StatusCode::OK);
+
+    let refused = driver.delete_deployment("end", "blue").await.unwrap_err();
+    assert!(refused.to_string().contains("live traffic"), "{refused}");
+    driver.set_traffic("end", &traffic(&[])).await.unwrap();
+    driver.delete_deployment("end", "blue").await.unwrap();
+    assert!(!is_alive(left));
+    assert!(driver.show_deployment("end", "blue").await.unwrap_err().is_not_found());
+    driver.delete_endpoint("end").await.unwrap();
+    assert!(driver.show_endpoint("end").await.unwrap_err().is_not_found());
+    let left_over = std::fs::read_dir(host.state_dir().join("end/blue"));
+    assert_eq!(left_over.map_or(0, Iterator::count), 0, "instances leave no folders");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_instance_comes_back_and_the_others_take_its_requests() {
+    let host = TestHost::start().await;
+    let caller = host.endpoint_with(&deployment("blue", 2, 1.0)).await;
+    let before = host.driver.show_deployment("end", "blue").await.unwrap();
+    let victim = before.instances[0].pid.unwrap();
+    kill(Pid::from_raw(victim.cast_signed()), Signal::SIGKILL).unwrap();
+    let seen = || async {
+        let now = host.driver.show_deployment("end", "blue").await.unwrap();
+        now.instances[0].pid != Some(victim)
+    };
+    // Until then a request may reach it and be lost with it.
+    until("the host has seen it die", seen).await;
+    for _ in 0..50 {
+        assert_eq!(caller.score().await.status, StatusCode::OK);
+    }
+    until("the instance is back", || async {
+        let now = host.driver.show_deployment("end", "blue").await.unwrap();
+        now.ready() == 2 && now.instances[0].restarts == 1
+    })
+    .await;
+    let now = host.driver.show_deployment("end", "blue").await.unwrap();
+    assert_ne!(now.instances[0].pid, Some(victim));
+    assert_eq!(now.state, ProvisioningState::Succeeded);
+    let log = host.driver.logs("end", "blue", 100).await.unwrap();
+    assert!(log.contains("signal: 9") && log.contains("starting again"), "{log}");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_fails_is_explained_by_its_log() {
+    let host = TestHost::start().await;
+    host.driver.create_endpoint(&endpoint()).await.unwrap();
+    let mut spec = deployment("blue", 2, 1.0);
+    spec.environment_variables.insert("FIXTURE_FAIL".into(), "no such column: age".into());
+    let error = host.driver.create_deployment(&spec, &mut |_| {}).await.unwrap_err();
+    assert_eq!(error.code(), Some("ResourceNotReady"));
+    let text = error.to_string();
+    assert!(text.contains("deployment `blue` of endpoint `end`"), "{text}");
+    assert!(text.contains("no such column: age") && text.contains("exit status: 3"), "{text}");
+
+    let failed = host.driver.show_deployment("end", "blue").await.unwrap();
+    assert_eq!((failed.state, failed.ready()), (ProvisioningState::Failed, 0));
+    let log = host.driver.logs("end", "blue", 10).await.unwrap();
+    assert!(log.contains("no such column: age"), "{log}");
+    host.driver.delete_deployment("end", "blue").await.unwrap();
+    host.driver.create_deployment(&deployment("blue", 1, 1.0), &mut |_| {}).await.unwrap();
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_can_be_deleted_while_its_deployment_is_coming_up() {
+    let host = TestHost::start().await;
+    host.driver.create_endpoint(&endpoint()).await.unwrap();
+    let mut spec = deployment("blue", 1, 1.0);
+    spec.synthetic.as_mut().unwrap().start_ms = 60_000.0;
+    let mut ignore = |_| {};
+    let mut creating = Box::pin(host.driver.create_deployment(&spec, &mut ignore));
+    let has_process = || async {
+        let shown = host.driver.show_deployment("end", "blue").await;
+        shown.is_ok_and(|shown| shown.instances.iter().any(|each| each.pid.is_some()))
+    };
+    tokio::select! {
+        early = &mut creating => panic!("it cannot be ready yet: {early:?}"),
+        () = until("the instance has a process", has_process) => {}
+    }
+    let pid = host.driver.show_deployment("end", "blue").await.unwrap().instances[0].pid.unwrap();
+    host.driver.delete_endpoint("end").await.unwrap();
+    assert!(!is_alive(pid));
+    assert_eq!(creating.await.unwrap_err().code(), Some("OperationCanceled"));
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_on_this_machine_answers_through_the_gateway() {
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").canonicalize();
+    let scenarios = scenarios.unwrap();
+    let host = TestHost::start().await;
+    let mut spec = deployment("blue", 2, 0.0);
+    spec.synthetic = None;
+    let path = scenarios.join("quickstart/model/diabetes.onnx");
+    spec.model = Some(Asset::Inline(Model { path, ..Model::default() }));
+    let caller = host.endpoint_with(&spec).await;
+    let read = |file| std::fs::read_to_string(scenarios.join(file)).unwrap();
+    let answer = caller.ask(&read("quickstart/sample-request.json")).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    let expected: serde_json::Value = serde_json::from_str(&read("models/expected.json")).unwrap();
+    let expected = expected["predictions"].as_array().unwrap();
+    let predictions: Vec<f64> = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(predictions.len(), expected.len());
+    for (got, want) in predictions.iter().zip(expected) {
+        let want = want.as_f64().unwrap();
+        assert!((got - want).abs() < 1e-4 * want.abs(), "{got} {want}");
+    }
+    let wrong = caller.ask("no json").await;
+    assert_eq!(wrong.status, StatusCode::FAILED_DEPENDENCY);
+    assert_eq!(wrong.header("ms-azureml-model-error-statuscode"), "400");
+    host.stop().await;
+}
