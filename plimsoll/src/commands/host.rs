@@ -1,0 +1,74 @@
+//! `plimsoll host`: this machine in the place of an Azure ML workspace, for a run or by hand; and
+//! `plimsoll guard`, the hidden command that its instances are started through.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use plimsoll_deploy::host::{self, standalone};
+use plimsoll_deploy::runtime;
+
+/// Serve this machine as a workspace of endpoints and deployments
+#[derive(Debug, Args)]
+pub struct HostArgs {
+    /// Loopback address of the control plane; port 0 lets the system choose
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Where environments are kept between runs [default: the user's cache folder]
+    #[arg(long, value_name = "FOLDER")]
+    cache_dir: Option<PathBuf>,
+    /// Seed of the draws between deployments by traffic weight
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Read the token from standard input, and end with it
+    #[arg(long, hide = true)]
+    supervised: bool,
+}
+
+/// Become an instance that ends with its host
+#[derive(Debug, Args)]
+pub struct GuardArgs {
+    /// The host's process id, the program and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
+}
+
+/// Serves until the parent, Ctrl-C or SIGTERM ends it.
+///
+/// # Errors
+/// The host cannot start.
+pub fn host(args: HostArgs) -> anyhow::Result<()> {
+    let options = standalone::Options {
+        listen: args.listen,
+        cache_dir: args.cache_dir.unwrap_or_else(runtime::cache_dir),
+        seed: args.seed,
+        supervised: args.supervised,
+    };
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().build().context("the local host cannot start its threads")?;
+    Ok(runtime.block_on(standalone::run(options, announce))?)
+}
+
+/// Becomes the instance; returns only what went wrong.
+pub fn guard(args: GuardArgs) -> anyhow::Error {
+    host::guard(args.command).into()
+}
+
+/// One line of JSON for a program that started the host; sentences for a person. Nobody may be
+/// left to read either, which is not the host's concern.
+fn announce(ready: &standalone::Ready) {
+    let mut out = io::stdout().lock();
+    let _ = match &ready.token_file {
+        None => writeln!(out, "{}", serde_json::json!(ready.line)),
+        Some(file) => writeln!(
+            out,
+            "The control plane is at {}\nIts bearer token is in {}\nPress Ctrl-C to stop it.",
+            ready.line.url,
+            file.display()
+        ),
+    };
+    let _ = out.flush();
+}
