@@ -8,8 +8,11 @@ use plimsoll_domain::{Snapshot, Tally};
 use plimsoll_loadgen::{
     ArrivalProcess, Finished, Limits, LoadPlan, Profile, Request, Running, Target, TlsOptions,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{RwLock, mpsc};
 use tokio_util::sync::CancellationToken;
+
+/// Held alone by tests that measure times.
+static MACHINE: RwLock<()> = RwLock::const_new(());
 
 /// No run of a test takes longer, however slow the machine.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -40,11 +43,22 @@ pub(crate) async fn run(plan: LoadPlan) -> Result {
     run_and(plan, |_, _| {}).await
 }
 
+/// Runs a plan while no other test loads the machine.
+pub(crate) async fn run_alone(plan: LoadPlan) -> Result {
+    let _alone = MACHINE.write().await;
+    load(plan, |_, _| {}).await
+}
+
 /// Runs a plan and calls `each` with every snapshot.
 pub(crate) async fn run_and(
     plan: LoadPlan,
-    mut each: impl FnMut(&Running, &CancellationToken),
+    each: impl FnMut(&Running, &CancellationToken),
 ) -> Result {
+    let _shared = MACHINE.read().await;
+    load(plan, each).await
+}
+
+async fn load(plan: LoadPlan, mut each: impl FnMut(&Running, &CancellationToken)) -> Result {
     let (send, mut receive) = mpsc::channel(4);
     let stop = CancellationToken::new();
     let running = plan.start(send, stop.clone()).await.unwrap();
