@@ -1,11 +1,11 @@
 //! A conda file, read as what pip can install.
 //!
-//! Most conda packages have the same name on PyPI, so an environment that needs no more than those
+//! Most conda packages have the same name on `PyPI`, so an environment that needs no more than those
 //! is made with `venv` and pip, which are everywhere. What only conda has (compilers, CUDA, R, one
 //! channel's build) is collected in [`Recipe::only_conda`]: reasons to need conda itself. Channels
 //! mean nothing to pip.
 //!
-//! Limits: the names in [`ONLY_CONDA`] are the common ones; another that PyPI lacks makes pip fail,
+//! Limits: the names in [`ONLY_CONDA`] are the common ones; another that `PyPI` lacks makes pip fail,
 //! and pip says which.
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ const SERVER: &str = "azureml-inference-server-http";
 /// Packages that bring it.
 const WITH_SERVER: [&str; 2] = [SERVER, "azureml-defaults"];
 
-/// Another name on PyPI.
+/// Another name on `PyPI`.
 const RENAMED: [(&str, &str); 5] = [
     ("dask-core", "dask"),
     ("matplotlib-base", "matplotlib"),
@@ -30,7 +30,7 @@ const RENAMED: [(&str, &str); 5] = [
     ("pytorch", "torch"),
 ];
 
-/// Not on PyPI, or something else there.
+/// Not on `PyPI`, or something else there.
 const ONLY_CONDA: [&str; 22] = [
     "blas",
     "binutils",
@@ -221,7 +221,7 @@ fn of_a_file(line: &str) -> bool {
     OPTIONS.iter().any(|option| line.starts_with(option)) || line.starts_with(['.', '/'])
 }
 
-/// The name in a requirement, as PyPI compares names.
+/// The name in a requirement, as `PyPI` compares names.
 fn canonical(line: &str) -> String {
     let legal = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let name: String = line.chars().take_while(legal).collect();

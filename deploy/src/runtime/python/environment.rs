@@ -28,6 +28,13 @@ const COMPLETE: &str = "plimsoll-complete";
 /// Between two looks at a lock that another builder holds.
 const POLL: Duration = Duration::from_millis(200);
 
+/// The server can be loaded here, and has what `serve.py` takes from it.
+const CHECK: &str = "import sys
+try:
+    from azureml_inference_server_http import amlserver, constants, log_config
+except ImportError as error:
+    sys.exit(f'azureml-inference-server-http 1.0 or later is needed: {error}')";
+
 /// What makes an environment.
 #[derive(Debug)]
 pub(super) enum Maker {
@@ -65,11 +72,11 @@ pub(super) async fn get(
     }
     remove(&folder)?;
     progress(format!("building the Python environment {}", folder.display()));
-    let built = build(maker, recipe, &folder, &lock, progress).await;
-    if built.is_err() {
+    let ended = Build { recipe, folder: &folder, lock: &lock, progress }.run(maker).await;
+    if ended.is_err() {
         remove(&folder)?;
     }
-    built.map(|()| folder)
+    ended.map(|()| folder)
 }
 
 /// The Python of an environment.
@@ -98,47 +105,58 @@ fn complete(folder: &Path) -> bool {
     folder.join(COMPLETE).is_file() && python(folder).is_file()
 }
 
-async fn build(
-    maker: &Maker,
-    recipe: &Recipe,
-    folder: &Path,
-    lock: &File,
-    progress: Progress<'_>,
-) -> Result<(), Error> {
-    let path = folder.to_string_lossy();
-    let python = python(folder);
-    let pip = ["-m", "pip", "--no-input", "--disable-pip-version-check", "install"];
-    let install = |what: [&'static str; 2]| [&pip[..], &["--progress-bar", "off"], &what].concat();
-    match maker {
-        Maker::Pip(interpreter) => {
-            step::run(&interpreter.path, &["-m", "venv", &path], lock, progress).await?;
-            let requirements = folder.join("requirements.txt");
-            let lines = recipe.requirements.join("\n") + "\n";
-            std::fs::write(&requirements, lines).map_err(cache(&requirements))?;
-            let requirements = requirements.to_string_lossy();
-            let mut args = install(["-r", ""]);
-            args.pop();
-            args.push(&requirements);
-            step::run(&python, &args, lock, progress).await?;
+/// One build: what its steps share.
+struct Build<'a> {
+    recipe: &'a Recipe,
+    folder: &'a Path,
+    lock: &'a File,
+    progress: Progress<'a>,
+}
+
+impl Build<'_> {
+    async fn run(mut self, maker: &Maker) -> Result<(), Error> {
+        match maker {
+            Maker::Pip(interpreter) => self.with_pip(&interpreter.path).await?,
+            Maker::Conda { program, file } => self.with_conda(program, file).await?,
         }
-        Maker::Conda { program, file } => {
-            let beside = folder.with_extension("yml");
-            std::fs::write(&beside, file).map_err(cache(&beside))?;
-            let file = beside.to_string_lossy();
-            let micromamba = program.file_stem().is_some_and(|stem| stem == "micromamba");
-            let create: &[&str] = if micromamba { &["create"] } else { &["env", "create"] };
-            let args = [create, &["--yes", "-p", &path, "-f", &file]].concat();
-            step::run(program, &args, lock, progress).await?;
-            if recipe.server_added {
-                step::run(&python, &install(["--", conda::server()]), lock, progress).await?;
-            }
-        }
+        self.step(&python(self.folder), &["-c", CHECK]).await?;
+        let path = self.folder.join(COMPLETE);
+        File::create(&path).map(drop).map_err(cache(&path))
     }
-    // Fails with pip's own words for a package that cannot be loaded here.
-    let check = ["-c", "import azureml_inference_server_http.amlserver"];
-    step::run(&python, &check, lock, progress).await?;
-    let marker = folder.join(COMPLETE);
-    File::create(&marker).map(drop).map_err(cache(&marker))
+
+    async fn with_pip(&mut self, interpreter: &Path) -> Result<(), Error> {
+        let path = self.folder.to_string_lossy();
+        self.step(interpreter, &["-m", "venv", &path]).await?;
+        let requirements = self.folder.join("requirements.txt");
+        let lines = self.recipe.requirements.join("\n") + "\n";
+        std::fs::write(&requirements, lines).map_err(cache(&requirements))?;
+        self.install(&["-r", &requirements.to_string_lossy()]).await
+    }
+
+    async fn with_conda(&mut self, program: &Path, text: &str) -> Result<(), Error> {
+        // Beside the folder: conda makes the folder itself.
+        let file = self.folder.with_extension("yml");
+        std::fs::write(&file, text).map_err(cache(&file))?;
+        let micromamba = program.file_stem().is_some_and(|stem| stem == "micromamba");
+        let create: &[&str] = if micromamba { &["create"] } else { &["env", "create"] };
+        let (path, file) = (self.folder.to_string_lossy(), file.to_string_lossy());
+        let args = [create, &["--yes", "-p", &path, "-f", &file]].concat();
+        self.step(program, &args).await?;
+        if self.recipe.server_added {
+            self.install(&[conda::server()]).await?;
+        }
+        Ok(())
+    }
+
+    async fn install(&mut self, what: &[&str]) -> Result<(), Error> {
+        let quiet = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off"];
+        let args = [&["-m", "pip", "install"], &quiet[..], what].concat();
+        self.step(&python(self.folder), &args).await
+    }
+
+    async fn step(&mut self, program: &Path, args: &[&str]) -> Result<(), Error> {
+        step::run(program, args, self.lock, self.progress).await
+    }
 }
 
 fn name(maker: &Maker, recipe: &Recipe) -> String {
@@ -193,3 +211,6 @@ fn remove(folder: &Path) -> Result<(), Error> {
 fn cache(path: &Path) -> impl Fn(std::io::Error) -> Error {
     move |source| Error::Cache { path: path.to_owned(), source }
 }
+
+#[cfg(test)]
+mod tests;
