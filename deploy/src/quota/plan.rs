@@ -187,6 +187,11 @@ impl Demand {
         demand
     }
 
+    /// The quota pool of its family, by Azure's name.
+    pub fn pool(&self) -> &str {
+        pool(&self.family)
+    }
+
     /// vCPUs that another number of instances would need beyond those of what runs.
     pub(super) fn cores_for(&self, instances: u32) -> u64 {
         let new = reserve(instances, self.reserve_exempt);

@@ -1,15 +1,15 @@
 //! `plimsoll check`: every problem of scenario, endpoint and deployment files, and nothing run.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
 use plimsoll_deploy::files::{self, FileKind, kind_of};
-use plimsoll_domain::{Document, Problem, Problems};
+use plimsoll_domain::{Document, Problems};
 
 use crate::exit::Exit;
-use crate::{scenario, view};
+use crate::scenario::{self, open};
+use crate::view;
 
 /// `plimsoll check FILE…`
 #[derive(Debug, Args)]
@@ -58,20 +58,6 @@ fn check(path: &Path) -> Result<String, Problems> {
 
 fn check_scenario(path: &Path) -> Result<String, Problems> {
     scenario::read(path).map(|scenario| format!("scenario `{}`", scenario.name))
-}
-
-/// Reads and parses a file.
-pub(super) fn open(path: &Path) -> Result<Document, Problems> {
-    let name = path.display().to_string();
-    match std::fs::read_to_string(path) {
-        Ok(text) => Document::parse(&name, &text),
-        Err(error) => {
-            let mut problems = Problems::new();
-            let message = format!("{name} cannot be read: {error}");
-            problems.push(Problem::new(&Arc::from(name), &Arc::from(""), 0..0, message));
-            Err(problems)
-        }
-    }
 }
 
 /// A file of none of the known kinds.

@@ -11,6 +11,8 @@ use clap::Args;
 use plimsoll_deploy::host::{self, standalone};
 use plimsoll_deploy::runtime;
 
+use crate::exit::Exit;
+
 /// Serve this machine as a workspace of endpoints and deployments
 #[derive(Debug, Args)]
 pub struct HostArgs {
@@ -40,7 +42,7 @@ pub struct GuardArgs {
 ///
 /// # Errors
 /// The host cannot start.
-pub fn host(args: HostArgs) -> anyhow::Result<()> {
+pub(super) fn run(args: HostArgs) -> anyhow::Result<Exit> {
     let options = standalone::Options {
         listen: args.listen,
         cache_dir: args.cache_dir.unwrap_or_else(runtime::cache_dir),
@@ -48,13 +50,15 @@ pub fn host(args: HostArgs) -> anyhow::Result<()> {
         supervised: args.supervised,
     };
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.enable_all().build().context("the local host cannot start its threads")?;
-    Ok(runtime.block_on(standalone::run(options, announce))?)
+    let runtime =
+        runtime.enable_all().build().context("the local host cannot start its threads")?;
+    runtime.block_on(standalone::run(options, announce))?;
+    Ok(Exit::Success)
 }
 
 /// Becomes the instance; returns only what went wrong.
-pub fn guard(args: GuardArgs) -> anyhow::Error {
-    host::guard(args.command).into()
+pub(super) fn guard(args: GuardArgs) -> anyhow::Result<Exit> {
+    Err(host::guard(args.command).into())
 }
 
 /// One line of JSON for a program that started the host; sentences for a person. Nobody may be

@@ -9,9 +9,9 @@ use plimsoll_deploy::quota::{QuotaPlan, Usages};
 use plimsoll_deploy::spec::DeploymentSpec;
 use plimsoll_domain::Problems;
 
-use super::check::{folder, open, unknown};
+use super::check::{folder, unknown};
 use crate::exit::Exit;
-use crate::scenario::{self, Place};
+use crate::scenario::{self, Place, open};
 use crate::view;
 
 /// `plimsoll quota -f FILE…`

@@ -77,9 +77,8 @@ fn otlp(otlp: &Otlp) -> String {
         ),
     };
     format!(
-        "Exported to {} ({}): {} and {}; {end}.",
-        otlp.endpoint,
-        otlp.protocol,
+        "Exported {}: {} and {}; {end}.",
+        otlp.receiver,
         words::counted(otlp.points_sent, "data point"),
         words::counted(otlp.logs_sent, "log record"),
     )

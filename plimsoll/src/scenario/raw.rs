@@ -24,8 +24,9 @@ pub struct RawScenario {
     pub seed: Option<u64>,
     /// An endpoint file as `az ml online-endpoint create -f` takes it, relative to this file.
     pub endpoint: Option<String>,
-    /// The deployments behind the endpoint.
-    pub deployments: Option<Vec<RawDeployment>>,
+    /// The deployments behind the endpoint: files as `az ml online-deployment create -f` takes
+    /// them, relative to this file.
+    pub deployments: Option<Vec<String>>,
     /// Percent of the requests per deployment; the sum is 100. All to the only deployment if
     /// absent.
     pub traffic: Option<BTreeMap<String, u8>>,
@@ -44,56 +45,6 @@ pub struct RawScenario {
     pub quota: Option<RawQuota>,
     /// Where results go.
     pub outputs: Option<RawOutputs>,
-}
-
-/// One deployment behind the scenario's endpoint.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawDeployment {
-    /// A deployment file as `az ml online-deployment create -f` takes it, relative to this file.
-    #[schemars(required)]
-    pub file: Option<String>,
-    /// Serve drawn service times instead of the model: for what-if work.
-    pub synthetic: Option<RawSynthetic>,
-}
-
-/// A server that answers after a drawn service time.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawSynthetic {
-    /// The service time of one request.
-    #[schemars(required)]
-    pub service_time: Option<RawServiceTime>,
-    /// Share of the requests answered with an error, 0 to 1; 0 if absent.
-    #[schemars(range(min = 0, max = 1))]
-    pub error_rate: Option<f64>,
-    /// From an instance's start until it is ready; `0s` if absent.
-    #[schemars(extend("format" = "duration"))]
-    pub start: Option<String>,
-}
-
-/// A distribution of service times.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum RawServiceTime {
-    /// Always the same, for example `20ms`.
-    Constant(#[schemars(extend("format" = "duration"))] String),
-    /// Exponential with this mean.
-    Exponential(#[schemars(extend("format" = "duration"))] String),
-    /// Log-normal, given by two of its percentiles.
-    LogNormal(RawLogNormal),
-}
-
-/// A log-normal distribution.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawLogNormal {
-    /// The median.
-    #[schemars(required, extend("format" = "duration"))]
-    pub p50: Option<String>,
-    /// The 99th percentile.
-    #[schemars(required, extend("format" = "duration"))]
-    pub p99: Option<String>,
 }
 
 /// An endpoint that exists already.

@@ -50,10 +50,10 @@ pub struct QuotaFamily {
 /// What was exported over OTLP.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Otlp {
-    /// Where to, without secrets.
-    pub endpoint: String,
-    /// `grpc` or `http/protobuf`.
-    pub protocol: String,
+    /// Where to, and by which protocol; without secrets.
+    pub receiver: String,
+    /// Whether the receiver has the whole totals of the run, whatever was lost on the way.
+    pub complete: bool,
     /// Data points that arrived.
     pub points_sent: u64,
     /// Data points that were lost.

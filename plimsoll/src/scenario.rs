@@ -1,0 +1,192 @@
+//! A scenario: one validated experiment. Whatever is in a [`Scenario`] has been checked; running it
+//! needs no further look at the files it came from, except the model, code and request bodies.
+
+mod formats;
+mod parts;
+mod raw;
+mod stages;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use plimsoll_deploy::quota::Usages;
+use plimsoll_deploy::spec::{DeploymentSpec, EndpointSpec};
+use plimsoll_domain::{Document, Problem, Problems};
+use plimsoll_loadgen::{ArrivalProcess, Error as LoadError, Payloads, Profile};
+use plimsoll_monitor::{AlertRule, Objective};
+
+pub use formats::FORMATS;
+pub use raw::RawScenario;
+
+/// Connections at most, where nothing else is said.
+pub const DEFAULT_MAX_CONNECTIONS: u32 = 10_000;
+/// Request timeout, where nothing else is said.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One validated experiment.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Where every random number comes from.
+    pub seed: u64,
+    /// The file it was read from; `None` for `plimsoll load`.
+    pub file: Option<PathBuf>,
+    /// What is loaded.
+    pub place: Place,
+    /// What is sent.
+    pub request: Request,
+    /// How much, and when.
+    pub load: Load,
+    /// What must hold.
+    pub objectives: Vec<Objective>,
+    /// What is told while it happens.
+    pub alerts: Vec<AlertRule>,
+    /// What the subscription may use.
+    pub quota: Quota,
+    /// Where results go; `None` for the default.
+    pub folder: Option<PathBuf>,
+    /// The OpenTelemetry Collector, if the scenario names one.
+    pub otlp: Option<String>,
+}
+
+impl Scenario {
+    /// The name of the endpoint that the run brings up.
+    pub fn endpoint_name(&self) -> Option<&str> {
+        match &self.place {
+            Place::Deployed(deployed) => Some(&deployed.endpoint.name),
+            Place::Existing(_) => None,
+        }
+    }
+}
+
+/// What is loaded.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// An endpoint that exists; it is not touched otherwise.
+    Existing(Existing),
+    /// An endpoint that the run brings up, and removes.
+    Deployed(Box<Deployed>),
+}
+
+/// An endpoint that exists.
+#[derive(Debug, Clone)]
+pub struct Existing {
+    /// The scoring URL.
+    pub url: String,
+    /// The environment variable that holds its key or token.
+    pub key_env: Option<String>,
+    /// Certificates to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// An endpoint that the run brings up.
+#[derive(Debug, Clone)]
+pub struct Deployed {
+    /// The endpoint.
+    pub endpoint: EndpointSpec,
+    /// The deployments behind it.
+    pub deployments: Vec<DeploymentSpec>,
+    /// Percent of the requests per deployment.
+    pub traffic: BTreeMap<String, u8>,
+}
+
+/// What is sent.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// A JSON file, a `.jsonl` file, or a folder of them.
+    pub body: Option<PathBuf>,
+    /// The HTTP method.
+    pub method: String,
+    /// Further headers.
+    pub headers: BTreeMap<String, String>,
+    /// From the sending to the end of the answer.
+    pub timeout: Duration,
+    /// The deployment that gets everything, past the traffic weights.
+    pub deployment: Option<String>,
+}
+
+/// How much load, and when.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// How arrivals are spread over time.
+    pub arrivals: ArrivalProcess,
+    /// The rate over time.
+    pub profile: Profile,
+    /// Connections at most.
+    pub max_connections: u32,
+    /// Threads that send; `None` lets the generator choose.
+    pub workers: Option<u32>,
+    /// The ceiling that protects the target.
+    pub ceiling_rps: Option<u32>,
+    /// How long to wait for answers after the last stage.
+    pub drain: Duration,
+}
+
+/// What the subscription may use.
+#[derive(Debug, Clone)]
+pub struct Quota {
+    /// The region that the plan is for.
+    pub region: String,
+    /// Limits to hold the plan against.
+    pub limits: Option<Usages>,
+}
+
+/// Reads a scenario from its file, or from `scenario.yml` in a folder.
+///
+/// # Errors
+/// All problems of the scenario and of every file it names.
+pub fn read(path: &Path) -> Result<Scenario, Problems> {
+    let path = if path.is_dir() { path.join("scenario.yml") } else { path.to_owned() };
+    let document = open(&path)?;
+    read_document(&document, &path)
+}
+
+/// Reads a scenario that is already parsed; `path` is where it lies.
+///
+/// # Errors
+/// All problems of the scenario and of every file it names.
+pub fn read_document(document: &Document, path: &Path) -> Result<Scenario, Problems> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut problems = Problems::new();
+    let raw: Option<RawScenario> = document.read(FORMATS, &mut problems);
+    let scenario = raw.and_then(|raw| {
+        let mut reader = parts::Reader { document, folder, problems: &mut problems };
+        reader.scenario(raw, path)
+    });
+    problems.or(scenario)
+}
+
+/// Reads the request bodies at `path`, checked as the content type among `headers` wants it.
+///
+/// # Errors
+/// No body, or one that is not what the content type says.
+pub fn bodies(path: &Path, headers: &BTreeMap<String, String>) -> Result<Vec<Bytes>, LoadError> {
+    let given = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let content_type = given.map_or("application/json", |(_, value)| value.as_str());
+    Payloads::of(content_type).read(path)
+}
+
+/// Parses a YAML file.
+///
+/// # Errors
+/// The file cannot be read, or is not YAML.
+pub fn open(path: &Path) -> Result<Document, Problems> {
+    let file = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => Document::parse(&file, &text),
+        Err(error) => {
+            let (file, nothing): (Arc<str>, Arc<str>) = (Arc::from(file), Arc::from(""));
+            let mut problems = Problems::new();
+            let problem =
+                Problem::new(&file, &nothing, 0..0, format!("cannot read {file}: {error}"));
+            problems.push(problem);
+            Err(problems)
+        }
+    }
+}

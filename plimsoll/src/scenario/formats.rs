@@ -1,0 +1,33 @@
+//! The string formats that scenario files use.
+
+use plimsoll_domain::document::Format;
+use plimsoll_domain::units::parse_duration;
+
+/// Each format's name in the schema, and its check.
+pub const FORMATS: &[Format] =
+    &[("duration", |text| parse_duration(text).map(drop)), ("scenario-name", scenario_name)];
+
+/// A name that can be part of a file name.
+fn scenario_name(text: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let starts_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if starts_well && text.chars().all(allowed) && text.len() <= 64 {
+        return Ok(());
+    }
+    Err(format!(
+        "`{text}` is no scenario name: at most 64 letters, digits, `-`, `_` and `.`, starting with a letter or digit"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_can_be_part_of_a_file_name() {
+        assert!(scenario_name("score-py_2.1").is_ok());
+        for bad in ["", "../up", "a b", "-x", &"x".repeat(65)] {
+            assert!(scenario_name(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! From the raw form of a scenario to the checked one, part by part, collecting every problem.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use plimsoll_deploy::files;
+use plimsoll_deploy::quota::Usages;
+use plimsoll_deploy::spec::DeploymentSpec;
+use plimsoll_domain::units::parse_duration;
+use plimsoll_domain::{Document, Problems};
+use plimsoll_loadgen::{ArrivalProcess, Profile};
+use plimsoll_monitor::{AlertRule, Objective, Severity};
+
+use super::raw::{
+    RawAlert, RawArrivals, RawLoad, RawQuota, RawRequest, RawScenario, RawSeverity, RawTarget,
+};
+use super::{
+    DEFAULT_MAX_CONNECTIONS, DEFAULT_TIMEOUT, Deployed, Existing, Load, Place, Quota, Request,
+    Scenario, bodies, open, stages,
+};
+
+pub(super) struct Reader<'a> {
+    pub(super) document: &'a Document,
+    pub(super) folder: &'a Path,
+    pub(super) problems: &'a mut Problems,
+}
+
+impl Reader<'_> {
+    pub(super) fn scenario(&mut self, raw: RawScenario, path: &Path) -> Option<Scenario> {
+        let place = self.place(&raw);
+        let request = self.request(raw.request, place.as_ref());
+        let load = raw.load.map(|load| self.load(load, request.timeout));
+        let objectives = self.objectives(raw.objectives.unwrap_or_default());
+        let alerts = self.alerts(raw.alerts.unwrap_or_default());
+        let quota = self.quota(raw.quota);
+        let outputs = raw.outputs;
+        let otlp = outputs.as_ref().and_then(|outputs| outputs.otlp.clone());
+        Some(Scenario {
+            name: raw.name?,
+            description: raw.description,
+            seed: raw.seed.unwrap_or(1),
+            file: Some(path.to_owned()),
+            place: place?,
+            request,
+            load: load?,
+            objectives,
+            alerts,
+            quota,
+            folder: outputs
+                .and_then(|outputs| outputs.folder)
+                .map(|folder| self.folder.join(folder)),
+            otlp,
+        })
+    }
+
+    fn place(&mut self, raw: &RawScenario) -> Option<Place> {
+        match (&raw.endpoint, &raw.target) {
+            (Some(_), Some(_)) => {
+                self.push(
+                    "/target",
+                    "a scenario has either `endpoint` and `deployments` or `target`, not both",
+                );
+                None
+            }
+            (None, None) => {
+                self.push("", "a scenario needs `endpoint` and `deployments`, or `target`");
+                None
+            }
+            (None, Some(target)) => {
+                for key in ["deployments", "traffic"] {
+                    if self.document.root().child(key).is_some() {
+                        self.push(
+                            &format!("/{key}"),
+                            &format!("`{key}` belongs to `endpoint`, not to `target`"),
+                        );
+                    }
+                }
+                self.existing(target)
+            }
+            (Some(endpoint), None) => self.deployed(endpoint, raw),
+        }
+    }
+
+    fn existing(&mut self, raw: &RawTarget) -> Option<Place> {
+        let ca_file = raw.ca_file.as_ref().map(|file| self.folder.join(file));
+        if let Some(file) = ca_file.as_ref().filter(|file| !file.is_file()) {
+            self.push("/target/ca_file", &format!("there is no file {}", file.display()));
+        }
+        Some(Place::Existing(Existing {
+            url: raw.url.clone()?,
+            key_env: raw.key_env.clone(),
+            ca_file,
+        }))
+    }
+
+    fn deployed(&mut self, endpoint: &str, raw: &RawScenario) -> Option<Place> {
+        let endpoint_file = self.folder.join(endpoint);
+        let endpoint = self
+            .open("/endpoint", &endpoint_file)
+            .and_then(|document| files::read_endpoint(&document, self.problems));
+        let listed = raw.deployments.as_deref().unwrap_or_default();
+        if listed.is_empty() && self.problems.is_empty() {
+            self.push("/deployments", "`deployments` is missing: an endpoint needs at least one");
+        }
+        let mut deployments: Vec<DeploymentSpec> = Vec::new();
+        for (index, file) in listed.iter().enumerate() {
+            let path = format!("/deployments/{index}");
+            let Some(deployment) = self.deployment(&path, file) else { continue };
+            if let Some(endpoint) = endpoint.as_ref().filter(|e| e.name != deployment.endpoint_name)
+            {
+                let message = format!(
+                    "deployment `{}` is for endpoint `{}`, but this scenario's endpoint is `{}`",
+                    deployment.name, deployment.endpoint_name, endpoint.name
+                );
+                self.push(&path, &message);
+            }
+            if deployments.iter().any(|other| other.name == deployment.name) {
+                self.push(&path, &format!("there are two deployments named `{}`", deployment.name));
+            }
+            deployments.push(deployment);
+        }
+        let all_read = deployments.len() == listed.len();
+        let traffic = self.traffic(raw.traffic.as_ref(), &deployments, all_read);
+        Some(Place::Deployed(Box::new(Deployed { endpoint: endpoint?, deployments, traffic })))
+    }
+
+    fn deployment(&mut self, path: &str, file: &str) -> Option<DeploymentSpec> {
+        let file = self.folder.join(file);
+        let document = self.open(path, &file)?;
+        let base = file.parent().unwrap_or(Path::new("."));
+        files::read_deployment(&document, base, self.problems)
+    }
+
+    fn traffic(
+        &mut self,
+        raw: Option<&BTreeMap<String, u8>>,
+        deployments: &[DeploymentSpec],
+        all_read: bool,
+    ) -> BTreeMap<String, u8> {
+        match (raw, deployments) {
+            (None, [only]) => BTreeMap::from([(only.name.clone(), 100)]),
+            (None, []) => BTreeMap::new(),
+            (None, _) => {
+                self.push("/deployments", "several deployments need `traffic`, for example `traffic: {blue: 90, green: 10}`");
+                BTreeMap::new()
+            }
+            (Some(traffic), _) => {
+                let sum: u32 = traffic.values().map(|percent| u32::from(*percent)).sum();
+                if sum != 100 {
+                    self.push(
+                        "/traffic",
+                        &format!("the percentages add up to {sum}, but must add up to 100"),
+                    );
+                }
+                for name in traffic.keys().filter(|_| all_read) {
+                    if !deployments.iter().any(|deployment| deployment.name == *name) {
+                        self.push(
+                            &format!("/traffic/{name}"),
+                            &format!("there is no deployment named `{name}`"),
+                        );
+                    }
+                }
+                traffic.clone()
+            }
+        }
+    }
+
+    fn request(&mut self, raw: Option<RawRequest>, place: Option<&Place>) -> Request {
+        let raw = raw.unwrap_or(RawRequest {
+            body: None,
+            method: None,
+            headers: None,
+            timeout: None,
+            deployment: None,
+        });
+        let body: Option<PathBuf> = raw.body.map(|body| self.folder.join(body));
+        let method = raw.method.unwrap_or_else(|| "POST".to_owned());
+        match &body {
+            Some(path) => {
+                if let Err(error) = bodies(path, raw.headers.as_ref().unwrap_or(&BTreeMap::new())) {
+                    self.push("/request/body", &error.to_string());
+                }
+            }
+            None if method == "POST" => {
+                self.push(
+                    "/request",
+                    "a POST request needs `body`: a JSON file, a .jsonl file, or a folder of them",
+                );
+            }
+            None => {}
+        }
+        if let (Some(name), Some(Place::Deployed(deployed))) = (&raw.deployment, place)
+            && !deployed.deployments.iter().any(|deployment| deployment.name == *name)
+        {
+            self.push("/request/deployment", &format!("there is no deployment named `{name}`"));
+        }
+        let timeout =
+            raw.timeout.and_then(|text| parse_duration(&text).ok()).unwrap_or(DEFAULT_TIMEOUT);
+        if timeout < Duration::from_millis(1) {
+            self.push("/request/timeout", "a request timeout must be at least 1ms");
+        }
+        Request {
+            body,
+            method,
+            headers: raw.headers.unwrap_or_default(),
+            timeout,
+            deployment: raw.deployment,
+        }
+    }
+
+    fn load(&mut self, raw: RawLoad, timeout: Duration) -> Load {
+        let (stages, wrong) = stages::stages(raw.stages.as_deref().unwrap_or_default());
+        for (index, message) in wrong {
+            self.push(&format!("/load/stages/{index}"), &message);
+        }
+        Load {
+            arrivals: match raw.arrivals {
+                Some(RawArrivals::Constant) => ArrivalProcess::Constant,
+                Some(RawArrivals::Poisson) | None => ArrivalProcess::Poisson,
+            },
+            profile: Profile { stages },
+            max_connections: raw.max_connections.unwrap_or(DEFAULT_MAX_CONNECTIONS),
+            workers: raw.workers,
+            ceiling_rps: raw.ceiling_rps,
+            drain: raw.drain.and_then(|text| parse_duration(&text).ok()).unwrap_or(timeout),
+        }
+    }
+
+    fn objectives(&mut self, raw: Vec<String>) -> Vec<Objective> {
+        let mut objectives = Vec::new();
+        for (index, text) in raw.iter().enumerate() {
+            objectives.extend(self.objective(&format!("/objectives/{index}"), text));
+        }
+        objectives
+    }
+
+    fn objective(&mut self, path: &str, text: &str) -> Option<Objective> {
+        match Objective::parse(text) {
+            Ok(objective) => Some(objective),
+            Err(error) => {
+                let problem = self.document.problem_within(path, text, error.span, error.message);
+                self.problems.push(problem.hint(error.hint));
+                None
+            }
+        }
+    }
+
+    fn alerts(&mut self, raw: Vec<RawAlert>) -> Vec<AlertRule> {
+        let span = |text: Option<String>| {
+            text.and_then(|text| parse_duration(&text).ok()).unwrap_or_default()
+        };
+        let mut alerts = Vec::new();
+        for (index, raw) in raw.into_iter().enumerate() {
+            let path = format!("/alerts/{index}/objective");
+            let Some(objective) =
+                raw.objective.as_deref().and_then(|text| self.objective(&path, text))
+            else {
+                continue;
+            };
+            let severity = match raw.severity {
+                Some(RawSeverity::Info) => Severity::Info,
+                Some(RawSeverity::Warning) | None => Severity::Warning,
+                Some(RawSeverity::Critical) => Severity::Critical,
+            };
+            let name = raw.name.unwrap_or_else(|| objective.to_string());
+            match AlertRule::try_new(
+                name,
+                objective,
+                span(raw.hold),
+                span(raw.keep_firing_for),
+                severity,
+            ) {
+                Ok(rule) => alerts.push(rule),
+                Err(error) => self.push(&path, &error.to_string()),
+            }
+        }
+        alerts
+    }
+
+    fn quota(&mut self, raw: Option<RawQuota>) -> Quota {
+        let (region, limits) = raw.map_or((None, None), |raw| (raw.region, raw.limits));
+        let limits = limits.and_then(|file| {
+            let path = self.folder.join(file);
+            let text = match std::fs::read_to_string(&path) {
+                Ok(text) => text,
+                Err(error) => {
+                    self.push("/quota/limits", &format!("cannot read {}: {error}", path.display()));
+                    return None;
+                }
+            };
+            match Usages::read(&text) {
+                Ok(usages) => Some(usages),
+                Err(error) => {
+                    self.push("/quota/limits", &format!("{}: {error}", path.display()));
+                    None
+                }
+            }
+        });
+        Quota { region: region.unwrap_or_else(|| "local".to_owned()), limits }
+    }
+
+    fn open(&mut self, path: &str, file: &Path) -> Option<Document> {
+        if !file.is_file() {
+            self.push(path, &format!("there is no file {}", file.display()));
+            return None;
+        }
+        match open(file) {
+            Ok(document) => Some(document),
+            Err(problems) => {
+                self.problems.append(problems);
+                None
+            }
+        }
+    }
+
+    fn push(&mut self, path: &str, message: &str) {
+        self.problems.push(self.document.problem_at(path, message));
+    }
+}

@@ -1,0 +1,98 @@
+//! Stages of load: from holds and ramps as they are written to the rate over time.
+
+use std::time::Duration;
+
+use plimsoll_domain::units::parse_duration;
+use plimsoll_loadgen::Stage;
+
+use super::raw::RawStage;
+
+/// The stages that `raw` describes, and what is wrong with it: the index of the stage and a
+/// sentence.
+pub(super) fn stages(raw: &[RawStage]) -> (Vec<Stage>, Vec<(usize, String)>) {
+    let mut problems = Vec::new();
+    let mut stages = Vec::new();
+    let mut end = 0.0;
+    for (index, stage) in raw.iter().enumerate() {
+        match rates(stage, end) {
+            Ok((from_rps, to_rps)) => {
+                end = to_rps;
+                let duration = stage.duration.as_deref().and_then(|text| parse_duration(text).ok());
+                if duration == Some(Duration::ZERO) {
+                    problems.push((
+                        index,
+                        "a stage of no duration does nothing; leave it out".to_owned(),
+                    ));
+                }
+                stages.push(Stage {
+                    name: stage.name.clone().unwrap_or_else(|| format!("stage {}", index + 1)),
+                    duration: duration.unwrap_or_default(),
+                    from_rps,
+                    to_rps,
+                    warmup: stage.warmup.unwrap_or(false),
+                });
+            }
+            Err(message) => problems.push((index, message.to_owned())),
+        }
+    }
+    let mut judged = false;
+    for (index, stage) in raw.iter().enumerate() {
+        let warmup = stage.warmup.unwrap_or(false);
+        if warmup && judged {
+            problems.push((index, "a warm-up comes before everything that is judged".to_owned()));
+        }
+        judged |= !warmup;
+    }
+    let no_problem = problems.is_empty() && !stages.is_empty();
+    if no_problem && stages.iter().all(|stage| stage.warmup) {
+        problems.push((0, "every stage is a warm-up, so nothing would be judged".to_owned()));
+    }
+    if no_problem && stages.iter().all(|stage| stage.from_rps == 0.0 && stage.to_rps == 0.0) {
+        problems.push((0, "every stage has a rate of 0, so nothing would be sent".to_owned()));
+    }
+    (stages, problems)
+}
+
+fn rates(stage: &RawStage, before: f64) -> Result<(f64, f64), &'static str> {
+    match (stage.rps, stage.from_rps, stage.to_rps) {
+        (Some(rps), None, None) => Ok((rps, rps)),
+        (None, from, Some(to)) => Ok((from.unwrap_or(before), to)),
+        (None, _, None) => Err("a stage needs `rps` (hold) or `to_rps` (ramp)"),
+        (Some(_), ..) => Err("a stage has either `rps` (hold) or `to_rps` (ramp), not both"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(rps: Option<f64>, from_rps: Option<f64>, to_rps: Option<f64>) -> RawStage {
+        let duration = Some("1s".to_owned());
+        RawStage { name: None, duration, rps, from_rps, to_rps, warmup: None }
+    }
+
+    #[test]
+    fn a_ramp_starts_where_the_stage_before_ended() {
+        let (stages, problems) =
+            stages(&[raw(Some(50.0), None, None), raw(None, None, Some(200.0))]);
+        assert!(problems.is_empty());
+        assert_eq!((stages[1].from_rps, stages[1].to_rps), (50.0, 200.0));
+        assert_eq!(stages[1].name, "stage 2");
+    }
+
+    #[test]
+    fn a_stage_that_is_both_or_neither_is_refused() {
+        let both = raw(Some(1.0), None, Some(2.0));
+        let neither = raw(None, Some(1.0), None);
+        let (_, problems) = stages(&[both, neither]);
+        assert_eq!(problems.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [0, 1]);
+    }
+
+    #[test]
+    fn a_load_that_judges_or_sends_nothing_is_refused() {
+        let mut warm = raw(Some(10.0), None, None);
+        warm.warmup = Some(true);
+        assert_eq!(stages(&[warm]).1.len(), 1);
+        assert_eq!(stages(&[raw(Some(0.0), None, None)]).1.len(), 1);
+    }
+}

@@ -1,0 +1,166 @@
+//! A session: one scenario from quota to verdict.
+//!
+//! One task owns it. Everything that it creates it removes, whatever happens in between, and
+//! what was measured is written as it is measured.
+
+mod conclude;
+mod interrupt;
+mod measure;
+mod outcome;
+mod plan;
+mod site;
+mod telemetry;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use plimsoll_domain::clock;
+use plimsoll_monitor::otlp::{Config, Run as OtlpRun};
+
+use crate::cli::OutputArgs;
+use crate::exit::Exit;
+use crate::results::summary::{Run, ScenarioName, Summary};
+use crate::results::{Event, EventKind, Header, Results, default_dir};
+use crate::scenario::{Place, Scenario};
+use crate::view::{self, View};
+use interrupt::Interrupt;
+use measure::{Measured, Session};
+use outcome::Failure;
+use site::Site;
+use telemetry::Telemetry;
+
+/// Runs a scenario and tells how it ended.
+pub(crate) fn run(scenario: &Scenario, outputs: &OutputArgs) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the session's runtime")?;
+    runtime.block_on(session(scenario, outputs))
+}
+
+async fn session(scenario: &Scenario, outputs: &OutputArgs) -> Result<Exit> {
+    let interrupt = Interrupt::listen().context("cannot listen for signals")?;
+    let otlp = match telemetry::config(outputs.otlp.as_deref().or(scenario.otlp.as_deref())) {
+        Ok(config) => config,
+        Err(error) => return Ok(refuse(&error, Exit::Usage)),
+    };
+    let mut summary = Summary::begun(identity(scenario), name(scenario));
+    if !quota(scenario, &mut summary) {
+        return Ok(Exit::Deployment);
+    }
+    let folder = folder(scenario, outputs);
+    let header =
+        Header { run: summary.run.clone(), scenario: name(scenario), started: clock::wall() };
+    let mut results = match Results::create(&folder, header) {
+        Ok(results) => results,
+        Err(error) => return Ok(refuse(&error, Exit::Usage)),
+    };
+    summary.run.started = crate::results::utc(clock::wall());
+    let mut view = View::new();
+    let ended =
+        drive(scenario, otlp.as_ref(), &interrupt, &mut results, &mut view, &mut summary).await;
+    view.clear();
+    outcome::conclude(scenario, ended, summary, results)
+}
+
+/// Brings the site up, loads it, and removes it again, whatever happened.
+async fn drive(
+    scenario: &Scenario,
+    otlp: Option<&Config>,
+    interrupt: &Interrupt,
+    results: &mut Results,
+    view: &mut View,
+    summary: &mut Summary,
+) -> Result<Measured, Failure> {
+    let mut site = tokio::select! {
+        site = bring_up(scenario, view) => site?,
+        () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
+    };
+    results.event(&Event::new(0.0, EventKind::Deployment, format!("the target is {}", site.url)));
+    summary.run.target = Some(site.url.clone());
+    let measured = load(scenario, &mut site, otlp, interrupt, results, view, summary).await;
+    view.step("removing what the run created");
+    if let Err(error) = site.remove(scenario.endpoint_name()).await {
+        view.line(format!(
+            "warning: the endpoint could not be deleted: {error}; its host is stopped all the same"
+        ));
+    }
+    measured
+}
+
+async fn bring_up(scenario: &Scenario, view: &View) -> Result<Site, Failure> {
+    match &scenario.place {
+        Place::Existing(existing) => Site::existing(existing).map_err(Failure::Target),
+        Place::Deployed(deployed) => {
+            Site::bring_up(scenario, deployed, view).await.map_err(Failure::Deployment)
+        }
+    }
+}
+
+async fn load(
+    scenario: &Scenario,
+    site: &mut Site,
+    otlp: Option<&Config>,
+    interrupt: &Interrupt,
+    results: &mut Results,
+    view: &mut View,
+    summary: &mut Summary,
+) -> Result<Measured, Failure> {
+    let plan = plan::load(scenario, site).await.map_err(Failure::Plan)?;
+    let (server_address, server_port) = telemetry::server(&plan.target);
+    let run = OtlpRun {
+        id: summary.run.id.clone(),
+        scenario: scenario.name.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: clock::wall(),
+        method: scenario.request.method.clone(),
+        server_address,
+        server_port,
+        extra: Vec::new(),
+    };
+    let deployments: Vec<_> = summary.deployments.iter().map(|d| d.name.as_str()).collect();
+    let telemetry =
+        Telemetry::start(otlp, run, deployments.join(",")).map_err(Failure::Telemetry)?;
+    let session = Session::new(scenario, results, &telemetry, view, summary);
+    let measured = session.run(plan, site, interrupt).await;
+    view.step("exporting what is left");
+    summary.otlp = tokio::task::spawn_blocking(move || telemetry.finish()).await.unwrap_or(None);
+    measured.map_err(Failure::Generator)
+}
+
+/// Shows the quota plan; `false` if it does not fit.
+fn quota(scenario: &Scenario, summary: &mut Summary) -> bool {
+    let Some((plan, refusals)) = plan::quota(scenario) else { return true };
+    view::note(&plan);
+    summary.quota =
+        Some(plan::quota_result(&plan, scenario.quota.limits.as_ref(), refusals.is_empty()));
+    summary.deployments = plan::deployments(scenario);
+    for refusal in &refusals {
+        view::note(&format!("error: {refusal}"));
+    }
+    refusals.is_empty()
+}
+
+fn folder(scenario: &Scenario, outputs: &OutputArgs) -> PathBuf {
+    let given = outputs.out.clone().or_else(|| scenario.folder.clone());
+    given.unwrap_or_else(|| default_dir(&scenario.name, clock::wall()))
+}
+
+fn name(scenario: &Scenario) -> ScenarioName {
+    ScenarioName { name: scenario.name.clone(), seed: scenario.seed }
+}
+
+fn identity(scenario: &Scenario) -> Run {
+    let command: Vec<_> = std::env::args().collect();
+    Run {
+        id: uuid::Uuid::new_v4().to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        command: plan::command(&command, scenario),
+        ..Run::default()
+    }
+}
+
+fn refuse(error: &dyn std::error::Error, exit: Exit) -> Exit {
+    view::note(&format!("error: {error}"));
+    exit
+}

@@ -1,0 +1,229 @@
+//! The end of a session: the last summary, what is printed, and the exit code.
+
+use std::fmt::Write;
+
+use anyhow::Result;
+use plimsoll_domain::units::{format_duration, three_digits};
+use plimsoll_domain::{Quantile, Tally};
+use plimsoll_monitor::{Report, Verdict};
+
+use super::conclude::{self, Cut};
+use super::measure::Measured;
+use super::site;
+use crate::exit::Exit;
+use crate::results::summary::{Summary, Validity, ValidityState, WarmupCounts};
+use crate::results::{Event, EventKind, Results};
+use crate::scenario::Scenario;
+use crate::view;
+
+/// Why nothing was measured.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The endpoint that should exist cannot be used.
+    #[error(transparent)]
+    Target(site::Error),
+    /// The endpoint could not be brought up.
+    #[error(transparent)]
+    Deployment(site::Error),
+    /// The load cannot be prepared: a wrong URL, name, certificate, header or body.
+    #[error("{0:#}")]
+    Plan(anyhow::Error),
+    /// The export cannot be set up.
+    #[error(transparent)]
+    Telemetry(plimsoll_monitor::otlp::Error),
+    /// The load generator failed.
+    #[error(transparent)]
+    Generator(plimsoll_loadgen::Error),
+    /// The user stopped the run before the load began.
+    #[error("interrupted before the load began; what was created is removed")]
+    Interrupted,
+}
+
+impl Failure {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Target(_) | Self::Plan(_) | Self::Telemetry(_) => Exit::Usage,
+            Self::Deployment(_) => Exit::Deployment,
+            Self::Generator(_) => Exit::Internal,
+            Self::Interrupted => Exit::Interrupted,
+        }
+    }
+}
+
+/// Writes the last results, prints the verdict, and gives the exit code.
+pub(super) fn conclude(
+    scenario: &Scenario,
+    ended: Result<Measured, Failure>,
+    mut summary: Summary,
+    mut results: Results,
+) -> Result<Exit> {
+    summary.run.complete = true;
+    let exit = match ended {
+        Ok(measured) => measured_run(scenario, &measured, &mut summary),
+        Err(failure) => {
+            let message = chain(&failure);
+            view::note(&format!("error: {message}"));
+            results.event(&Event::new(0.0, EventKind::Error, message.clone()));
+            let reasons = vec![format!("nothing was measured: {message}")];
+            summary.validity =
+                Validity { state: ValidityState::Invalid, reasons, notes: Vec::new() };
+            summary.run.interrupted = matches!(failure, Failure::Interrupted);
+            failure.exit()
+        }
+    };
+    summary.exit_code = Some(exit.code());
+    let folder = results.dir().to_owned();
+    let written = results.finish(&summary);
+    view::print(&format!("report: {}", folder.join("report.html").display()));
+    match written {
+        Ok(()) => Ok(exit),
+        Err(error) => {
+            view::note(&format!("error: {error}"));
+            Ok(Exit::Internal)
+        }
+    }
+}
+
+fn measured_run(scenario: &Scenario, measured: &Measured, summary: &mut Summary) -> Exit {
+    let Measured { report, generator, cut } = measured;
+    let exit = conclude::exit(report, cut);
+    summary.run.interrupted = *cut == Cut::Interrupted;
+    summary.verdict = report.verdict.map(conclude::verdict);
+    summary.validity = conclude::validity(&report.validity);
+    let good = conclude::good(&report.totals, &scenario.objectives);
+    summary.measure(&report.totals, good, report.measured_time);
+    summary.objectives = report.judgements.iter().map(conclude::objective).collect();
+    summary.warmup = WarmupCounts::new(&report.warmup);
+    summary.generator = generator.clone();
+    view::print(&text(scenario, measured, summary));
+    exit
+}
+
+fn text(scenario: &Scenario, measured: &Measured, summary: &Summary) -> String {
+    let Measured { report, generator, cut } = measured;
+    let totals = &report.totals;
+    let mut text =
+        format!("\n{}: {} ({})\n", scenario.name, headline(report), report.validity.state.name());
+    for judgement in &report.judgements {
+        let mark = match judgement.verdict {
+            Verdict::Met => "met",
+            Verdict::Breached => "BREACHED",
+            Verdict::Inconclusive => "inconclusive",
+        };
+        let value = judgement
+            .value
+            .map_or_else(|| "no samples".to_owned(), plimsoll_monitor::Amount::short);
+        let interval =
+            judgement.interval.map(|(low, high)| format!("  [{}, {}]", low.short(), high.short()));
+        let needed = judgement.samples_needed.map(|needed| format!(", {needed} more needed"));
+        let _ = writeln!(
+            text,
+            "  {mark:<12}  {:<34} {value}{}  {} samples{}",
+            judgement.objective.to_string(),
+            interval.unwrap_or_default(),
+            judgement.samples,
+            needed.unwrap_or_default()
+        );
+    }
+    let _ = writeln!(text, "  {}", counts(totals, summary));
+    let _ = writeln!(text, "  {}", latencies(totals));
+    for (kind, example) in &generator.examples {
+        let _ = writeln!(text, "  {kind}: {example}");
+    }
+    for line in report.validity.reasons.iter().chain(&report.validity.notes) {
+        let _ = writeln!(text, "  note: {line}");
+    }
+    if let Some(otlp) =
+        summary.otlp.as_ref().filter(|otlp| otlp.points_lost + otlp.logs_lost + otlp.rejected > 0)
+    {
+        let _ = writeln!(
+            text,
+            "  note: the export to {} lost {} points and {} alerts ({} refused): {}",
+            otlp.receiver,
+            otlp.points_lost,
+            otlp.logs_lost,
+            otlp.rejected,
+            otlp.errors.last().map_or("", String::as_str)
+        );
+    }
+    if totals.outcomes.ok() == 0 {
+        let _ = writeln!(text, "  note: no request got a right answer");
+    }
+    match cut {
+        Cut::None => {}
+        Cut::Interrupted => {
+            text.push_str("  note: interrupted; the results are of the part that ran\n")
+        }
+        Cut::Lost(why) => {
+            let _ = writeln!(text, "  note: the local host went away in mid-run: {why}");
+        }
+    }
+    text.trim_end().to_owned()
+}
+
+fn headline(report: &Report) -> &'static str {
+    report.verdict.map_or("no objectives", Verdict::name)
+}
+
+fn counts(totals: &Tally, summary: &Summary) -> String {
+    let outcomes = &totals.outcomes;
+    let mut text = format!(
+        "offered {} ({}/s), sent {}, ok {}",
+        totals.offered,
+        three_digits(summary.load.offered_rps),
+        totals.sent,
+        outcomes.ok()
+    );
+    for (status, count) in
+        outcomes.status.iter().filter(|(status, _)| !(200..300).contains(*status))
+    {
+        let _ = write!(text, ", status {status} {count}");
+    }
+    let rest = [
+        ("timeout", outcomes.timeout),
+        ("transport", outcomes.transport_total()),
+        ("aborted", outcomes.aborted),
+        ("dropped", outcomes.dropped),
+    ];
+    for (name, count) in rest.into_iter().filter(|(_, count)| *count > 0) {
+        let _ = write!(text, ", {name} {count}");
+    }
+    text
+}
+
+fn latencies(totals: &Tally) -> String {
+    let response = |quantile| match totals.response_quantile(quantile) {
+        Some(Quantile::Finite(value)) => format_duration(value),
+        Some(Quantile::Infinite) => "∞".to_owned(),
+        None => "–".to_owned(),
+    };
+    let of = |latencies: &plimsoll_domain::Latencies, quantile| {
+        latencies.quantile(quantile).map_or_else(|| "–".to_owned(), format_duration)
+    };
+    let mut text = format!(
+        "response p50 {}, p99 {}   service p50 {}, p99 {}   send lag p99 {}",
+        response(0.5),
+        response(0.99),
+        of(&totals.service, 0.5),
+        of(&totals.service, 0.99),
+        of(&totals.send_lag, 0.99)
+    );
+    if !totals.model.is_empty() {
+        let _ = write!(text, "   model p50 {}", of(&totals.model, 0.5));
+    }
+    text
+}
+
+/// An error with its causes, without saying anything twice.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            let _ = write!(text, ": {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,127 @@
+//! From a scenario to what the parts need: the quota plan and the load plan.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+
+use anyhow::{Context, Result};
+use plimsoll_deploy::quota::{QuotaPlan, Refusal, Usages};
+use plimsoll_deploy::runtime::Runtime;
+use plimsoll_deploy::spec::DeploymentSpec;
+use plimsoll_loadgen::{Limits, LoadPlan, Request, Target, TlsOptions};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::site::Site;
+use crate::results::summary as file;
+use crate::scenario::{Place, Scenario, bodies};
+
+/// The subscription that messages name where the scenario knows none.
+const LOCAL_SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
+
+/// The quota that a scenario's deployments take, and why it does not fit.
+pub(super) fn quota(scenario: &Scenario) -> Option<(QuotaPlan, Vec<Refusal>)> {
+    let Place::Deployed(deployed) = &scenario.place else { return None };
+    let plan = QuotaPlan::for_deployments(&deployed.deployments, &scenario.quota.region);
+    let refusals = match &scenario.quota.limits {
+        Some(usages) => plan.check(usages, LOCAL_SUBSCRIPTION).err().unwrap_or_default(),
+        None => Vec::new(),
+    };
+    Some((plan, refusals))
+}
+
+/// The load that a scenario puts on a site.
+pub(super) async fn load(scenario: &Scenario, site: &Site) -> Result<LoadPlan> {
+    let tls = TlsOptions { ca_file: site.ca_file.clone() };
+    let target = Target::resolve(&site.url, &tls).await?;
+    let load = &scenario.load;
+    Ok(LoadPlan {
+        target,
+        request: request(scenario, site.key.as_ref())?,
+        profile: load.profile.clone(),
+        process: load.arrivals,
+        seed: scenario.seed,
+        limits: Limits {
+            max_connections: Some(load.max_connections as usize),
+            request_timeout: scenario.request.timeout,
+            drain: load.drain,
+            max_rps: load.ceiling_rps.and_then(NonZeroU32::new),
+        },
+        workers: load.workers.and_then(|workers| NonZeroUsize::new(workers as usize)),
+    })
+}
+
+fn request(scenario: &Scenario, key: Option<&SecretString>) -> Result<Request> {
+    let asked = &scenario.request;
+    let bodies = match &asked.body {
+        Some(path) => bodies(path, &asked.headers)?,
+        None => Vec::new(),
+    };
+    let mut request = if asked.body.is_some() { Request::post(bodies) } else { Request::get() };
+    request.method =
+        asked.method.parse().with_context(|| format!("`{}` is no HTTP method", asked.method))?;
+    if let Some(key) = key {
+        let bearer = SecretString::from(format!("Bearer {}", key.expose_secret()));
+        request = request.with_secret("authorization", &bearer)?;
+    }
+    if let Some(deployment) = &asked.deployment {
+        request = request.with_header("azureml-model-deployment", deployment)?;
+    }
+    for (name, value) in &asked.headers {
+        request = request.with_secret(name, &SecretString::from(value.clone()))?;
+    }
+    Ok(request)
+}
+
+/// The quota plan in results.
+pub(super) fn quota_result(plan: &QuotaPlan, limits: Option<&Usages>, fits: bool) -> file::Quota {
+    let mut families: Vec<file::QuotaFamily> = Vec::new();
+    for demand in &plan.deployments {
+        let known = families.iter().position(|family| family.family == demand.family);
+        let index = known.unwrap_or_else(|| {
+            let usage = limits.and_then(|limits| limits.find(demand.pool()));
+            families.push(file::QuotaFamily {
+                family: demand.family.clone(),
+                used: usage.map(|usage| usage.used),
+                limit: usage.and_then(|usage| usage.limit),
+                ..file::QuotaFamily::default()
+            });
+            families.len() - 1
+        });
+        let family = &mut families[index];
+        family.instances += demand.instances;
+        family.reserved_instances += demand.instances_with_reserve as u32;
+        family.vcpus += demand.cores;
+    }
+    file::Quota { region: plan.region.clone(), fits: limits.map(|_| fits), families }
+}
+
+/// What the load is sent to, in results.
+pub(super) fn deployments(scenario: &Scenario) -> Vec<file::Deployment> {
+    let Place::Deployed(deployed) = &scenario.place else { return Vec::new() };
+    let result = |spec: &DeploymentSpec| file::Deployment {
+        name: spec.name.clone(),
+        instance_type: spec.instance_type.clone(),
+        instance_count: spec.instance_count.get(),
+        runtime: Runtime::choose(spec).map_or("unknown", |runtime| runtime.name()).to_owned(),
+        traffic_percent: deployed.traffic.get(&spec.name).copied(),
+    };
+    deployed.deployments.iter().map(result).collect()
+}
+
+/// The command that repeats a run: the one that was given, with a seed that is not left to chance.
+pub(super) fn command(arguments: &[String], scenario: &Scenario) -> String {
+    let name = "plimsoll".to_owned();
+    let mut words: Vec<String> =
+        std::iter::once(name).chain(arguments.iter().skip(1).cloned()).collect();
+    if !words.iter().any(|word| word.starts_with("--seed")) {
+        words.extend(["--seed".to_owned(), scenario.seed.to_string()]);
+    }
+    let quoted = words.iter().map(|word| quote(word));
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,%@+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}

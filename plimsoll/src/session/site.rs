@@ -1,0 +1,181 @@
+//! Where the load goes: an endpoint that exists, or one that the run brings up and removes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use plimsoll_deploy::arm::{ArmDriver, Error as DeployError};
+use plimsoll_deploy::local::{LocalHost, Options};
+use plimsoll_deploy::runtime::Runtime;
+use secrecy::SecretString;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::scenario::{Deployed, Existing, Scenario};
+use crate::view::View;
+
+/// How often the instances are counted for the live view.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+
+/// The address to load, and what must be removed afterwards.
+pub(super) struct Site {
+    /// The scoring URL.
+    pub(super) url: String,
+    /// The endpoint's key or token.
+    pub(super) key: Option<SecretString>,
+    /// Certificates to trust besides the system's.
+    pub(super) ca_file: Option<PathBuf>,
+    /// What the run brought up.
+    own: Option<Own>,
+}
+
+struct Own {
+    host: LocalHost,
+    driver: Arc<ArmDriver>,
+    counter: JoinHandle<()>,
+    instances: watch::Receiver<Option<(u32, u32)>>,
+}
+
+/// Why there is nothing to load.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// The local host did not start.
+    #[error("the local host did not start")]
+    Host(#[from] plimsoll_deploy::local::Error),
+    /// The endpoint or a deployment could not be created.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    /// The variable that should hold the key is not set.
+    #[error("the environment variable {0} is not set; it should hold the endpoint's key")]
+    NoKey(String),
+    /// This program's own file cannot be found.
+    #[error("cannot find this program's own file, to start the local host from it")]
+    Executable(#[source] std::io::Error),
+}
+
+impl Site {
+    /// An endpoint that exists.
+    pub(super) fn existing(existing: &Existing) -> Result<Self, Error> {
+        let key = match &existing.key_env {
+            None => None,
+            Some(name) => match std::env::var(name) {
+                Ok(key) if !key.is_empty() => Some(SecretString::from(key)),
+                _ => return Err(Error::NoKey(name.clone())),
+            },
+        };
+        Ok(Self { url: existing.url.clone(), key, ca_file: existing.ca_file.clone(), own: None })
+    }
+
+    /// Brings up a local host, and on it the endpoint and its deployments, until they are ready.
+    /// When this fails or is dropped, the host goes, and everything with it.
+    pub(super) async fn bring_up(
+        scenario: &Scenario,
+        deployed: &Deployed,
+        view: &View,
+    ) -> Result<Self, Error> {
+        view.step("starting the local host");
+        let executable = std::env::current_exe().map_err(Error::Executable)?;
+        let host = LocalHost::start(&executable, &Options { seed: scenario.seed, cache_dir: None })
+            .await?;
+        let driver = Arc::new(host.driver()?);
+        match create(&driver, deployed, view).await {
+            Ok((url, key)) => {
+                let (sender, instances) = watch::channel(None);
+                let names: Vec<_> = deployed.deployments.iter().map(|d| d.name.clone()).collect();
+                let counter = tokio::spawn(count(
+                    Arc::clone(&driver),
+                    deployed.endpoint.name.clone(),
+                    names,
+                    sender,
+                ));
+                Ok(Self {
+                    url,
+                    key: Some(key),
+                    ca_file: None,
+                    own: Some(Own { host, driver, counter, instances }),
+                })
+            }
+            Err(error) => {
+                drop(host.stop().await);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Instances ready and wanted, as last counted; `None` for an endpoint that is not ours.
+    pub(super) fn instances(&self) -> Option<(u32, u32)> {
+        self.own.as_ref().and_then(|own| *own.instances.borrow())
+    }
+
+    /// Returns when what the run brought up is gone, though it should not be.
+    pub(super) async fn lost(&mut self) -> String {
+        match &mut self.own {
+            Some(own) => match own.host.wait().await {
+                Ok(status) => status.to_string(),
+                Err(error) => error.to_string(),
+            },
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Removes what the run created.
+    pub(super) async fn remove(self, endpoint: Option<&str>) -> Result<(), DeployError> {
+        let Some(own) = self.own else { return Ok(()) };
+        own.counter.abort();
+        let removed = match endpoint {
+            Some(endpoint) => own.driver.delete_endpoint(endpoint).await,
+            None => Ok(()),
+        };
+        drop(own.host.stop().await);
+        removed
+    }
+}
+
+async fn create(
+    driver: &ArmDriver,
+    deployed: &Deployed,
+    view: &View,
+) -> Result<(String, SecretString), DeployError> {
+    let name = &deployed.endpoint.name;
+    view.step(format!("creating endpoint {name}"));
+    let endpoint = driver.create_endpoint(&deployed.endpoint).await?;
+    for deployment in &deployed.deployments {
+        let runtime = Runtime::choose(deployment).map(|runtime| runtime.name()).unwrap_or("?");
+        let what = format!(
+            "creating deployment {} ({} × {}, {runtime})",
+            deployment.name, deployment.instance_count, deployment.instance_type
+        );
+        view.step(what.clone());
+        driver
+            .create_deployment(deployment, &mut |line| view.step(format!("{what}: {line}")))
+            .await?;
+        view.line(format!(
+            "deployment {} is ready: {} × {}, {runtime}",
+            deployment.name, deployment.instance_count, deployment.instance_type
+        ));
+    }
+    let traffic: BTreeMap<String, u8> = deployed.traffic.clone();
+    driver.set_traffic(name, &traffic).await?;
+    let credentials = driver.credentials(name).await?;
+    Ok((endpoint.scoring_uri, credentials.primary))
+}
+
+/// Counts the instances of all deployments, once a second, until nobody wants to know.
+async fn count(
+    driver: Arc<ArmDriver>,
+    endpoint: String,
+    deployments: Vec<String>,
+    counts: watch::Sender<Option<(u32, u32)>>,
+) {
+    while !counts.is_closed() {
+        let mut sum = (0, 0);
+        for deployment in &deployments {
+            if let Ok(shown) = driver.show_deployment(&endpoint, deployment).await {
+                sum = (sum.0 + shown.ready() as u32, sum.1 + shown.desired);
+            }
+        }
+        counts.send_replace(Some(sum));
+        tokio::time::sleep(COUNT_EVERY).await;
+    }
+}

@@ -1,0 +1,95 @@
+//! What a person sees while a command works: the only module that prints.
+//!
+//! Progress goes to standard error (a live block on a terminal, plain lines elsewhere), what was
+//! asked for goes to standard output.
+
+mod live;
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use plimsoll_domain::Problems;
+
+pub(crate) use live::Live;
+
+/// How often a line is printed where there is no terminal.
+const PLAIN_EVERY: Duration = Duration::from_secs(5);
+
+/// Prints to standard output. A reader that went away is not an error.
+pub(crate) fn print(text: &impl Display) {
+    drop(writeln!(std::io::stdout(), "{text}"));
+}
+
+/// Prints to standard error.
+pub(crate) fn note(text: &impl Display) {
+    drop(writeln!(std::io::stderr(), "{text}"));
+}
+
+/// Prints an error with its causes.
+pub(crate) fn error(error: &anyhow::Error) {
+    note(&format!("error: {error:#}"));
+}
+
+/// Prints problems in files, in colour on a terminal.
+pub(crate) fn problems(problems: &Problems) {
+    note(&problems.render(std::io::stderr().is_terminal()));
+}
+
+/// The progress of a run.
+#[derive(Debug)]
+pub(crate) struct View {
+    bar: Option<ProgressBar>,
+    last_line: Option<Duration>,
+}
+
+impl View {
+    /// A live block if standard error is a terminal, plain lines if not.
+    pub(crate) fn new() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            bar.set_style(ProgressStyle::with_template("{msg}").expect("the template is constant"));
+            bar
+        });
+        Self { bar, last_line: None }
+    }
+
+    /// Says what happens, on a line that stays.
+    pub(crate) fn line(&self, text: impl Into<String>) {
+        let text = text.into();
+        match &self.bar {
+            Some(bar) => bar.suspend(|| note(&text)),
+            None => note(&text),
+        }
+    }
+
+    /// Says what is under way, on a line that the next one replaces.
+    pub(crate) fn step(&self, text: impl Into<String>) {
+        match &self.bar {
+            Some(bar) => bar.set_message(text.into()),
+            None => note(&text.into()),
+        }
+    }
+
+    /// Shows the state of the load.
+    pub(crate) fn live(&mut self, live: &Live) {
+        match &self.bar {
+            Some(bar) => bar.set_message(live.block()),
+            None => {
+                let due = self.last_line.is_none_or(|last| live.elapsed >= last + PLAIN_EVERY);
+                if due {
+                    self.last_line = Some(live.elapsed);
+                    note(&live.line());
+                }
+            }
+        }
+    }
+
+    /// Takes the live block away.
+    pub(crate) fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! `plimsoll load`: what a user sees when the target, the request or the disk is not as it should be.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::{Answer, Ran, Server, adds_up, closed_port, count, eventually, plimsoll, summary};
+
+fn body(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::Builder::new().suffix(".json").tempfile().expect("a temporary file");
+    std::fs::write(file.path(), text).expect("it can be written");
+    file
+}
+
+fn load(url: &str, more: &[&str]) -> Ran {
+    let body = body("{\"data\": [[1]]}");
+    let body = body.path().to_str().expect("UTF-8");
+    let args = ["load", url, "--rate", "200", "--duration", "2s", "--body", body, "--objective", "error rate < 1%"];
+    Ran::with_out(&[&args, more].concat())
+}
+
+#[test]
+fn a_good_target_passes_and_every_result_is_written() {
+    let server = Server::start(Answer::Status(200));
+    let ran = load(&server.url(), &["--objective", "p99 < 900ms", "--warmup", "1s"]).must_exit(0);
+    let summary = ran.summary();
+    adds_up(&summary);
+    assert_eq!(summary["verdict"], "met");
+    assert_eq!(summary["exit_code"], 0);
+    assert!(count(&summary, "/outcomes/ok") > 300, "{summary:#}");
+    assert!(count(&summary, "/warmup/offered") > 100, "{summary:#}");
+    for file in ["report.html", "timeline.csv", "latency.hlog", "junit.xml", "events.jsonl"] {
+        let length = ran.folder().join(file).metadata().map(|data| data.len());
+        assert!(length.is_ok_and(|length| length > 0), "{file}");
+    }
+    assert!(ran.stdout.contains("p99 < 900ms") && ran.stdout.contains("report.html"), "{}", ran.stdout);
+}
+
+#[test]
+fn the_same_seed_offers_the_same_load() {
+    let server = Server::start(Answer::Status(200));
+    let offered = |seed: &str| count(&load(&server.url(), &["--seed", seed]).summary(), "/load/offered");
+    let first = offered("11");
+    assert_eq!(first, offered("11"));
+    assert_ne!((first, offered("13")), (offered("12"), offered("14")), "other seeds, other counts");
+}
+
+#[test]
+fn a_refused_port_is_counted_and_named() {
+    let ran = load(&format!("http://127.0.0.1:{}/score", closed_port()), &[]).must_exit(3);
+    let summary = ran.summary();
+    adds_up(&summary);
+    assert_eq!(count(&summary, "/outcomes/transport_kinds/connect"), count(&summary, "/load/offered"));
+    assert!(ran.text().to_lowercase().contains("connection refused"), "{}", ran.text());
+}
+
+#[test]
+fn a_target_that_never_answers_right_is_no_pass_without_objectives_either() {
+    let url = format!("http://127.0.0.1:{}/score", closed_port());
+    let ran = Ran::with_out(&["load", &url, "--rate", "50", "--duration", "1s"]).must_exit(4);
+    assert!(ran.text().contains("no request got a right answer"), "{}", ran.text());
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_told_before_the_load() {
+    let ran = load("http://no-such-host.invalid/score", &[]).must_exit(2);
+    assert!(ran.stderr.contains("cannot resolve `no-such-host.invalid`"), "{}", ran.stderr);
+}
+
+#[test]
+fn tls_to_a_plain_port_is_a_tls_failure() {
+    let server = Server::start(Answer::Status(200));
+    let ca = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let file = body(&ca.cert.pem());
+    let url = format!("https://{}/score", server.address);
+    let ran = load(&url, &["--ca-file", file.path().to_str().expect("UTF-8")]).must_exit(3);
+    let summary = ran.summary();
+    adds_up(&summary);
+    assert!(count(&summary, "/outcomes/transport_kinds/tls") > 0, "{summary:#}");
+}
+
+#[test]
+fn a_wrong_key_is_401_for_everyone_and_never_printed() {
+    let server = Server::start(Answer::OnlyWith("Bearer right"));
+    let body = body("{}");
+    let out = tempfile::tempdir().expect("a temporary folder");
+    let run = |key: &str, folder: &str| {
+        let folder = out.path().join(folder);
+        let output = plimsoll()
+            .args(["load", &server.url(), "--rate", "100", "--duration", "1s", "--objective", "error rate < 5%"])
+            .args(["--key-env", "SCORING_KEY", "--body"])
+            .arg(body.path())
+            .arg("--out")
+            .arg(&folder)
+            .env("SCORING_KEY", key)
+            .output()
+            .expect("it starts");
+        (output, folder)
+    };
+    let (output, folder) = run("hush-hush-wrong", "wrong");
+    assert_eq!(output.status.code(), Some(3));
+    let found = summary(&folder);
+    assert_eq!(count(&found, "/outcomes/status/401"), count(&found, "/load/offered"));
+    for entry in std::fs::read_dir(&folder).expect("results").flatten() {
+        let text = std::fs::read(entry.path()).expect("readable");
+        assert!(!String::from_utf8_lossy(&text).contains("hush-hush"), "{:?}", entry.path());
+    }
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("hush-hush"));
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("hush-hush"));
+    let (output, folder) = run("right", "right");
+    assert_eq!(count(&summary(&folder), "/outcomes/ok"), count(&summary(&folder), "/load/offered"));
+    assert_eq!(output.status.code(), Some(4), "too few samples for 5 %? see the interval");
+}
+
+#[test]
+fn an_unanswered_request_times_out_and_is_counted() {
+    let server = Server::start(Answer::Never);
+    let ran = load(&server.url(), &["--timeout", "300ms", "--max-connections", "50"]).must_exit(3);
+    let summary = ran.summary();
+    adds_up(&summary);
+    assert!(count(&summary, "/outcomes/timeout") > 0, "{summary:#}");
+    assert!(count(&summary, "/load/dropped") > 0, "50 connections cannot carry it: {summary:#}");
+}
+
+#[test]
+fn a_request_that_is_no_json_or_empty_is_refused_with_its_place() {
+    for (text, expected) in [("{\"data\": [1,\n 2,]}", ":2:"), ("", "holds no request")] {
+        let file = body(text);
+        let path = file.path().to_str().expect("UTF-8");
+        let ran = Ran::with_out(&["load", "http://127.0.0.1:1/", "--rate", "1", "--duration", "1s", "--body", path]);
+        assert!(ran.stderr.contains(expected) && ran.stderr.contains(path), "{}", ran.stderr);
+        assert_eq!(ran.code, 2);
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_written_loses_that_file_and_not_the_run() {
+    let server = Server::start(Answer::Status(200));
+    let out = tempfile::tempdir().expect("a temporary folder");
+    let folder = out.path().join("results");
+    std::fs::create_dir(&folder).expect("a folder");
+    let earlier = "{\"schema\": \"plimsoll.summary/v1\"}";
+    std::fs::write(folder.join("summary.json"), earlier).expect("an earlier result");
+    let mut child = plimsoll()
+        .args(["load", &server.url(), "--rate", "100", "--duration", "4s", "--out"])
+        .arg(&folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    // The folder is taken over when the run begins; after that, something gets in the way.
+    let timeline = folder.join("timeline.csv");
+    eventually(Duration::from_secs(10), "the first row", || timeline.metadata().ok().filter(|data| data.len() > 0));
+    std::fs::create_dir(folder.join("junit.xml")).expect("a folder where the file should go");
+    let output = child.wait().and_then(|_| child.wait_with_output()).expect("it ends");
+    assert_eq!(output.status.code(), Some(1));
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(stderr.contains("junit.xml"), "{stderr}");
+    assert!(stdout.contains("offered"), "what was measured is printed: {stdout}");
+    adds_up(&summary(&folder));
+    assert!(folder.join("report.html").is_file());
+}
+
+#[test]
+fn a_full_disk_keeps_the_run_going_and_says_what_it_measured() {
+    let disk = tempfile::tempdir().expect("a temporary folder");
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(disk.path()).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        println!("skipped: needs the right to mount a small tmpfs");
+        return;
+    }
+    let server = Server::start(Answer::Status(200));
+    let output = plimsoll()
+        .args(["load", &server.url(), "--rate", "300", "--duration", "8s", "--out"])
+        .arg(disk.path().join("results"))
+        .output()
+        .expect("it starts");
+    let unmounted = Command::new("umount").arg(disk.path()).status();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(unmounted.is_ok_and(|status| status.success()), "the folder is free again");
+    assert_eq!(output.status.code(), Some(1), "{stdout}{stderr}");
+    assert!(stderr.contains("No space left on device"), "{stderr}");
+    assert!(stdout.contains("offered"), "what was measured is printed: {stdout}");
+}
+
+#[test]
+fn ctrl_c_ends_the_load_and_keeps_what_was_measured() {
+    let server = Server::start(Answer::Status(200));
+    let out = tempfile::tempdir().expect("a temporary folder");
+    let folder = out.path().join("results");
+    let child = plimsoll()
+        .args(["load", &server.url(), "--rate", "100", "--duration", "60s", "--out"])
+        .arg(&folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let timeline = folder.join("timeline.csv");
+    eventually(Duration::from_secs(10), "the first row", || timeline.metadata().ok().filter(|data| data.len() > 0));
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).expect("it runs");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    let found = summary(&folder);
+    adds_up(&found);
+    assert_eq!(found["run"]["interrupted"], true);
+    assert!(count(&found, "/outcomes/ok") > 50, "{found:#}");
+    assert!(folder.join("report.html").is_file());
+}
+
+#[test]
+fn a_killed_run_leaves_what_it_measured_and_the_report_can_be_written() {
+    let server = Server::start(Answer::Status(200));
+    let out = tempfile::tempdir().expect("a temporary folder");
+    let folder = out.path().join("results");
+    let mut child = plimsoll()
+        .args(["load", &server.url(), "--rate", "100", "--duration", "60s", "--out"])
+        .arg(&folder)
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    eventually(Duration::from_secs(10), "two rows", || {
+        let rows = std::fs::read_to_string(folder.join("timeline.csv")).unwrap_or_default().lines().count();
+        (rows > 2).then_some(())
+    });
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    assert_eq!(summary(&folder)["run"]["complete"], false);
+    assert!(!folder.join("report.html").exists());
+    let output = plimsoll().arg("report").arg(&folder).output().expect("it starts");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let page = std::fs::read_to_string(folder.join("report.html")).expect("the report");
+    assert!(page.contains("<svg"), "it has charts");
+}
