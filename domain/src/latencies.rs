@@ -16,7 +16,7 @@ pub use sparse::SparseLatencies;
 /// Values below are not told apart.
 pub const LOWEST: Duration = Duration::from_micros(1);
 /// Values above are recorded as this and counted as overflow.
-pub const HIGHEST: Duration = Duration::from_secs(3600);
+pub const HIGHEST: Duration = Duration::from_hours(1);
 /// Significant decimal digits of every recorded value.
 pub const SIGNIFICANT_DIGITS: u8 = 3;
 
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn an_hour_and_more_is_counted_as_overflow() {
         let mut latencies = Latencies::new();
-        latencies.record(Duration::from_secs(7200));
+        latencies.record(Duration::from_hours(2));
         assert_eq!(latencies.overflow(), 1);
         assert_eq!(latencies.max(), Some(HIGHEST));
     }
@@ -278,7 +278,7 @@ mod tests {
             let cut = cut.min(values.len());
             let record = |part: &[u64]| {
                 let mut latencies = Latencies::new();
-                part.iter().for_each(|ns| latencies.record(Duration::from_nanos(*ns)));
+                for ns in part { latencies.record(Duration::from_nanos(*ns)); }
                 latencies
             };
             let whole = record(&values);
@@ -300,7 +300,7 @@ mod tests {
             quantile in 0.0f64..=1.0,
         ) {
             let mut latencies = Latencies::new();
-            values.iter().for_each(|ns| latencies.record(Duration::from_nanos(*ns)));
+            for ns in &values { latencies.record(Duration::from_nanos(*ns)); }
             values.sort_unstable();
             let exact = values[rank_of(quantile, values.len() as u64) as usize - 1];
             let got = latencies.quantile(quantile).expect("recorded").as_nanos() as f64;

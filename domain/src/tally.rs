@@ -182,7 +182,9 @@ mod tests {
             Outcome::Transport(Transport::Connect),
             Outcome::Aborted,
         ];
-        ends.iter().for_each(|end| tally.record(&sample(*end, 5)));
+        for end in &ends {
+            tally.record(&sample(*end, 5));
+        }
         tally.drop_one();
         assert_eq!(tally.outcomes.total(), 6);
         assert_eq!(tally.outcomes.answered(), 2);

@@ -62,7 +62,7 @@ pub struct OutputArgs {
     /// Folder for the results [default: results/<name>-<time>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Export metrics and alerts to this OpenTelemetry Collector, for example http://localhost:4317
+    /// Export metrics and alerts to this OpenTelemetry Collector, for example `http://localhost:4317`
     #[arg(long, value_name = "URL")]
     pub otlp: Option<String>,
 }

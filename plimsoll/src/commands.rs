@@ -17,12 +17,12 @@ use crate::exit::Exit;
 /// Carries out a command.
 pub(crate) fn run(command: Command) -> Result<Exit> {
     match command {
-        Command::Run(args) => run::run(args),
+        Command::Run(args) => run::run(&args),
         Command::Load(args) => load::run(args),
-        Command::Check(args) => check::run(args),
+        Command::Check(args) => Ok(check::run(&args)),
         Command::Quota(args) => quota::run(args),
         Command::Schema(args) => schema::run(&args),
-        Command::Report(args) => report::run(&args),
+        Command::Report(args) => Ok(report::run(&args)),
         Command::Host(args) => host::run(args),
         Command::Instance(args) => instance::run(&args),
         Command::Guard(args) => host::guard(args),

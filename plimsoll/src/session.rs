@@ -58,9 +58,10 @@ async fn session(scenario: &Scenario, outputs: &OutputArgs) -> Result<Exit> {
     summary.run.started = crate::results::utc(clock::wall());
     let mut view = View::new();
     let ended =
-        drive(scenario, otlp.as_ref(), &interrupt, &mut results, &mut view, &mut summary).await;
+        Box::pin(drive(scenario, otlp.as_ref(), &interrupt, &mut results, &mut view, &mut summary))
+            .await;
     view.clear();
-    outcome::conclude(scenario, ended, summary, results)
+    Ok(outcome::conclude(scenario, ended, summary, results))
 }
 
 /// Brings the site up, loads it, and removes it again, whatever happened.

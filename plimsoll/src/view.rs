@@ -74,15 +74,11 @@ impl View {
 
     /// Shows the state of the load.
     pub(crate) fn live(&mut self, live: &Live) {
-        match &self.bar {
-            Some(bar) => bar.set_message(live.block()),
-            None => {
-                let due = self.last_line.is_none_or(|last| live.elapsed >= last + PLAIN_EVERY);
-                if due {
-                    self.last_line = Some(live.elapsed);
-                    note(&live.line());
-                }
-            }
+        if let Some(bar) = &self.bar {
+            bar.set_message(live.block());
+        } else if self.last_line.is_none_or(|last| live.elapsed >= last + PLAIN_EVERY) {
+            self.last_line = Some(live.elapsed);
+            note(&live.line());
         }
     }
 

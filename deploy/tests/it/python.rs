@@ -28,7 +28,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 /// For an instance to start, or to say something.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The predictions are those of scikit-learn itself, and the builtin runtime's are too: it works
 /// with 32 bits, so in the first digits only.

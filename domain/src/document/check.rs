@@ -51,7 +51,7 @@ impl<'a> Checker<'a> {
         match (&node.value, &types) {
             (_, types) if types.is_empty() => Some(plain(node)),
             (Value::Map(members), types) if types.contains("object") => {
-                self.map(node, members, schema, name)
+                Some(self.map(node, members, schema, name))
             }
             (Value::List(items), types) if types.contains("array") => {
                 self.list(node, items, schema, name)
@@ -86,18 +86,17 @@ impl<'a> Checker<'a> {
         members: &[(String, std::ops::Range<usize>, Node)],
         schema: &'a Json,
         name: &str,
-    ) -> Option<Json> {
+    ) -> Json {
         let properties = schema.get("properties").and_then(Json::as_object);
         let others = schema.get("additionalProperties");
         let mut kept = Map::new();
         for (key, place, child) in members {
             let member = match (properties.and_then(|known| known.get(key)), others) {
-                (Some(member), _) => member,
                 (None, Some(Json::Bool(false))) => {
                     self.unknown_key(key, place.clone(), properties, name);
                     continue;
                 }
-                (None, Some(member)) => member,
+                (Some(member), _) | (None, Some(member)) => member,
                 (None, None) => {
                     kept.insert(key.clone(), plain(child));
                     continue;
@@ -117,7 +116,7 @@ impl<'a> Checker<'a> {
                 self.push(problem, format!("add `{required}:` to {}", quoted(name)));
             }
         }
-        Some(Json::Object(kept))
+        Json::Object(kept)
     }
 
     /// All of the list or none of it, so that the indices of what is kept are those of the file.
@@ -219,15 +218,15 @@ impl<'a> Checker<'a> {
                 return self.wrong_type(node, name, &wanted.join(" or "));
             }
             [only] => only,
-            several => match several.iter().find(|branch| has_required(node, branch)) {
-                Some(branch) => branch,
-                None => {
+            several => {
+                let Some(branch) = several.iter().find(|branch| has_required(node, branch)) else {
                     let keys: Vec<_> = several.iter().flat_map(|b| required(b)).collect();
                     let message = format!("`{name}` needs one of {}", listed(&keys));
                     self.problems.push(self.document.problem(node.span.clone(), message));
                     return None;
-                }
-            },
+                };
+                branch
+            }
         };
         self.value(node, picked, name)
     }

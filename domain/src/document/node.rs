@@ -99,18 +99,15 @@ fn node(spanned: Spanned<Tree>, text: &str) -> Node {
 
 fn bytes(location: Location, text: &str) -> Range<usize> {
     let span = location.span();
-    match (span.byte_offset(), span.byte_len()) {
-        (Some(start), length) => {
-            let start = (start as usize).min(text.len());
-            start..(start + length.unwrap_or(0) as usize).min(text.len())
-        }
-        _ => {
-            let before = (location.line() as usize).saturating_sub(1);
-            let start: usize = text.split_inclusive('\n').take(before).map(str::len).sum();
-            let start = (start + (location.column() as usize).saturating_sub(1)).min(text.len());
-            start..start
-        }
+    if let Some(start) = span.byte_offset() {
+        let start = (start as usize).min(text.len());
+        let length = span.byte_len().unwrap_or(0) as usize;
+        return start..(start + length).min(text.len());
     }
+    let before = (location.line() as usize).saturating_sub(1);
+    let start: usize = text.split_inclusive('\n').take(before).map(str::len).sum();
+    let start = (start + (location.column() as usize).saturating_sub(1)).min(text.len());
+    start..start
 }
 
 /// What the YAML library builds: like [`Value`], with its own spans.

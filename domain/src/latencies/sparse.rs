@@ -56,7 +56,7 @@ mod tests {
         ) {
             let record = |values: &[u64]| {
                 let mut latencies = Latencies::new();
-                values.iter().for_each(|ns| latencies.record(Duration::from_nanos(*ns)));
+                for ns in values { latencies.record(Duration::from_nanos(*ns)); }
                 latencies
             };
             let (mut dense, mut sparse) = (record(&first), record(&first));

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
 use clap::Args;
 use plimsoll_deploy::files::{self, FileKind, kind_of};
 use plimsoll_domain::{Document, Problems};
@@ -19,20 +18,19 @@ pub struct CheckArgs {
     pub files: Vec<PathBuf>,
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "every command returns the same")]
-pub(super) fn run(args: CheckArgs) -> Result<Exit> {
+pub(super) fn run(args: &CheckArgs) -> Exit {
     let mut problems = Problems::new();
-    for file in args.files {
-        match check(&file) {
+    for file in &args.files {
+        match check(file) {
             Ok(what) => view::print(&format!("{}: {what} is fine", file.display())),
             Err(found) => problems.append(found),
         }
     }
     if problems.is_empty() {
-        return Ok(Exit::Success);
+        return Exit::Success;
     }
     view::problems(&problems);
-    Ok(Exit::Usage)
+    Exit::Usage
 }
 
 /// What the file is, or what is wrong with it.

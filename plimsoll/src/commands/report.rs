@@ -1,20 +1,18 @@
 //! `plimsoll report`: the report again, from the files of a results folder.
 
-use anyhow::Result;
-
 use crate::cli::ReportArgs;
 use crate::exit::Exit;
 use crate::{report, view};
 
-pub(super) fn run(args: &ReportArgs) -> Result<Exit> {
+pub(super) fn run(args: &ReportArgs) -> Exit {
     match report::rebuild(&args.folder) {
         Ok(page) => {
             view::print(&page.display());
-            Ok(Exit::Success)
+            Exit::Success
         }
         Err(error) => {
             view::note(&format!("error: {error}"));
-            Ok(Exit::Usage)
+            Exit::Usage
         }
     }
 }

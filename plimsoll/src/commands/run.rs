@@ -6,7 +6,7 @@ use crate::cli::RunArgs;
 use crate::exit::Exit;
 use crate::{scenario, session, view};
 
-pub(super) fn run(args: RunArgs) -> Result<Exit> {
+pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     let mut scenario = match scenario::read(&args.scenario) {
         Ok(scenario) => scenario,
         Err(problems) => {

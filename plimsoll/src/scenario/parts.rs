@@ -31,7 +31,7 @@ impl Reader<'_> {
         let place = self.place(&raw);
         let request = self.request(raw.request, place.as_ref());
         let load = raw.load.map(|load| self.load(load, request.timeout));
-        let objectives = self.objectives(raw.objectives.unwrap_or_default());
+        let objectives = self.objectives(raw.objectives.as_deref().unwrap_or_default());
         let alerts = self.alerts(raw.alerts.unwrap_or_default());
         let quota = self.quota(raw.quota);
         let outputs = raw.outputs;
@@ -227,7 +227,7 @@ impl Reader<'_> {
         }
     }
 
-    fn objectives(&mut self, raw: Vec<String>) -> Vec<Objective> {
+    fn objectives(&mut self, raw: &[String]) -> Vec<Objective> {
         let mut objectives = Vec::new();
         for (index, text) in raw.iter().enumerate() {
             objectives.extend(self.objective(&format!("/objectives/{index}"), text));

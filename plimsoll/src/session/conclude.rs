@@ -25,9 +25,10 @@ pub(super) fn exit(report: &Report, cut: &Cut) -> Exit {
     match (cut, report.validity.state, report.verdict) {
         (Cut::Lost(_), ..) => Exit::Deployment,
         (Cut::Interrupted, ..) => Exit::Interrupted,
-        (Cut::None, ValidityState::Invalid, _) => Exit::Inconclusive,
+        (Cut::None, ValidityState::Invalid, _) | (Cut::None, _, Some(Verdict::Inconclusive)) => {
+            Exit::Inconclusive
+        }
         (Cut::None, _, Some(Verdict::Breached)) => Exit::Breached,
-        (Cut::None, _, Some(Verdict::Inconclusive)) => Exit::Inconclusive,
         // Without objectives a run is judged by nothing; but no answer at all is no success.
         (Cut::None, _, None) if report.totals.outcomes.ok() == 0 => Exit::Inconclusive,
         (Cut::None, _, Some(Verdict::Met) | None) => Exit::Success,

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use anyhow::Result;
 use plimsoll_domain::units::{format_duration, three_digits};
 use plimsoll_domain::{Quantile, Tally};
 use plimsoll_monitor::{Report, Verdict};
@@ -56,7 +55,7 @@ pub(super) fn conclude(
     ended: Result<Measured, Failure>,
     mut summary: Summary,
     mut results: Results,
-) -> Result<Exit> {
+) -> Exit {
     summary.run.complete = true;
     let exit = match ended {
         Ok(measured) => measured_run(scenario, &measured, &mut summary),
@@ -76,10 +75,10 @@ pub(super) fn conclude(
     let written = results.finish(&summary);
     view::print(&format!("report: {}", folder.join("report.html").display()));
     match written {
-        Ok(()) => Ok(exit),
+        Ok(()) => exit,
         Err(error) => {
             view::note(&format!("error: {error}"));
-            Ok(Exit::Internal)
+            Exit::Internal
         }
     }
 }
@@ -152,7 +151,7 @@ fn text(scenario: &Scenario, measured: &Measured, summary: &Summary) -> String {
     match cut {
         Cut::None => {}
         Cut::Interrupted => {
-            text.push_str("  note: interrupted; the results are of the part that ran\n")
+            text.push_str("  note: interrupted; the results are of the part that ran\n");
         }
         Cut::Lost(why) => {
             let _ = writeln!(text, "  note: the local host went away in mid-run: {why}");

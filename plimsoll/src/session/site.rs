@@ -141,7 +141,7 @@ async fn create(
     view.step(format!("creating endpoint {name}"));
     let endpoint = driver.create_endpoint(&deployed.endpoint).await?;
     for deployment in &deployed.deployments {
-        let runtime = Runtime::choose(deployment).map(|runtime| runtime.name()).unwrap_or("?");
+        let runtime = Runtime::choose(deployment).map_or("?", |runtime| runtime.name());
         let what = format!(
             "creating deployment {} ({} × {}, {runtime})",
             deployment.name, deployment.instance_count, deployment.instance_type

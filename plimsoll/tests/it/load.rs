@@ -6,7 +6,9 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::{Answer, Ran, Server, adds_up, closed_port, count, eventually, plimsoll, summary};
+use crate::support::{
+    Answer, Ran, Server, adds_up, closed_port, count, eventually, plimsoll, summary,
+};
 
 fn body(text: &str) -> tempfile::NamedTempFile {
     let file = tempfile::Builder::new().suffix(".json").tempfile().expect("a temporary file");
@@ -17,7 +19,18 @@ fn body(text: &str) -> tempfile::NamedTempFile {
 fn load(url: &str, more: &[&str]) -> Ran {
     let body = body("{\"data\": [[1]]}");
     let body = body.path().to_str().expect("UTF-8");
-    let args = ["load", url, "--rate", "200", "--duration", "2s", "--body", body, "--objective", "error rate < 1%"];
+    let args = [
+        "load",
+        url,
+        "--rate",
+        "200",
+        "--duration",
+        "2s",
+        "--body",
+        body,
+        "--objective",
+        "error rate < 1%",
+    ];
     Ran::with_out(&[&args, more].concat())
 }
 
@@ -35,13 +48,18 @@ fn a_good_target_passes_and_every_result_is_written() {
         let length = ran.folder().join(file).metadata().map(|data| data.len());
         assert!(length.is_ok_and(|length| length > 0), "{file}");
     }
-    assert!(ran.stdout.contains("p99 < 900ms") && ran.stdout.contains("report.html"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("p99 < 900ms") && ran.stdout.contains("report.html"),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]
 fn the_same_seed_offers_the_same_load() {
     let server = Server::start(Answer::Status(200));
-    let offered = |seed: &str| count(&load(&server.url(), &["--seed", seed]).summary(), "/load/offered");
+    let offered =
+        |seed: &str| count(&load(&server.url(), &["--seed", seed]).summary(), "/load/offered");
     let first = offered("11");
     assert_eq!(first, offered("11"));
     assert_ne!((first, offered("13")), (offered("12"), offered("14")), "other seeds, other counts");
@@ -52,7 +70,10 @@ fn a_refused_port_is_counted_and_named() {
     let ran = load(&format!("http://127.0.0.1:{}/score", closed_port()), &[]).must_exit(3);
     let summary = ran.summary();
     adds_up(&summary);
-    assert_eq!(count(&summary, "/outcomes/transport_kinds/connect"), count(&summary, "/load/offered"));
+    assert_eq!(
+        count(&summary, "/outcomes/transport_kinds/connect"),
+        count(&summary, "/load/offered")
+    );
     assert!(ran.text().to_lowercase().contains("connection refused"), "{}", ran.text());
 }
 
@@ -89,7 +110,16 @@ fn a_wrong_key_is_401_for_everyone_and_never_printed() {
     let run = |key: &str, folder: &str| {
         let folder = out.path().join(folder);
         let output = plimsoll()
-            .args(["load", &server.url(), "--rate", "100", "--duration", "1s", "--objective", "error rate < 5%"])
+            .args([
+                "load",
+                &server.url(),
+                "--rate",
+                "100",
+                "--duration",
+                "1s",
+                "--objective",
+                "error rate < 5%",
+            ])
             .args(["--key-env", "SCORING_KEY", "--body"])
             .arg(body.path())
             .arg("--out")
@@ -129,7 +159,16 @@ fn a_request_that_is_no_json_or_empty_is_refused_with_its_place() {
     for (text, expected) in [("{\"data\": [1,\n 2,]}", ":2:"), ("", "holds no request")] {
         let file = body(text);
         let path = file.path().to_str().expect("UTF-8");
-        let ran = Ran::with_out(&["load", "http://127.0.0.1:1/", "--rate", "1", "--duration", "1s", "--body", path]);
+        let ran = Ran::with_out(&[
+            "load",
+            "http://127.0.0.1:1/",
+            "--rate",
+            "1",
+            "--duration",
+            "1s",
+            "--body",
+            path,
+        ]);
         assert!(ran.stderr.contains(expected) && ran.stderr.contains(path), "{}", ran.stderr);
         assert_eq!(ran.code, 2);
     }
@@ -152,11 +191,14 @@ fn a_file_that_cannot_be_written_loses_that_file_and_not_the_run() {
         .expect("it starts");
     // The folder is taken over when the run begins; after that, something gets in the way.
     let timeline = folder.join("timeline.csv");
-    eventually(Duration::from_secs(10), "the first row", || timeline.metadata().ok().filter(|data| data.len() > 0));
+    eventually(Duration::from_secs(10), "the first row", || {
+        timeline.metadata().ok().filter(|data| data.len() > 0)
+    });
     std::fs::create_dir(folder.join("junit.xml")).expect("a folder where the file should go");
     let output = child.wait().and_then(|_| child.wait_with_output()).expect("it ends");
     assert_eq!(output.status.code(), Some(1));
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (stdout, stderr) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(stderr.contains("junit.xml"), "{stderr}");
     assert!(stdout.contains("offered"), "what was measured is printed: {stdout}");
     adds_up(&summary(&folder));
@@ -166,7 +208,10 @@ fn a_file_that_cannot_be_written_loses_that_file_and_not_the_run() {
 #[test]
 fn a_full_disk_keeps_the_run_going_and_says_what_it_measured() {
     let disk = tempfile::tempdir().expect("a temporary folder");
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(disk.path()).status();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+        .arg(disk.path())
+        .status();
     if !mounted.is_ok_and(|status| status.success()) {
         println!("skipped: needs the right to mount a small tmpfs");
         return;
@@ -178,7 +223,8 @@ fn a_full_disk_keeps_the_run_going_and_says_what_it_measured() {
         .output()
         .expect("it starts");
     let unmounted = Command::new("umount").arg(disk.path()).status();
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (stdout, stderr) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(unmounted.is_ok_and(|status| status.success()), "the folder is free again");
     assert_eq!(output.status.code(), Some(1), "{stdout}{stderr}");
     assert!(stderr.contains("No space left on device"), "{stderr}");
@@ -198,7 +244,9 @@ fn ctrl_c_ends_the_load_and_keeps_what_was_measured() {
         .spawn()
         .expect("it starts");
     let timeline = folder.join("timeline.csv");
-    eventually(Duration::from_secs(10), "the first row", || timeline.metadata().ok().filter(|data| data.len() > 0));
+    eventually(Duration::from_secs(10), "the first row", || {
+        timeline.metadata().ok().filter(|data| data.len() > 0)
+    });
     kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).expect("it runs");
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
@@ -221,7 +269,10 @@ fn a_killed_run_leaves_what_it_measured_and_the_report_can_be_written() {
         .spawn()
         .expect("it starts");
     eventually(Duration::from_secs(10), "two rows", || {
-        let rows = std::fs::read_to_string(folder.join("timeline.csv")).unwrap_or_default().lines().count();
+        let rows = std::fs::read_to_string(folder.join("timeline.csv"))
+            .unwrap_or_default()
+            .lines()
+            .count();
         (rows > 2).then_some(())
     });
     child.kill().expect("it runs");

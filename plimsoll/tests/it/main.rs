@@ -1,3 +1,5 @@
 //! The integration tests of the `plimsoll` command, and the rules about the repository itself.
 
+mod load;
+mod support;
 mod tidy;

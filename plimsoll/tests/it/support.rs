@@ -154,13 +154,17 @@ impl Ran {
 /// The `summary.json` of a results folder.
 pub(crate) fn summary(folder: &Path) -> Value {
     let path = folder.join("summary.json");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).expect("summary.json is JSON")
 }
 
 /// A number in a summary, by its JSON pointer.
 pub(crate) fn count(summary: &Value, pointer: &str) -> u64 {
-    summary.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("no {pointer} in {summary:#}"))
+    summary
+        .pointer(pointer)
+        .and_then(Value::as_u64)
+        .unwrap_or_else(|| panic!("no {pointer} in {summary:#}"))
 }
 
 /// Fails unless the counts of a summary add up as the schema promises.
@@ -173,7 +177,8 @@ pub(crate) fn adds_up(summary: &Value) {
     assert_eq!(offered, sent + at("/load/dropped"), "{summary:#}");
     let ended = at("/load/completed") + ends("timeout") + ends("transport") + ends("aborted");
     assert_eq!(sent, ended, "{summary:#}");
-    let outcomes = ["ok", "timeout", "transport", "aborted", "dropped"].map(ends).iter().sum::<u64>();
+    let outcomes =
+        ["ok", "timeout", "transport", "aborted", "dropped"].map(ends).iter().sum::<u64>();
     assert_eq!(offered, outcomes + other, "{summary:#}");
 }
 
@@ -184,7 +189,10 @@ pub(crate) fn eventually<T>(limit: Duration, what: &str, mut done: impl FnMut() 
         if let Some(value) = done() {
             return value;
         }
-        assert!(plimsoll_domain::clock::now().since(start) < limit, "{what} did not happen within {limit:?}");
+        assert!(
+            plimsoll_domain::clock::now().since(start) < limit,
+            "{what} did not happen within {limit:?}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -175,7 +175,7 @@ fn prepare(model: InferenceModel) -> Result<Model, Unfit> {
     if !(input.is_float() || input.is_integer()) {
         return Err(Unfit::Inputs(format!("its input is of type {input:?}")));
     }
-    let dims: Vec<_> = fact.shape.dims().map(|dim| dim.concretize()).collect();
+    let dims: Vec<_> = fact.shape.dims().map(Factoid::concretize).collect();
     let features = match dims.as_slice() {
         [_, Some(features)] => features.to_usize().ok(),
         _ => None,

@@ -45,16 +45,14 @@ pub(super) async fn serve(
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
-        let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                // Out of file descriptors, say: those of others will end, and free some.
-                Err(_) => {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                    continue;
-                }
-            },
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = &mut shutdown => break,
+        };
+        let Ok((stream, _)) = accepted else {
+            // Out of file descriptors, say: those of others will end, and free some.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
         };
         drop(stream.set_nodelay(true));
         let shared = Arc::clone(&shared);
