@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +14,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::header::{CONTENT_TYPE, HOST, HeaderMap};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use plimsoll_deploy::files::read_deployment;
 use plimsoll_deploy::runtime::instance::model::Model;
 use plimsoll_deploy::runtime::python::Error as Environment;
@@ -25,6 +26,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// For an instance to start, or to say something.
@@ -114,12 +116,12 @@ async fn a_failing_build_says_what_pip_said() {
     assert!(text.contains("blue") && text.contains("nothing-of-that-name==1"), "{text}");
 }
 
-/// A running instance. Dropping it kills the server.
+/// A running instance. Dropping it kills the server with its workers.
 struct Instance {
     folder: TempDir,
     port: u16,
-    log: Arc<Mutex<String>>,
-    _server: Child,
+    log: watch::Receiver<String>,
+    server: Child,
 }
 
 impl Instance {
@@ -129,68 +131,64 @@ impl Instance {
         let launch = prepared.launch(port, folder.path());
         let Program::Path(program) = launch.program else { panic!("it is another program") };
         let mut command = Command::new(program);
-        command.args(launch.args).envs(launch.env).current_dir(launch.cwd);
+        command.args(launch.args).envs(launch.env).current_dir(launch.cwd).process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut server = command.kill_on_drop(true).spawn().unwrap();
-        let log = Arc::new(Mutex::new(String::new()));
-        tokio::spawn(follow(server.stdout.take().unwrap(), Arc::clone(&log)));
-        tokio::spawn(follow(server.stderr.take().unwrap(), Arc::clone(&log)));
-        let instance = Self { folder, port, log, _server: server };
-        let ready = async {
-            while !matches!(instance.ask(Method::GET, "/", "").await, Ok((StatusCode::OK, ..))) {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        let ready = timeout(DEADLINE, ready).await;
-        assert!(ready.is_ok(), "it is not ready; it said:\n{}", instance.log());
+        let mut server = command.spawn().unwrap();
+        let (lines, log) = watch::channel(String::new());
+        tokio::spawn(follow(server.stdout.take().unwrap(), lines.clone()));
+        tokio::spawn(follow(server.stderr.take().unwrap(), lines));
+        let instance = Self { folder, port, log, server };
+        instance.says("ready for serving traffic").await;
+        let (status, _, body) = instance.ask(Method::GET, "/", "").await;
+        assert_eq!((status, body.as_str()), (StatusCode::OK, "Healthy"));
         instance
     }
 
     async fn score(&self, body: &str) -> (StatusCode, HeaderMap, String) {
-        self.ask(Method::POST, "/score", body).await.unwrap()
+        self.ask(Method::POST, "/score", body).await
     }
 
-    async fn ask(
-        &self,
-        method: Method,
-        path: &str,
-        body: &str,
-    ) -> Result<(StatusCode, HeaderMap, String), Box<dyn std::error::Error>> {
-        let stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+    async fn ask(&self, method: Method, path: &str, body: &str) -> (StatusCode, HeaderMap, String) {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
         let request = Request::builder().method(method).uri(path).header(HOST, "localhost");
         let request = request.header(CONTENT_TYPE, "application/json");
-        let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
-        let answer = timeout(DEADLINE, sender.send_request(request.body(body)?)).await??;
+        let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).unwrap();
+        let answer = timeout(DEADLINE, sender.send_request(request)).await.unwrap().unwrap();
         let (head, body) = answer.into_parts();
-        let body = body.collect().await?.to_bytes();
-        Ok((head.status, head.headers, String::from_utf8(body.to_vec())?))
+        let body = body.collect().await.unwrap().to_bytes();
+        (head.status, head.headers, String::from_utf8(body.to_vec()).unwrap())
     }
 
-    /// Waits until it says so.
+    /// Waits until it says so; fails when it ends without having said so.
     async fn says(&self, words: &str) {
-        let said = async {
-            while !self.log().contains(words) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        let said = timeout(DEADLINE, said).await;
-        assert!(said.is_ok(), "it never says `{words}`, but:\n{}", self.log());
+        let mut log = self.log.clone();
+        let said = timeout(DEADLINE, log.wait_for(|log| log.contains(words))).await;
+        let said = said.is_ok_and(|said| said.is_ok());
+        assert!(said, "it never says `{words}`, but:\n{}", self.log());
     }
 
     fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
+        self.log.borrow().clone()
     }
 }
 
-async fn follow(output: impl AsyncRead + Unpin, log: Arc<Mutex<String>>) {
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let Some(id) = self.server.id() else { return };
+        let _ = killpg(Pid::from_raw(id.cast_signed()), Signal::SIGKILL);
+    }
+}
+
+async fn follow(output: impl AsyncRead + Unpin, log: watch::Sender<String>) {
     let mut lines = BufReader::new(output).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        let mut log = log.lock().unwrap();
-        log.push_str(&line);
-        log.push('\n');
+        log.send_modify(|log| {
+            log.push_str(&line);
+            log.push('\n');
+        });
     }
 }
 
