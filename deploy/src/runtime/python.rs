@@ -144,3 +144,54 @@ fn variables(
 fn root(script: &Path) -> &Path {
     script.parent().expect("the script was joined to its folder")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    fn launch(model: &str, own: &[(&str, &str)]) -> Launch {
+        let mut spec = DeploymentSpec::new("blue", "e", "Standard_DS3_v2", NonZeroU32::MIN);
+        spec.request_settings.max_concurrent_requests_per_instance = NonZeroU32::new(3).unwrap();
+        let own = own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        spec.environment_variables = own.collect();
+        let conda = "dependencies: [joblib]\nvariables: {FROM: conda, GREETING: conda}";
+        let recipe = conda::read(conda).unwrap();
+        let (script, folder) = (PathBuf::from("/code/score.py"), PathBuf::from("/envs/1"));
+        let env = variables(&script, Some(Path::new(model)), &spec, &recipe, &folder);
+        let python = environment::python(&folder);
+        Server { python, serve: "/envs/1/serve.py".into(), script, env }
+            .launch(4711, Path::new("/run/blue-1"))
+    }
+
+    fn variable<'a>(launch: &'a Launch, name: &str) -> &'a str {
+        launch.env[std::ffi::OsStr::new(name)].to_str().unwrap()
+    }
+
+    #[test]
+    fn an_instance_has_what_azure_gives_it_and_a_home_of_its_own() {
+        for model in ["/s/model", "/s/model/", "/s/model.pkl"] {
+            assert_eq!(variable(&launch(model, &[]), "AZUREML_MODEL_DIR"), "/s", "{model}");
+        }
+        let launch = launch("/s/model", &[]);
+        assert_eq!(launch.program, Program::Path("/envs/1/bin/python".into()));
+        assert_eq!(launch.cwd, Path::new("/code"));
+        assert!(launch.args.ends_with(&["--port".into(), "4711".into()]));
+        let expected = [("AML_APP_ROOT", "/code"), ("HOME", "/run/blue-1"), ("WORKER_COUNT", "3")];
+        for (name, value) in expected {
+            assert_eq!(variable(&launch, name), value, "{name}");
+        }
+        assert!(variable(&launch, "PATH").starts_with("/envs/1/bin:"));
+    }
+
+    #[test]
+    fn the_deployments_own_variables_have_the_last_word() {
+        let own = [("WORKER_COUNT", "8"), ("AZUREML_MODEL_DIR", "/m"), ("GREETING", "mine")];
+        let launch = launch("/s/model", &[&own[..], &[("HOME", "/h")]].concat());
+        for (name, value) in own {
+            assert_eq!(variable(&launch, name), value, "{name}");
+        }
+        assert_eq!((variable(&launch, "HOME"), variable(&launch, "FROM")), ("/h", "conda"));
+    }
+}

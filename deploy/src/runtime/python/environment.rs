@@ -9,7 +9,8 @@
 //! Limits: a requirement without a version gets what pip finds on the day it is built. Nothing is
 //! ever removed from the cache; a folder in it may be removed by hand.
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -60,7 +61,9 @@ pub(super) async fn get(
     progress: Progress<'_>,
 ) -> Result<PathBuf, Error> {
     let envs = std::path::absolute(cache_dir).map_err(cache(cache_dir))?.join("envs");
-    std::fs::create_dir_all(&envs).map_err(cache(&envs))?;
+    // A requirement may hold the password of a package index.
+    let private = DirBuilder::new().recursive(true).mode(0o700).create(&envs);
+    private.map_err(cache(&envs))?;
     let name = name(maker, recipe);
     let folder = envs.join(&name);
     if complete(&folder) {

@@ -24,10 +24,10 @@ const NAMES: [&str; 9] = [
     "python",
 ];
 
-/// Says its version, where it really is, and whether it can make environments.
+/// Says its version, where it really is (behind stand-ins and virtual environments), and whether it can make environments.
 const QUESTION: &str = "import importlib.util as u, sys
 print(*sys.version_info[:3], sep='.')
-print(sys.executable)
+print(getattr(sys, '_base_executable', sys.executable))
 print(all(map(u.find_spec, ('venv', 'ensurepip'))))";
 
 /// A Python that can make environments.
@@ -90,4 +90,19 @@ async fn ask(name: &str) -> Option<(Interpreter, bool)> {
     let version = lines.next()?.to_owned();
     let path = PathBuf::from(lines.next()?);
     Some((Interpreter { path, version }, lines.next()? == "True"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_version_that_is_not_there_is_refused_with_what_is() {
+        let wanted = Constraint::parse("=1.0").unwrap();
+        let error = find(&wanted).await.unwrap_err().to_string();
+        assert!(error.contains("`==1.0.*`") && error.contains("found: "), "{error}");
+        if let Ok(there) = find(&Constraint::default()).await {
+            assert!(error.contains(&there.version), "{error}");
+        }
+    }
 }
