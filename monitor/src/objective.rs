@@ -113,6 +113,16 @@ impl Objective {
         self.window
     }
 
+    /// The limit that it sets on response time, if it does: a percentile's threshold, or goodput's
+    /// `within`.
+    pub fn response_limit(&self) -> Option<Duration> {
+        match self.indicator {
+            Indicator::Goodput { within, .. } => Some(within),
+            Indicator::Latency { of: Latency::Response, .. } => self.threshold.duration(),
+            Indicator::Latency { .. } | Indicator::ErrorRate => None,
+        }
+    }
+
     /// Whether only right answers are looked at.
     pub fn successes_only(&self) -> bool {
         self.successes_only

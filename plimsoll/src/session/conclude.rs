@@ -119,12 +119,7 @@ fn number(amount: Amount) -> Option<f64> {
 /// How many right answers came within the objectives: within the strictest limit that they set on
 /// response time; all of them where they set none.
 pub(super) fn good(totals: &Tally, objectives: &[Objective]) -> u64 {
-    let limit = |objective: &Objective| match objective.indicator() {
-        Indicator::Goodput { within, .. } => Some(within),
-        Indicator::Latency { of: Latency::Response, .. } => objective.threshold().duration(),
-        Indicator::Latency { .. } | Indicator::ErrorRate => None,
-    };
-    match objectives.iter().filter_map(limit).min() {
+    match objectives.iter().filter_map(Objective::response_limit).min() {
         Some(limit) => totals.good(limit),
         None => totals.outcomes.ok(),
     }

@@ -42,7 +42,7 @@ fn a_good_target_passes_and_every_result_is_written() {
     adds_up(&summary);
     assert_eq!(summary["verdict"], "met");
     assert_eq!(summary["exit_code"], 0);
-    assert!(count(&summary, "/outcomes/ok") > 300, "{summary:#}");
+    assert!(count(&summary, "/outcomes/ok") > 400, "{summary:#}");
     assert!(count(&summary, "/warmup/offered") > 100, "{summary:#}");
     for file in ["report.html", "timeline.csv", "latency.hlog", "junit.xml", "events.jsonl"] {
         let length = ran.folder().join(file).metadata().map(|data| data.len());
@@ -141,7 +141,7 @@ fn a_wrong_key_is_401_for_everyone_and_never_printed() {
     assert!(!String::from_utf8_lossy(&output.stderr).contains("hush-hush"));
     let (output, folder) = run("right", "right");
     assert_eq!(count(&summary(&folder), "/outcomes/ok"), count(&summary(&folder), "/load/offered"));
-    assert_eq!(output.status.code(), Some(4), "too few samples for 5 %? see the interval");
+    assert_eq!(output.status.code(), Some(0));
 }
 
 #[test]
