@@ -131,15 +131,16 @@ async fn load(
 
 /// Shows the quota plan; `false` if it does not fit.
 fn quota(scenario: &Scenario, summary: &mut Summary) -> bool {
-    let Some((plan, refusals)) = plan::quota(scenario) else { return true };
-    view::note(&plan);
-    summary.quota =
-        Some(plan::quota_result(&plan, scenario.quota.limits.as_ref(), refusals.is_empty()));
+    let Some(check) = plan::quota(scenario) else {
+        return true;
+    };
+    view::note(&check.table);
+    summary.quota = Some(check.result);
     summary.deployments = plan::deployments(scenario);
-    for refusal in &refusals {
-        view::note(&format!("error: {refusal}"));
+    if !check.fits {
+        view::note(&"error: the quota does not allow these deployments; nothing was created");
     }
-    refusals.is_empty()
+    check.fits
 }
 
 fn folder(scenario: &Scenario, outputs: &OutputArgs) -> PathBuf {

@@ -3,7 +3,7 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 
 use anyhow::{Context, Result};
-use plimsoll_deploy::quota::{QuotaPlan, Refusal, Usages};
+use plimsoll_deploy::quota::{QuotaPlan, Usages};
 use plimsoll_deploy::runtime::Runtime;
 use plimsoll_deploy::spec::DeploymentSpec;
 use plimsoll_loadgen::{Limits, LoadPlan, Request, Target, TlsOptions};
@@ -16,15 +16,29 @@ use crate::scenario::{Place, Scenario, bodies};
 /// The subscription that messages name where the scenario knows none.
 const LOCAL_SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
 
-/// The quota that a scenario's deployments take, and why it does not fit.
-pub(super) fn quota(scenario: &Scenario) -> Option<(QuotaPlan, Vec<Refusal>)> {
-    let Place::Deployed(deployed) = &scenario.place else { return None };
-    let plan = QuotaPlan::for_deployments(&deployed.deployments, &scenario.quota.region);
-    let refusals = match &scenario.quota.limits {
-        Some(usages) => plan.check(usages, LOCAL_SUBSCRIPTION).err().unwrap_or_default(),
-        None => Vec::new(),
+/// The quota that a scenario's deployments take, beside what the subscription has left.
+pub(super) struct QuotaCheck {
+    /// As a table, with the reasons why it does not fit.
+    pub(super) table: String,
+    /// As results have it.
+    pub(super) result: file::Quota,
+    /// Whether it fits, as far as that is known.
+    pub(super) fits: bool,
+}
+
+/// Sizes the quota of what a scenario deploys; `None` if it deploys nothing.
+pub(super) fn quota(scenario: &Scenario) -> Option<QuotaCheck> {
+    let Place::Deployed(deployed) = &scenario.place else {
+        return None;
     };
-    Some((plan, refusals))
+    let plan = QuotaPlan::for_deployments(&deployed.deployments, &scenario.quota.region);
+    let Some(usages) = &scenario.quota.limits else {
+        let result = quota_result(&plan, None, None);
+        return Some(QuotaCheck { table: plan.to_string(), result, fits: true });
+    };
+    let assessed = plan.assess(usages, LOCAL_SUBSCRIPTION);
+    let result = quota_result(&assessed.plan, Some(usages), Some(assessed.fits));
+    Some(QuotaCheck { table: assessed.to_string(), result, fits: assessed.fits })
 }
 
 /// The load that a scenario puts on a site.
@@ -70,8 +84,7 @@ fn request(scenario: &Scenario, key: Option<&SecretString>) -> Result<Request> {
     Ok(request)
 }
 
-/// The quota plan in results.
-pub(super) fn quota_result(plan: &QuotaPlan, limits: Option<&Usages>, fits: bool) -> file::Quota {
+fn quota_result(plan: &QuotaPlan, limits: Option<&Usages>, fits: Option<bool>) -> file::Quota {
     let mut families: Vec<file::QuotaFamily> = Vec::new();
     for demand in &plan.deployments {
         let known = families.iter().position(|family| family.family == demand.family);
@@ -90,7 +103,7 @@ pub(super) fn quota_result(plan: &QuotaPlan, limits: Option<&Usages>, fits: bool
         family.reserved_instances += demand.instances_with_reserve as u32;
         family.vcpus += demand.cores;
     }
-    file::Quota { region: plan.region.clone(), fits: limits.map(|_| fits), families }
+    file::Quota { region: plan.region.clone(), fits, families }
 }
 
 /// What the load is sent to, in results.
