@@ -80,7 +80,9 @@ async fn drive(
     results.event(&Event::new(0.0, EventKind::Deployment, format!("the target is {}", site.url)));
     summary.run.target = Some(site.url.clone());
     let measured = load(scenario, &mut site, otlp, interrupt, results, view, summary).await;
-    view.step("removing what the run created");
+    if scenario.endpoint_name().is_some() {
+        view.step("removing what the run created", "");
+    }
     if let Err(error) = site.remove(scenario.endpoint_name()).await {
         view.line(format!(
             "warning: the endpoint could not be deleted: {error}; its host is stopped all the same"
@@ -89,7 +91,7 @@ async fn drive(
     measured
 }
 
-async fn bring_up(scenario: &Scenario, view: &View) -> Result<Site, Failure> {
+async fn bring_up(scenario: &Scenario, view: &mut View) -> Result<Site, Failure> {
     match &scenario.place {
         Place::Existing(existing) => Site::existing(existing).map_err(Failure::Target),
         Place::Deployed(deployed) => {
@@ -124,7 +126,9 @@ async fn load(
         Telemetry::start(otlp, run, deployments.join(",")).map_err(Failure::Telemetry)?;
     let session = Session::new(scenario, results, &telemetry, view, summary);
     let measured = session.run(plan, site, interrupt).await;
-    view.step("exporting what is left");
+    if otlp.is_some() {
+        view.step("exporting what is left", "");
+    }
     summary.otlp = tokio::task::spawn_blocking(move || telemetry.finish()).await.unwrap_or(None);
     measured.map_err(Failure::Generator)
 }

@@ -10,12 +10,14 @@ use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use plimsoll_domain::Problems;
+use plimsoll_domain::{Moment, Problems, clock};
 
 pub(crate) use live::Live;
 
 /// How often a line is printed where there is no terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
+/// What fits on a line of a terminal.
+const STEP_WIDTH: usize = 110;
 
 /// Prints to standard output. A reader that went away is not an error.
 pub(crate) fn print(text: &impl Display) {
@@ -42,6 +44,8 @@ pub(crate) fn problems(problems: &Problems) {
 pub(crate) struct View {
     bar: Option<ProgressBar>,
     last_line: Option<Duration>,
+    last_step: String,
+    last_detail: Moment,
 }
 
 impl View {
@@ -52,7 +56,7 @@ impl View {
             bar.set_style(ProgressStyle::with_template("{msg}").expect("the template is constant"));
             bar
         });
-        Self { bar, last_line: None }
+        Self { bar, last_line: None, last_step: String::new(), last_detail: clock::now() }
     }
 
     /// Says what happens, on a line that stays.
@@ -64,11 +68,20 @@ impl View {
         }
     }
 
-    /// Says what is under way, on a line that the next one replaces.
-    pub(crate) fn step(&self, text: impl Into<String>) {
-        match &self.bar {
-            Some(bar) => bar.set_message(text.into()),
-            None => note(&text.into()),
+    /// Says what is under way, on a line that the next one replaces. Without a terminal each step
+    /// is a line, and its details are told only now and then.
+    pub(crate) fn step(&mut self, step: &str, detail: &str) {
+        let text = if detail.is_empty() { step.to_owned() } else { format!("{step}: {detail}") };
+        let short: String = text.chars().take(STEP_WIDTH).collect();
+        if let Some(bar) = &self.bar {
+            bar.set_message(short);
+            return;
+        }
+        let now = clock::now();
+        if step != self.last_step || now.since(self.last_detail) >= PLAIN_EVERY {
+            step.clone_into(&mut self.last_step);
+            self.last_detail = now;
+            note(&short);
         }
     }
 

@@ -72,9 +72,9 @@ impl Site {
     pub(super) async fn bring_up(
         scenario: &Scenario,
         deployed: &Deployed,
-        view: &View,
+        view: &mut View,
     ) -> Result<Self, Error> {
-        view.step("starting the local host");
+        view.step("starting the local host", "");
         let executable = std::env::current_exe().map_err(Error::Executable)?;
         let host = LocalHost::start(&executable, &Options { seed: scenario.seed, cache_dir: None })
             .await?;
@@ -135,10 +135,10 @@ impl Site {
 async fn create(
     driver: &ArmDriver,
     deployed: &Deployed,
-    view: &View,
+    view: &mut View,
 ) -> Result<(String, SecretString), DeployError> {
     let name = &deployed.endpoint.name;
-    view.step(format!("creating endpoint {name}"));
+    view.step(&format!("creating endpoint {name}"), "");
     let endpoint = driver.create_endpoint(&deployed.endpoint).await?;
     for deployment in &deployed.deployments {
         let runtime = Runtime::choose(deployment).map_or("?", |runtime| runtime.name());
@@ -146,10 +146,8 @@ async fn create(
             "creating deployment {} ({} × {}, {runtime})",
             deployment.name, deployment.instance_count, deployment.instance_type
         );
-        view.step(what.clone());
-        driver
-            .create_deployment(deployment, &mut |line| view.step(format!("{what}: {line}")))
-            .await?;
+        view.step(&what, "");
+        driver.create_deployment(deployment, &mut |line| view.step(&what, &line)).await?;
         view.line(format!(
             "deployment {} is ready: {} × {}, {runtime}",
             deployment.name, deployment.instance_count, deployment.instance_type

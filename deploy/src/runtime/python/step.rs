@@ -47,8 +47,9 @@ pub(super) async fn run(
         if tail.len() == TAIL {
             tail.pop_front();
         }
-        tail.push_back(line.clone());
-        progress(line);
+        // Which requirement asked for a package is for the error, not for the progress.
+        progress(line.split(" (from ").next().unwrap_or(&line).trim().to_owned());
+        tail.push_back(line);
     }
     let status = child.wait().await.map_err(failed)?;
     if status.success() {
