@@ -120,7 +120,7 @@ impl Reader<'_> {
             }
             deployments.push(deployment);
         }
-        let all_read = deployments.len() == listed.len();
+        let all_read = !listed.is_empty() && deployments.len() == listed.len();
         let traffic = self.traffic(raw.traffic.as_ref(), &deployments, all_read);
         Some(Place::Deployed(Box::new(Deployed { endpoint: endpoint?, deployments, traffic })))
     }
