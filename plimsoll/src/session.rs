@@ -23,6 +23,7 @@ use crate::results::summary::{Run, ScenarioName, Summary};
 use crate::results::{Event, EventKind, Header, Results, default_dir};
 use crate::scenario::{Place, Scenario};
 use crate::view::{self, View};
+use conclude::Cut;
 use interrupt::Interrupt;
 use measure::{Measured, Session};
 use outcome::Failure;
@@ -73,17 +74,16 @@ async fn drive(
     view: &mut View,
     summary: &mut Summary,
 ) -> Result<Measured, Failure> {
-    let mut site = tokio::select! {
-        site = bring_up(scenario, view) => site?,
-        () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
-    };
+    let mut site = bring_up(scenario, view, interrupt).await?;
     results.event(&Event::new(0.0, EventKind::Deployment, format!("the target is {}", site.url)));
     summary.run.target = Some(site.url.clone());
     let measured = load(scenario, &mut site, otlp, interrupt, results, view, summary).await;
     if scenario.endpoint_name().is_some() {
         view.step("removing what the run created", "");
     }
-    if let Err(error) = site.remove(scenario.endpoint_name()).await {
+    let host_is_gone = measured.as_ref().is_ok_and(|measured| matches!(measured.cut, Cut::Lost(_)));
+    let endpoint = scenario.endpoint_name().filter(|_| !host_is_gone);
+    if let Err(error) = site.remove(endpoint).await {
         view.line(format!(
             "warning: the endpoint could not be deleted: {error}; its host is stopped all the same"
         ));
@@ -91,11 +91,19 @@ async fn drive(
     measured
 }
 
-async fn bring_up(scenario: &Scenario, view: &mut View) -> Result<Site, Failure> {
+async fn bring_up(
+    scenario: &Scenario,
+    view: &mut View,
+    interrupt: &Interrupt,
+) -> Result<Site, Failure> {
     match &scenario.place {
         Place::Existing(existing) => Site::existing(existing).map_err(Failure::Target),
         Place::Deployed(deployed) => {
-            Site::bring_up(scenario, deployed, view).await.map_err(Failure::Deployment)
+            let site = Site::bring_up(scenario, deployed, view, &interrupt.stop).await;
+            site.map_err(|error| match error {
+                site::Error::Stopped => Failure::Interrupted,
+                error => Failure::Deployment(error),
+            })
         }
     }
 }

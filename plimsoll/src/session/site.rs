@@ -11,6 +11,7 @@ use plimsoll_deploy::runtime::Runtime;
 use secrecy::SecretString;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::scenario::{Deployed, Existing, Scenario};
 use crate::view::View;
@@ -49,6 +50,9 @@ pub(super) enum Error {
     /// The variable that should hold the key is not set.
     #[error("the environment variable {0} is not set; it should hold the endpoint's key")]
     NoKey(String),
+    /// The user stopped it.
+    #[error("interrupted before the load began; what was created is removed")]
+    Stopped,
     /// This program's own file cannot be found.
     #[error("cannot find this program's own file, to start the local host from it")]
     Executable(#[source] std::io::Error),
@@ -68,18 +72,23 @@ impl Site {
     }
 
     /// Brings up a local host, and on it the endpoint and its deployments, until they are ready.
-    /// When this fails or is dropped, the host goes, and everything with it.
+    /// When this fails or is stopped, the host goes, and everything with it.
     pub(super) async fn bring_up(
         scenario: &Scenario,
         deployed: &Deployed,
         view: &mut View,
+        stop: &CancellationToken,
     ) -> Result<Self, Error> {
         view.step("starting the local host", "");
         let executable = std::env::current_exe().map_err(Error::Executable)?;
         let host = LocalHost::start(&executable, &Options { seed: scenario.seed, cache_dir: None })
             .await?;
         let driver = Arc::new(host.driver()?);
-        match create(&driver, deployed, view).await {
+        let created = tokio::select! {
+            created = create(&driver, deployed, view) => created.map_err(Error::from),
+            () = stop.cancelled() => Err(Error::Stopped),
+        };
+        match created {
             Ok((url, key)) => {
                 let (sender, instances) = watch::channel(None);
                 let names: Vec<_> = deployed.deployments.iter().map(|d| d.name.clone()).collect();
@@ -98,7 +107,7 @@ impl Site {
             }
             Err(error) => {
                 drop(host.stop().await);
-                Err(error.into())
+                Err(error)
             }
         }
     }
@@ -138,6 +147,7 @@ async fn create(
     view: &mut View,
 ) -> Result<(String, SecretString), DeployError> {
     let name = &deployed.endpoint.name;
+    without_effect(&format!("endpoint {name}"), &deployed.endpoint.only_azure(), view);
     view.step(&format!("creating endpoint {name}"), "");
     let endpoint = driver.create_endpoint(&deployed.endpoint).await?;
     for deployment in &deployed.deployments {
@@ -146,6 +156,7 @@ async fn create(
             "creating deployment {} ({} × {}, {runtime})",
             deployment.name, deployment.instance_count, deployment.instance_type
         );
+        without_effect(&format!("deployment {}", deployment.name), &deployment.only_azure(), view);
         view.step(&what, "");
         driver.create_deployment(deployment, &mut |line| view.step(&what, &line)).await?;
         view.line(format!(
@@ -157,6 +168,13 @@ async fn create(
     driver.set_traffic(name, &traffic).await?;
     let credentials = driver.credentials(name).await?;
     Ok((endpoint.scoring_uri, credentials.primary))
+}
+
+/// Says which settings only Azure honours, so that nobody takes their effect as measured.
+fn without_effect(what: &str, keys: &[&str], view: &View) {
+    if !keys.is_empty() {
+        view.line(format!("note: {what}: no effect on this machine: {}", keys.join(", ")));
+    }
 }
 
 /// Counts the instances of all deployments, once a second, until nobody wants to know.
