@@ -127,7 +127,7 @@ impl Instance {
                 End::Died(reason) => reason,
             };
             if *self.phase.borrow() == Phase::Starting {
-                return Err(format!("{reason}\n{}", self.log.tail(EXPLAIN_LINES)));
+                return Err(format!("{reason}\n{}", self.log.explanation(EXPLAIN_LINES)));
             }
             if clock::now().since(began) > LONGEST_BACK_OFF {
                 back_off = BACK_OFF;

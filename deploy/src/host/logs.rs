@@ -1,6 +1,7 @@
 //! What an instance writes to its output, kept for `getLogs` and for the error of a failed start.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
@@ -30,13 +31,14 @@ impl Log {
     /// The last `count` lines, oldest first.
     pub(super) fn tail(&self, count: usize) -> String {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let skip = lines.len().saturating_sub(count);
-        let mut text = String::new();
-        for line in lines.iter().skip(skip) {
-            text.push_str(line);
-            text.push('\n');
-        }
-        text
+        end_of(&lines, 0..lines.len(), count)
+    }
+
+    /// Why it failed, in at most `count` lines: the exception of a Python program, which says much
+    /// about itself after it; else the last lines.
+    pub(super) fn explanation(&self, count: usize) -> String {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        end_of(&lines, exception(&lines).unwrap_or(0..lines.len()), count)
     }
 
     /// Adds what is read, line by line, until the writer closes.
@@ -55,9 +57,55 @@ impl Log {
     }
 }
 
+/// The last `count` lines of a part.
+fn end_of(lines: &VecDeque<String>, part: Range<usize>, count: usize) -> String {
+    let start = part.start.max(part.end.saturating_sub(count));
+    let mut text = String::new();
+    for line in lines.range(start..part.end) {
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
+}
+
+/// The last exception, from its heading to its message. Where the server gives one of the scoring
+/// script as the cause of its own, it is the script's.
+fn exception(lines: &VecDeque<String>) -> Option<Range<usize>> {
+    let caused = |line: &String| line.contains("was the direct cause of the following exception");
+    let end = lines.iter().rposition(caused).unwrap_or(lines.len());
+    let heading = |line: &String| line.contains("Traceback (most recent call last):");
+    let start = lines.range(..end).rposition(heading)?;
+    let message = |line: &String| !line.is_empty() && !line.starts_with(' ');
+    let message = lines.range(start + 1..).position(message)?;
+    Some(start..start + 1 + message + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn log(text: &str) -> Log {
+        let log = Log::default();
+        text.lines().for_each(|line| log.push(line.to_owned()));
+        log
+    }
+
+    #[test]
+    fn an_exception_explains_more_than_the_last_lines() {
+        let script =
+            "E - Traceback (most recent call last):\n  File a\n    raise\nValueError: no\n";
+        let server = "Traceback (most recent call last):\n  File b\nServerError: caught it\n";
+        let cause = "\nThe above exception was the direct cause of the following exception:\n\n";
+        let last = "I - contents:\nE - shutting down\n";
+        let alone = log(&format!("starting\n{script}{last}"));
+        assert_eq!(alone.explanation(9), script);
+        assert_eq!(alone.explanation(2), "    raise\nValueError: no\n");
+        let handled = log(&format!("{server}{script}{cause}{server}{last}"));
+        assert_eq!(handled.explanation(9), script, "neither an earlier one nor the server's own");
+        assert_eq!(log(last).explanation(1), "E - shutting down\n");
+        let cut = log("Traceback (most recent call last):\n  File a");
+        assert_eq!(cut.explanation(9), cut.tail(9));
+    }
 
     #[tokio::test]
     async fn lines_are_split_cut_and_bounded() {
