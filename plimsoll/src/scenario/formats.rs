@@ -3,9 +3,10 @@
 use plimsoll_domain::document::Format;
 use plimsoll_domain::units::parse_duration;
 
-/// Each format's name in the schema, and its check.
+/// Each format's name in the schema, and its check. JSON Schema has a `duration` of its own, which
+/// is ISO 8601's and refuses `30s`.
 pub const FORMATS: &[Format] =
-    &[("duration", |text| parse_duration(text).map(drop)), ("scenario-name", scenario_name)];
+    &[("time-span", |text| parse_duration(text).map(drop)), ("scenario-name", scenario_name)];
 
 /// A name that can be part of a file name.
 fn scenario_name(text: &str) -> Result<(), String> {

@@ -72,7 +72,7 @@ pub struct RawRequest {
     /// Further headers.
     pub headers: Option<BTreeMap<String, String>>,
     /// From the sending to the end of the answer; `10s` if absent.
-    #[schemars(extend("format" = "duration"))]
+    #[schemars(extend("format" = "time-span"))]
     pub timeout: Option<String>,
     /// Send everything to this deployment, past the traffic weights.
     pub deployment: Option<String>,
@@ -99,7 +99,7 @@ pub struct RawLoad {
     #[schemars(range(min = 1))]
     pub ceiling_rps: Option<u32>,
     /// How long to wait for answers after the last stage; the request timeout if absent.
-    #[schemars(extend("format" = "duration"))]
+    #[schemars(extend("format" = "time-span"))]
     pub drain: Option<String>,
 }
 
@@ -120,7 +120,7 @@ pub struct RawStage {
     /// Shown in progress and results; `stage 1`, `stage 2`… if absent.
     pub name: Option<String>,
     /// How long it takes.
-    #[schemars(required, extend("format" = "duration"))]
+    #[schemars(required, extend("format" = "time-span"))]
     pub duration: Option<String>,
     /// Hold this rate.
     #[schemars(range(min = 0))]
@@ -147,10 +147,10 @@ pub struct RawAlert {
     pub objective: Option<String>,
     /// Breached for this long before it fires; `0s` if absent.
     #[serde(rename = "for")]
-    #[schemars(extend("format" = "duration"))]
+    #[schemars(extend("format" = "time-span"))]
     pub hold: Option<String>,
     /// Kept firing for this long after the breach ends; `0s` if absent.
-    #[schemars(extend("format" = "duration"))]
+    #[schemars(extend("format" = "time-span"))]
     pub keep_firing_for: Option<String>,
     /// `warning` if absent.
     pub severity: Option<RawSeverity>,
