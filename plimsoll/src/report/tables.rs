@@ -73,7 +73,7 @@ pub(super) fn latencies(summary: &Summary) -> Vec<TableRow> {
     ];
     let more = [
         ("failed", "response time of what failed, as it was", &latency.failed),
-        ("model time", "as the server says", &latency.model),
+        ("model time", "as the server says: x-ms-run-fn-exec-ms", &latency.model),
         ("the rest", "service time less model time", &latency.overhead),
     ];
     rows.extend(
