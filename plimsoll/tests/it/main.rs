@@ -1,6 +1,11 @@
 //! The integration tests of the `plimsoll` command, and the rules about the repository itself.
 
+mod files;
+mod host;
 mod load;
+mod processes;
+mod run;
 mod scenarios;
+mod started;
 mod support;
 mod tidy;

@@ -1,0 +1,124 @@
+//! `plimsoll check` and `plimsoll schema`: what is told about files before anything runs.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::started::Folder;
+use crate::support::{plimsoll, root};
+
+/// Wrong in three files, nine times.
+fn broken() -> Folder {
+    Folder::copy("quickstart")
+        .replace("scenario.yml", "timeout: 2s", "timeout: 2 fortnights")
+        .replace("scenario.yml", "duration: 12s, rps: 200", "duration: 12s, rsp: 200")
+        .replace("scenario.yml", "p99 < 200ms", "p99 < fast")
+        .replace("endpoint.yml", "auth_mode: key", "auth_mode: password")
+        .replace("blue-deployment.yml", "instance_count: 2", "instance_count: 0")
+        .replace("blue-deployment.yml", "instance_type:", "instance_typ:")
+}
+
+/// Where each problem is, and what is said about it.
+const PROBLEMS: [(&str, &str); 7] = [
+    ("scenario.yml:13:12", "`2 fortnights` is not a duration"),
+    ("scenario.yml:20:35", "unknown key `rsp`"),
+    ("scenario.yml:23:11", "`fast` is not a duration"),
+    ("endpoint.yml:3:12", "`password` is no `auth_mode`"),
+    ("blue-deployment.yml:1:1", "`instance_type` is missing"),
+    ("blue-deployment.yml:6:1", "did you mean `instance_type`?"),
+    ("blue-deployment.yml:7:17", "`instance_count` is 0"),
+];
+
+#[test]
+fn run_and_check_tell_all_problems_of_all_files_at_once() {
+    let folder = broken();
+    let ran = folder.run(&[]).must_exit(2);
+    let path = folder.path();
+    for (place, words) in PROBLEMS {
+        let place = path.join(place).display().to_string();
+        assert!(ran.stderr.contains(&place), "{place}: {}", ran.stderr);
+        assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
+    }
+    assert!(!ran.folder().exists(), "nothing was run");
+    let check = plimsoll().arg("check").arg(&path).output().expect("it starts");
+    assert_eq!(check.status.code(), Some(2));
+    assert_eq!(String::from_utf8_lossy(&check.stderr), ran.stderr, "check says what run says");
+}
+
+#[test]
+fn every_kind_of_file_has_a_schema() {
+    for (kind, key) in [
+        ("scenario", "load"),
+        ("endpoint", "auth_mode"),
+        ("deployment", "instance_type"),
+        ("summary", "outcomes"),
+    ] {
+        let schema: Value = serde_json::from_str(&schema(kind)).expect("a schema is JSON");
+        assert!(schema["$schema"].as_str().is_some_and(|url| url.contains("json-schema.org")));
+        assert!(schema["properties"][key].is_object(), "{kind} has {key}");
+    }
+    assert_eq!(schema("scenario"), printed(plimsoll().arg("schema")), "it is the default");
+    let iso = schema("scenario").contains("\"format\": \"duration\"");
+    assert!(!iso, "that format is ISO 8601's, which refuses `30s`");
+}
+
+#[test]
+fn the_schemas_accept_what_is_right_and_refuse_what_is_wrong() {
+    let Some(validator) = validator() else {
+        println!("skipped: needs check-jsonschema (scripts/real/schemas)");
+        return;
+    };
+    let out = tempfile::tempdir().expect("a temporary folder");
+    let path = |kind: &str| out.path().join(format!("{kind}.schema.json"));
+    for (kind, file) in [
+        ("scenario", "scenario.yml"),
+        ("endpoint", "endpoint.yml"),
+        ("deployment", "blue-deployment.yml"),
+    ] {
+        std::fs::write(path(kind), schema(kind)).expect("it can be written");
+        let right = validate(&validator, &path(kind), &yaml(file).collect::<Vec<_>>());
+        assert!(right.status.success(), "{}", String::from_utf8_lossy(&right.stdout));
+        let folder = Folder::copy("quickstart").replace(file, "\nname:", "\nnonsense: 1\nname:");
+        let wrong = validate(&validator, &path(kind), &[folder.path().join(file)]);
+        assert_eq!(wrong.status.code(), Some(1), "{kind}");
+    }
+    std::fs::write(path("summary"), schema("summary")).expect("it can be written");
+    let folder = Folder::copy("quickstart")
+        .load("    - {name: hold, duration: 1s, rps: 20}", &["error rate < 90%"]);
+    let ran = folder.run(&[]).must_exit(0);
+    let right = validate(&validator, &path("summary"), &[ran.folder().join("summary.json")]);
+    assert!(right.status.success(), "{}", String::from_utf8_lossy(&right.stdout));
+}
+
+/// `name` in every scenario folder that has it.
+fn yaml(name: &str) -> impl Iterator<Item = PathBuf> {
+    let folders = std::fs::read_dir(root().join("scenarios")).expect("a folder").flatten();
+    folders.map(move |folder| folder.path().join(name)).filter(|path| path.is_file())
+}
+
+fn schema(kind: &str) -> String {
+    printed(plimsoll().args(["schema", kind]))
+}
+
+fn printed(command: &mut Command) -> String {
+    let output = command.output().expect("it starts");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// The validator that `scripts/real/schemas` installs, or one on the PATH.
+fn validator() -> Option<PathBuf> {
+    let installed = root().join(".cache/check-jsonschema/bin/check-jsonschema");
+    let candidates = [installed, "check-jsonschema".into()];
+    let works = |path: &PathBuf| {
+        Command::new(path).arg("--version").output().is_ok_and(|output| output.status.success())
+    };
+    candidates.into_iter().find(works)
+}
+
+fn validate(validator: &Path, schema: &Path, files: &[PathBuf]) -> Output {
+    let mut command = Command::new(validator);
+    command.arg("--schemafile").arg(schema).args(files);
+    command.output().expect("it starts")
+}

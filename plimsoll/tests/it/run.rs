@@ -1,0 +1,109 @@
+//! `plimsoll run`, from a scenario folder to a verdict, with the real binary.
+
+mod breaks;
+mod deployment;
+mod interruption;
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::started::{Folder, Started, nothing_is_left};
+use crate::support::{Ran, adds_up, closed_port, count};
+
+/// The files of a results folder.
+const RESULTS: [&str; 6] =
+    ["summary.json", "report.html", "timeline.csv", "latency.hlog", "junit.xml", "events.jsonl"];
+
+/// The longest of the scenarios, with all that comes before and after.
+const A_SCENARIO: Duration = Duration::from_mins(2);
+
+#[test]
+fn quickstart_is_met_and_leaves_nothing_but_results() {
+    let mut run = Started::new(&["run", "scenarios/quickstart"]);
+    assert_eq!(run.instances(2).len(), 2);
+    let family = run.family();
+    assert!(family.len() >= 4, "plimsoll, its host and two instances: {family:?}");
+    let ran = run.ended(A_SCENARIO).must_exit(0);
+    nothing_is_left(&ran);
+    let summary = ran.summary();
+    adds_up(&summary);
+    assert_eq!(summary["verdict"], "met");
+    assert_eq!(summary["exit_code"], 0);
+    assert_eq!(summary["run"]["complete"], true);
+    assert_eq!(summary["objectives"].as_array().map(Vec::len), Some(4));
+    let offered = count(&summary, "/load/offered");
+    assert!((2900..3400).contains(&offered), "750 in the ramp, 2400 in the hold: {offered}");
+    assert_eq!(count(&summary, "/outcomes/ok"), offered, "{summary:#}");
+    assert_eq!(summary["deployments"][0]["name"], "blue");
+    assert_eq!(summary["deployments"][0]["runtime"], "builtin");
+    assert_eq!(count(&summary, "/deployments/0/instance_count"), 2);
+    assert_eq!(count(&summary, "/quota/families/0/vcpus"), 12, "(6·2+4)/5 of 4 vCPUs each");
+    assert_eq!(summary["quota"]["fits"], true);
+    for file in RESULTS {
+        let length = ran.folder().join(file).metadata().map(|data| data.len());
+        assert!(length.is_ok_and(|length| length > 0), "{file}");
+    }
+    assert!(ran.stderr.contains("Quota needed in westeurope"), "{}", ran.stderr);
+}
+
+#[test]
+fn breach_ends_with_exit_code_3_and_an_alert() {
+    let ran = Started::new(&["run", "scenarios/breach"]).ended(A_SCENARIO).must_exit(3);
+    let summary = ran.summary();
+    adds_up(&summary);
+    assert_eq!(summary["verdict"], "breached");
+    let p95 = &summary["objectives"][0];
+    assert_eq!((&p95["name"], &p95["verdict"]), (&"p95 < 50ms".into(), &"breached".into()));
+    let low = p95["interval"][0].as_f64().expect("most answers come");
+    assert!(low > 50.0, "the interval is above the threshold: {p95:#}");
+    assert_eq!(summary["objectives"][1]["verdict"], "met");
+    let firing = |event: &Value| event["kind"] == "alert" && event["state"] == "firing";
+    assert!(events(&ran).iter().any(firing), "{:#?}", events(&ran));
+    let junit = std::fs::read_to_string(ran.folder().join("junit.xml")).expect("junit.xml");
+    assert!(junit.contains("failures=\"1\""), "{junit}");
+    assert!(ran.stdout.contains("BREACHED      p95 < 50ms"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_collector_that_is_not_there_changes_no_verdict_and_the_loss_is_told() {
+    let folder = Folder::copy("quickstart")
+        .load("    - {name: hold, duration: 3s, rps: 60}", &["p50 < 5s", "error rate < 20%"]);
+    let without = folder.run(&[]).must_exit(0);
+    let receiver = format!("http://127.0.0.1:{}", closed_port());
+    let with = folder.run(&["--otlp", &receiver]).must_exit(0);
+    let (without, found) = (without.summary(), with.summary());
+    for pointer in ["/load/offered", "/outcomes/ok"] {
+        assert_eq!(count(&without, pointer), count(&found, pointer), "{pointer}");
+    }
+    assert_eq!(without["verdict"], found["verdict"]);
+    assert_eq!(without["otlp"], Value::Null);
+    assert_eq!(found["otlp"]["complete"], false);
+    assert_eq!(count(&found, "/otlp/points_sent"), 0);
+    assert!(count(&found, "/otlp/points_lost") > 0, "{found:#}");
+    assert!(
+        with.stdout.contains("the export to") && with.stdout.contains("lost"),
+        "{}",
+        with.stdout
+    );
+    assert!(with.stdout.contains(&receiver), "{}", with.stdout);
+}
+
+#[test]
+fn the_seed_of_the_command_line_is_the_one_that_counts() {
+    let folder = Folder::copy("quickstart")
+        .load("    - {name: hold, duration: 1s, rps: 50}", &["error rate < 90%"])
+        .replace("scenario.yml", "arrivals: constant", "arrivals: poisson");
+    let ran = folder.run(&["--seed", "7"]).must_exit(0);
+    let summary = ran.summary();
+    assert_eq!(count(&summary, "/scenario/seed"), 7);
+    let other = folder.run(&[]).must_exit(0).summary();
+    assert_eq!(count(&other, "/scenario/seed"), 42);
+    assert_ne!(count(&summary, "/load/offered"), count(&other, "/load/offered"));
+}
+
+/// What happened in a run.
+fn events(ran: &Ran) -> Vec<Value> {
+    let text = std::fs::read_to_string(ran.folder().join("events.jsonl")).expect("events.jsonl");
+    text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+}
