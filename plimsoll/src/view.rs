@@ -6,7 +6,9 @@
 mod live;
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
+#[cfg(not(test))]
+use std::io::Write;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -20,13 +22,21 @@ const PLAIN_EVERY: Duration = Duration::from_secs(5);
 const STEP_WIDTH: usize = 110;
 
 /// Prints to standard output. A reader that went away is not an error.
+#[cfg_attr(test, expect(clippy::print_stdout, reason = "the test harness captures only this"))]
 pub(crate) fn print(text: &impl Display) {
+    #[cfg(not(test))]
     drop(writeln!(std::io::stdout(), "{text}"));
+    #[cfg(test)]
+    println!("{text}");
 }
 
 /// Prints to standard error.
+#[cfg_attr(test, expect(clippy::print_stderr, reason = "the test harness captures only this"))]
 pub(crate) fn note(text: &impl Display) {
+    #[cfg(not(test))]
     drop(writeln!(std::io::stderr(), "{text}"));
+    #[cfg(test)]
+    eprintln!("{text}");
 }
 
 /// Prints an error with its causes.
