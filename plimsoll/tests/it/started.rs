@@ -211,9 +211,11 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
-            self.kill();
+        // A test that ends well leaves nothing; one that fails should not either.
+        for process in self.family() {
+            process.signal(Signal::SIGKILL);
         }
+        let _ = self.child.kill().and_then(|()| self.child.wait());
     }
 }
 
@@ -230,6 +232,9 @@ fn temporary(out: &Path) -> Vec<String> {
 /// Fails unless all processes of the run are gone now, and its temporary files with them.
 pub(crate) fn nothing_is_left(ran: &Ran) {
     let alive = Process::with_environment(&mark(ran.out.path()));
+    for process in &alive {
+        process.signal(Signal::SIGKILL);
+    }
     assert_eq!(alive, [], "still running after: {}", ran.text());
     assert_eq!(temporary(ran.out.path()), [""; 0], "left in the temporary folder");
 }

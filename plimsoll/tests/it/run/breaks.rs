@@ -85,6 +85,15 @@ fn a_killed_run_leaves_results_and_no_process() {
 }
 
 #[test]
+fn a_run_that_is_killed_while_it_deploys_leaves_no_process() {
+    let folder = two_instances(1).replace("blue-deployment.yml", "2500", "60000");
+    let mut run = folder.start(&[]);
+    run.instances(2);
+    run.kill();
+    eventually(SOON, "the end of host and instances", || run.is_gone().then_some(()));
+}
+
+#[test]
 fn instances_that_never_get_ready_end_the_run() {
     let folder =
         two_instances(1).replace("blue-deployment.yml", "start_ms: 2500", "start_ms: 60000");

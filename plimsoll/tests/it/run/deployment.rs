@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use crate::started::{Folder, nothing_is_left};
-use crate::support::{Ran, adds_up, count, root};
+use nix::sys::signal::Signal;
+
+use crate::started::{Folder, SOON, Started, nothing_is_left};
+use crate::support::{Ran, adds_up, count, eventually, root};
 
 const A_LOAD: &str = "    - {name: warm-up, duration: 1s, rps: 20, warmup: true}
     - {name: hold, duration: 4s, rps: 20}";
@@ -27,6 +30,24 @@ fn a_scoring_script_is_served_and_its_time_is_split() {
     assert!((parts / whole - 1.0).abs() < 0.01, "{parts} ms are not {whole} ms");
     let page = std::fs::read_to_string(ran.folder().join("report.html")).expect("the report");
     assert!(page.contains("x-ms-run-fn-exec-ms"), "the report says where the model's time is from");
+}
+
+/// An instance of the official server has workers of its own.
+#[test]
+fn a_killed_host_takes_the_workers_of_the_python_server_along() {
+    let load = "    - {name: hold, duration: 1s, rps: 20}";
+    let folder = python_folder().load(load, &["error rate < 20%"]);
+    if run(&folder).is_none() {
+        return;
+    }
+    let folder = folder.replace("scenario.yml", "duration: 1s", "duration: 60s");
+    let mut run = start(&folder);
+    run.until_rows(1);
+    let workers = run.family().into_iter().filter(|process| process.command.contains("serve.py"));
+    assert!(workers.count() >= 3, "a master and two workers: {:?}", run.family());
+    run.host().signal(Signal::SIGKILL);
+    eventually(SOON, "the end of everything", || run.is_gone().then_some(()));
+    run.ended(SOON).must_exit(5);
 }
 
 #[test]
@@ -107,23 +128,27 @@ fn python_folder() -> Folder {
     Folder::copy("score-py")
 }
 
-/// Runs it with the cache of the repository, or says on standard output why that cannot be tested.
+/// Runs it to its end, or says on standard output why that cannot be tested.
 #[expect(clippy::print_stdout, reason = "a test that skips says so")]
 fn run(folder: &Folder) -> Option<Ran> {
     if !has_venv() {
         println!("skipped: needs Python with venv (scripts/real/python)");
         return None;
     }
-    let cache = std::env::var_os("PLIMSOLL_CACHE_DIR").map(PathBuf::from);
-    let cache = cache.unwrap_or_else(|| root().join(".cache/plimsoll"));
-    let ran = folder.start_with(|command| command.env("PLIMSOLL_CACHE_DIR", cache));
-    let ran = ran.ended(std::time::Duration::from_mins(9));
+    let ran = start(folder).ended(Duration::from_mins(9));
     if ran.stderr.contains("No matching distribution") && ran.stderr.contains("from versions: none")
     {
         println!("skipped: needs a package index that pip can reach: {}", ran.stderr);
         return None;
     }
     Some(ran)
+}
+
+/// Starts it with the cache that all tests share.
+fn start(folder: &Folder) -> Started {
+    let cache = std::env::var_os("PLIMSOLL_CACHE_DIR").map(PathBuf::from);
+    let cache = cache.unwrap_or_else(|| root().join(".cache/plimsoll"));
+    folder.start_with(|command| command.env("PLIMSOLL_CACHE_DIR", cache))
 }
 
 fn has_venv() -> bool {
