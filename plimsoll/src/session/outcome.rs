@@ -101,8 +101,12 @@ fn measured_run(scenario: &Scenario, measured: &Measured, summary: &mut Summary)
 fn text(scenario: &Scenario, measured: &Measured, summary: &Summary) -> String {
     let Measured { report, generator, cut } = measured;
     let totals = &report.totals;
-    let mut text =
-        format!("\n{}: {} ({})\n", scenario.name, headline(report), report.validity.state.name());
+    let mut text = format!(
+        "\n{}: {} ({})\n",
+        scenario.name,
+        headline(report, cut),
+        report.validity.state.name()
+    );
     for judgement in &report.judgements {
         let mark = match judgement.verdict {
             Verdict::Met => "met",
@@ -160,8 +164,13 @@ fn text(scenario: &Scenario, measured: &Measured, summary: &Summary) -> String {
     text.trim_end().to_owned()
 }
 
-fn headline(report: &Report) -> &'static str {
-    report.verdict.map_or("no objectives", Verdict::name)
+fn headline(report: &Report, cut: &Cut) -> String {
+    let verdict = report.verdict.map_or("no objectives", Verdict::name);
+    match cut {
+        Cut::None => verdict.to_owned(),
+        Cut::Interrupted => format!("interrupted; {verdict} until then"),
+        Cut::Lost(_) => format!("cut off; {verdict} until then"),
+    }
 }
 
 fn counts(totals: &Tally, summary: &Summary) -> String {
