@@ -160,12 +160,11 @@ impl Monitor {
         };
         let judgements: Vec<Judgement> = self.objectives.iter().map(judge).collect();
         let length = self.measured.end.saturating_sub(self.measured.start);
-        let limits = self.objectives.iter().filter_map(|track| track.objective.response_limit());
-        let limit = limits.min();
+        let tolerated = validity::tolerated_lag(self.objectives.iter().map(|t| &t.objective));
         Report {
             verdict: Verdict::overall(judgements.iter().map(|judgement| judgement.verdict)),
             judgements,
-            validity: self.generator.judge(&self.totals, self.measured.end, length, limit),
+            validity: self.generator.judge(&self.totals, self.measured.end, length, tolerated),
             totals: self.totals,
             warmup: self.warmup,
             measured_time,

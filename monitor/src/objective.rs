@@ -123,6 +123,15 @@ impl Objective {
         }
     }
 
+    /// The limit that it sets on something that includes the generator's own lateness: response
+    /// time or send lag.
+    pub(crate) fn lag_limit(&self) -> Option<Duration> {
+        match self.indicator {
+            Indicator::Latency { of: Latency::SendLag, .. } => self.threshold.duration(),
+            _ => self.response_limit(),
+        }
+    }
+
     /// Whether only right answers are looked at.
     pub fn successes_only(&self) -> bool {
         self.successes_only
