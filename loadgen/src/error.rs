@@ -76,6 +76,12 @@ pub enum Error {
         /// What the parser expected.
         reason: String,
     },
+    /// The method cannot be sent.
+    #[error("`{method}` is no HTTP method; write for example `POST`")]
+    Method {
+        /// As it was given.
+        method: String,
+    },
     /// A header's name or value cannot be sent.
     #[error("the header `{name}` cannot be sent: {reason}")]
     Header {

@@ -1,7 +1,9 @@
 //! The request that is sent over and over, with a different body each time if there are several.
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use hyper::header::{
+    CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING,
+};
 use hyper::{HeaderMap, Method, Uri};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -34,6 +36,18 @@ impl Request {
     /// A GET without a body.
     pub fn get() -> Self {
         Self { method: Method::GET, path: None, headers: HeaderMap::new(), bodies: Vec::new() }
+    }
+
+    /// The same with another method, such as `PUT`; its letters' case does not matter.
+    ///
+    /// # Errors
+    /// A method that HTTP does not allow.
+    pub fn with_method(mut self, method: &str) -> Result<Self, Error> {
+        self.method = method
+            .to_ascii_uppercase()
+            .parse()
+            .map_err(|_| Error::Method { method: method.to_owned() })?;
+        Ok(self)
     }
 
     /// The same with a header; one of the same name is replaced.
@@ -85,6 +99,9 @@ fn checked(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> 
     let error = |reason| Error::Header { name: name.to_owned(), reason };
     let header = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| error("its name may hold only letters, digits and `-`"))?;
+    if header == CONTENT_LENGTH || header == TRANSFER_ENCODING {
+        return Err(error("it follows from the body; leave it out"));
+    }
     let value = HeaderValue::from_str(value)
         .map_err(|_| error("its value holds a character that HTTP does not allow"))?;
     Ok((header, value))
@@ -102,6 +119,17 @@ mod tests {
         assert_eq!(request.headers["authorization"], "Bearer k3y");
         let error = Request::get().with_header("x-a", "k3y\n").unwrap_err();
         assert!(!error.to_string().contains("k3y"), "{error}");
+    }
+
+    #[test]
+    fn what_http_does_not_allow_is_refused() {
+        assert_eq!(Request::get().with_method("put").unwrap().method, Method::PUT);
+        let error = Request::get().with_method("a b").unwrap_err().to_string();
+        assert!(error.contains("`a b` is no HTTP method"), "{error}");
+        // A length that is not the body's would leave the server waiting, or the answer misread.
+        for name in ["content-length", "Transfer-Encoding", "a b"] {
+            assert!(Request::get().with_header(name, "1").is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct TlsOptions {
 #[derive(Clone)]
 pub struct Target {
     url: String,
+    name: String,
+    port: u16,
     pub(crate) host: HeaderValue,
     pub(crate) path: String,
     pub(crate) addresses: Vec<SocketAddr>,
@@ -40,6 +42,53 @@ impl Target {
     /// # Errors
     /// A URL that cannot be loaded, a name that does not resolve, no CA certificates.
     pub async fn resolve(url: &str, tls: &TlsOptions) -> Result<Self, Error> {
+        let Parts { host, name, port, path, server } = Parts::of(url)?;
+        let tls = server.map(|server| Ok((tls::connector(tls)?, server))).transpose()?;
+        let addresses = lookup(&name, port).await?;
+        Ok(Self { url: url.to_owned(), name, port, host, path, addresses, tls })
+    }
+
+    /// Checks all of a URL that can be checked without asking the network.
+    ///
+    /// # Errors
+    /// A URL that cannot be loaded. The message repeats no password.
+    pub fn check(url: &str) -> Result<(), Error> {
+        Parts::of(url).map(drop)
+    }
+
+    /// The host, without the brackets of an IPv6 address.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The port, also where the URL does not name it.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The URL, as it was given.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What the name resolved to.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+}
+
+/// What a URL says.
+struct Parts {
+    host: HeaderValue,
+    name: String,
+    port: u16,
+    path: String,
+    /// With `https`: the name that the certificate must be for.
+    server: Option<ServerName<'static>>,
+}
+
+impl Parts {
+    fn of(url: &str) -> Result<Self, Error> {
         let refuse = |reason: String| Error::Url { url: without_userinfo(url), reason };
         let uri: Uri = url.parse().map_err(|error: hyper::http::uri::InvalidUri| {
             refuse(format!("{error}; write it like `http://127.0.0.1:8080/score`"))
@@ -60,40 +109,21 @@ impl Target {
             return Err(refuse("it names no host".to_owned()));
         }
         let port = match authority.as_str().strip_prefix(authority.host()) {
-            None | Some("") => {
-                if secure {
-                    443
-                } else {
-                    80
-                }
-            }
+            None | Some("") if secure => 443,
+            None | Some("") => 80,
             Some(_) => authority
                 .port_u16()
-                .ok_or_else(|| refuse("its port is no number up to 65535".to_owned()))?,
+                .filter(|port| *port > 0)
+                .ok_or_else(|| refuse("its port is no number from 1 to 65535".to_owned()))?,
         };
         let host = HeaderValue::from_str(authority.as_str())
             .map_err(|_| refuse("its host cannot be sent in a header".to_owned()))?;
-        let tls = if secure {
-            let name = ServerName::try_from(name.clone()).map_err(|_| {
-                refuse(format!("`{name}` is no name that a certificate can be for"))
-            })?;
-            Some((tls::connector(tls)?, name))
-        } else {
-            None
-        };
+        let server = secure
+            .then(|| ServerName::try_from(name.clone()))
+            .transpose()
+            .map_err(|_| refuse(format!("`{name}` is no name that a certificate can be for")))?;
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        let addresses = lookup(&name, port).await?;
-        Ok(Self { url: url.to_owned(), host, path, addresses, tls })
-    }
-
-    /// The URL, as it was given.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// What the name resolved to.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+        Ok(Self { host, name, port, path, server })
     }
 }
 
@@ -148,6 +178,7 @@ mod tests {
         );
         let target = Target::resolve("http://[::1]", &tls).await.unwrap();
         assert_eq!(target.addresses(), ["[::1]:80".parse().unwrap()]);
+        assert_eq!((target.name(), target.port()), ("::1", 80));
         assert_eq!(target.path, "/");
     }
 
@@ -158,12 +189,15 @@ mod tests {
             ("localhost", "must begin with http"),
             ("ftp://localhost/", "`ftp` is not http or https"),
             ("http://localhost:99999/", "not a URL"),
+            ("http://localhost:0/", "from 1 to 65535"),
             ("http://user:pa55@localhost/", "in a header instead"),
             ("http://no-such-name.invalid/", "cannot resolve `no-such-name.invalid`"),
         ] {
             let message = message(url).await;
             assert!(message.contains(reason), "{url}: {message}");
             assert!(!message.contains("pa55"), "{message}");
+            let resolves = url.contains("no-such-name");
+            assert_eq!(Target::check(url).is_ok(), resolves, "{url}");
         }
     }
 
