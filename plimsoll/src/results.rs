@@ -233,12 +233,39 @@ impl Results {
     }
 }
 
-/// The default folder: `results/<scenario>-<UTC time>` in the current one.
-pub fn default_dir(scenario: &str, started: SystemTime) -> PathBuf {
+/// The default folder's name: `<scenario>-<UTC time>`.
+fn default_name(scenario: &str, started: SystemTime) -> String {
     let safe = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     let name: String = scenario.chars().map(safe).collect();
     let time = utc(started).replace(['-', ':'], "");
-    Path::new("results").join(format!("{}-{time}", name.trim_start_matches('.')))
+    format!("{}-{time}", name.trim_start_matches('.'))
+}
+
+/// Makes the default folder in `parent`. One that is there belongs to another run, perhaps one
+/// that began in the same second, so the name gets a number then.
+///
+/// # Errors
+/// If no folder can be made.
+pub fn new_default_dir(
+    parent: &Path,
+    scenario: &str,
+    started: SystemTime,
+) -> Result<PathBuf, Error> {
+    let failed = |path: &Path, source| Error::Create { path: path.to_owned(), source };
+    std::fs::create_dir_all(parent).map_err(|source| failed(parent, source))?;
+    let name = default_name(scenario, started);
+    for number in 1.. {
+        let dir = match number {
+            1 => parent.join(&name),
+            _ => parent.join(format!("{name}-{number}")),
+        };
+        match std::fs::create_dir(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(failed(&dir, source)),
+        }
+    }
+    unreachable!("a folder has fewer members than there are numbers")
 }
 
 /// A moment in UTC to the second: `2026-11-23T03:40:00Z`.

@@ -20,6 +20,7 @@ use plimsoll_monitor::{AlertRule, Objective};
 
 pub use formats::FORMATS;
 pub use raw::RawScenario;
+pub(crate) use stages::LONGEST_STAGE;
 
 /// Connections at most, where nothing else is said.
 pub const DEFAULT_MAX_CONNECTIONS: u32 = 10_000;

@@ -11,7 +11,7 @@ mod plan;
 mod site;
 mod telemetry;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use plimsoll_domain::clock;
@@ -20,7 +20,7 @@ use plimsoll_monitor::otlp::{Config, Run as OtlpRun};
 use crate::cli::OutputArgs;
 use crate::exit::Exit;
 use crate::results::summary::{Run, ScenarioName, Summary};
-use crate::results::{Event, EventKind, Header, Results, default_dir};
+use crate::results::{self, Event, EventKind, Header, Results, new_default_dir};
 use crate::scenario::{Place, Scenario};
 use crate::view::{self, View};
 use conclude::Cut;
@@ -49,7 +49,10 @@ async fn session(scenario: &Scenario, outputs: &OutputArgs) -> Result<Exit> {
     if !quota(scenario, &mut summary) {
         return Ok(Exit::Deployment);
     }
-    let folder = folder(scenario, outputs);
+    let folder = match folder(scenario, outputs) {
+        Ok(folder) => folder,
+        Err(error) => return Ok(refuse(&error, Exit::Usage)),
+    };
     let header =
         Header { run: summary.run.clone(), scenario: name(scenario), started: clock::wall() };
     let mut results = match Results::create(&folder, header) {
@@ -118,7 +121,7 @@ async fn load(
     summary: &mut Summary,
 ) -> Result<Measured, Failure> {
     let plan = plan::load(scenario, site).await.map_err(Failure::Plan)?;
-    let (server_address, server_port) = telemetry::server(&plan.target);
+    let (server_address, server_port) = (plan.target.name().to_owned(), plan.target.port());
     let run = OtlpRun {
         id: summary.run.id.clone(),
         scenario: scenario.name.clone(),
@@ -155,9 +158,11 @@ fn quota(scenario: &Scenario, summary: &mut Summary) -> bool {
     check.fits
 }
 
-fn folder(scenario: &Scenario, outputs: &OutputArgs) -> PathBuf {
-    let given = outputs.out.clone().or_else(|| scenario.folder.clone());
-    given.unwrap_or_else(|| default_dir(&scenario.name, clock::wall()))
+fn folder(scenario: &Scenario, outputs: &OutputArgs) -> Result<PathBuf, results::Error> {
+    match outputs.out.clone().or_else(|| scenario.folder.clone()) {
+        Some(given) => Ok(given),
+        None => new_default_dir(Path::new("results"), &scenario.name, clock::wall()),
+    }
 }
 
 fn name(scenario: &Scenario) -> ScenarioName {
@@ -165,7 +170,8 @@ fn name(scenario: &Scenario) -> ScenarioName {
 }
 
 fn identity(scenario: &Scenario) -> Run {
-    let command: Vec<_> = std::env::args().collect();
+    let command: Vec<_> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     Run {
         id: uuid::Uuid::new_v4().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,13 +1,14 @@
 //! `plimsoll load`: the same as a scenario, described by flags, on an endpoint that exists.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::Result;
-use plimsoll_loadgen::{ArrivalProcess, Profile, Stage};
+use plimsoll_loadgen::{ArrivalProcess, Profile, Request as LoadRequest, Stage, Target};
 
 use crate::cli::{Arrivals, LoadArgs};
 use crate::exit::Exit;
-use crate::scenario::{Existing, Load, Place, Quota, Request, Scenario};
+use crate::scenario::{Existing, LONGEST_STAGE, Load, Place, Quota, Request, Scenario};
 use crate::{session, view};
 
 pub(super) fn run(args: LoadArgs) -> Result<Exit> {
@@ -21,16 +22,45 @@ pub(super) fn run(args: LoadArgs) -> Result<Exit> {
     }
 }
 
-fn scenario(args: LoadArgs) -> Result<Scenario, String> {
+/// What can be said of the flags without asking the network.
+fn check(args: &LoadArgs) -> Result<(), String> {
     if args.duration.is_zero() {
         return Err("--duration must be longer than 0".to_owned());
     }
+    if args.timeout < Duration::from_millis(1) {
+        return Err("--timeout must be at least 1ms".to_owned());
+    }
+    if args.duration.max(args.warmup.unwrap_or_default()) > LONGEST_STAGE {
+        return Err("--duration and --warmup are at most 30 days".to_owned());
+    }
+    Target::check(&args.url).map_err(|error| error.to_string())?;
+    let mut probe = LoadRequest::get();
+    if let Some(method) = &args.method {
+        probe = probe.with_method(method).map_err(|error| error.to_string())?;
+    }
+    let mut names = BTreeSet::new();
+    for (name, value) in &args.headers {
+        probe = probe.with_header(name, value).map_err(|error| error.to_string())?;
+        if !names.insert(name.to_ascii_lowercase()) {
+            return Err(format!("--header `{name}` is given twice; keep one of them"));
+        }
+    }
+    for (index, objective) in args.objectives.iter().enumerate() {
+        if args.objectives[..index].contains(objective) {
+            return Err(format!("--objective `{objective}` is given twice; keep one of them"));
+        }
+    }
+    Ok(())
+}
+
+fn scenario(args: LoadArgs) -> Result<Scenario, String> {
+    check(&args)?;
     let method = match (&args.method, &args.body) {
         (Some(method), _) => method.to_ascii_uppercase(),
         (None, Some(_)) => "POST".to_owned(),
         (None, None) => "GET".to_owned(),
     };
-    let headers = args.headers.into_iter().collect();
+    let headers: BTreeMap<String, String> = args.headers.into_iter().collect();
     if let Some(body) = &args.body {
         crate::scenario::bodies(body, &headers).map_err(|error| error.to_string())?;
     } else if method == "POST" {

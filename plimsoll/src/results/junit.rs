@@ -2,13 +2,15 @@
 //!
 //! One test case per objective and one for validity. A breach is a failure; what could not be
 //! decided is an error, so that no server shows it as passed; objectives of an invalid run, or of
-//! one that did not end, are skipped beside the error that says so.
+//! one that did not end as planned (killed, interrupted, its endpoint lost), are skipped beside the
+//! error that says so.
 
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::summary::{ObjectiveResult, Summary, ValidityState, Verdict};
+use crate::exit::Exit;
 use crate::report::words;
 
 /// The content of the file.
@@ -43,8 +45,8 @@ fn case(name: &str, summary: &Summary, status: TestCaseStatus) -> TestCase {
 
 fn validity(summary: &Summary) -> TestCaseStatus {
     let reasons = summary.validity.reasons.join("\n");
-    if !summary.run.complete {
-        return other(NonSuccessKind::Error, "incomplete", "the run did not end", &reasons);
+    if let Some(why) = cut_short(summary) {
+        return other(NonSuccessKind::Error, "incomplete", why, &reasons);
     }
     match summary.validity.state {
         ValidityState::Invalid => {
@@ -55,8 +57,22 @@ fn validity(summary: &Summary) -> TestCaseStatus {
     }
 }
 
+/// Why a run does not count, though what it measured may look well.
+fn cut_short(summary: &Summary) -> Option<&'static str> {
+    let exit_code = summary.exit_code;
+    if !summary.run.complete {
+        Some("the run did not end")
+    } else if summary.run.interrupted {
+        Some("the run was interrupted")
+    } else if exit_code == Some(Exit::Deployment.code()) {
+        Some("the endpoint could not be brought up, or went away in mid-run")
+    } else {
+        None
+    }
+}
+
 fn judged(objective: &ObjectiveResult, summary: &Summary) -> TestCaseStatus {
-    if !summary.run.complete || summary.validity.state == ValidityState::Invalid {
+    if cut_short(summary).is_some() || summary.validity.state == ValidityState::Invalid {
         let mut status = TestCaseStatus::skipped();
         status.set_message("not judged, see `validity`");
         return status;

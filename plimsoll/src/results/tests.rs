@@ -143,6 +143,24 @@ fn the_junit_file_is_as_servers_read_it() {
 
 #[test]
 fn the_default_folder_is_named_by_scenario_and_time() {
-    let dir = default_dir("../a b", header(&Shape::small("x")).started);
-    assert_eq!(dir, Path::new("results/-a-b-20261123T034000Z"));
+    let parent = tempfile::tempdir().unwrap();
+    let results = parent.path().join("results");
+    let dir = || new_default_dir(&results, "../a b", header(&Shape::small("x")).started).unwrap();
+    assert_eq!(dir(), results.join("-a-b-20261123T034000Z"));
+    assert_eq!(dir(), results.join("-a-b-20261123T034000Z-2"), "never another run's folder");
+}
+
+#[test]
+fn a_run_that_was_cut_short_does_not_pass_in_junit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_results, summary) = write_run(folder.path(), &Shape::small("quickstart"));
+    let counts = |change: fn(&mut Summary)| {
+        let mut summary = summary.clone();
+        change(&mut summary);
+        let text = junit::junit(&summary).unwrap();
+        !(text.contains("type=\"incomplete\"") && text.contains("<skipped"))
+    };
+    assert!(counts(|_| {}));
+    assert!(!counts(|summary| summary.run.interrupted = true));
+    assert!(!counts(|summary| summary.exit_code = Some(5)));
 }

@@ -9,7 +9,7 @@ use plimsoll_deploy::quota::Usages;
 use plimsoll_deploy::spec::DeploymentSpec;
 use plimsoll_domain::units::parse_duration;
 use plimsoll_domain::{Document, Problems};
-use plimsoll_loadgen::{ArrivalProcess, Profile};
+use plimsoll_loadgen::{ArrivalProcess, Profile, Request as LoadRequest, Target};
 use plimsoll_monitor::{AlertRule, Objective, Severity};
 
 use super::raw::{
@@ -87,11 +87,11 @@ impl Reader<'_> {
         if let Some(file) = ca_file.as_ref().filter(|file| !file.is_file()) {
             self.push("/target/ca_file", &format!("there is no file {}", file.display()));
         }
-        Some(Place::Existing(Existing {
-            url: raw.url.clone()?,
-            key_env: raw.key_env.clone(),
-            ca_file,
-        }))
+        let url = raw.url.clone()?;
+        if let Err(error) = Target::check(&url) {
+            self.push("/target/url", &error.to_string());
+        }
+        Some(Place::Existing(Existing { url, key_env: raw.key_env.clone(), ca_file }))
     }
 
     fn deployed(&mut self, endpoint: &str, raw: &RawScenario) -> Option<Place> {
@@ -175,7 +175,15 @@ impl Reader<'_> {
             deployment: None,
         });
         let body: Option<PathBuf> = raw.body.map(|body| self.folder.join(body));
-        let method = raw.method.unwrap_or_else(|| "POST".to_owned());
+        let method = raw.method.map_or_else(|| "POST".to_owned(), |m| m.to_ascii_uppercase());
+        if let Err(error) = LoadRequest::get().with_method(&method) {
+            self.push("/request/method", &error.to_string());
+        }
+        for (name, value) in raw.headers.iter().flatten() {
+            if let Err(error) = LoadRequest::get().with_header(name, value) {
+                self.push("/request/headers", &error.to_string());
+            }
+        }
         match &body {
             Some(path) => {
                 if let Err(error) = bodies(path, raw.headers.as_ref().unwrap_or(&BTreeMap::new())) {
@@ -230,7 +238,12 @@ impl Reader<'_> {
     fn objectives(&mut self, raw: &[String]) -> Vec<Objective> {
         let mut objectives = Vec::new();
         for (index, text) in raw.iter().enumerate() {
-            objectives.extend(self.objective(&format!("/objectives/{index}"), text));
+            let path = format!("/objectives/{index}");
+            let Some(objective) = self.objective(&path, text) else { continue };
+            if objectives.contains(&objective) {
+                self.push(&path, &format!("`{objective}` is there twice; keep one of them"));
+            }
+            objectives.push(objective);
         }
         objectives
     }
@@ -271,7 +284,13 @@ impl Reader<'_> {
                 span(raw.keep_firing_for),
                 severity,
             ) {
-                Ok(rule) => alerts.push(rule),
+                Ok(rule) => {
+                    if alerts.iter().any(|other: &AlertRule| other.name() == rule.name()) {
+                        let message = format!("there are two alerts named `{}`", rule.name());
+                        self.push(&format!("/alerts/{index}/name"), &message);
+                    }
+                    alerts.push(rule);
+                }
                 Err(error) => self.push(&path, &error.to_string()),
             }
         }

@@ -7,6 +7,9 @@ use plimsoll_loadgen::Stage;
 
 use super::raw::RawStage;
 
+/// The longest stage: long enough for every soak test, and far from what a clock can count.
+pub(crate) const LONGEST_STAGE: Duration = Duration::from_hours(30 * 24);
+
 /// The stages that `raw` describes, and what is wrong with it: the index of the stage and a
 /// sentence.
 pub(super) fn stages(raw: &[RawStage]) -> (Vec<Stage>, Vec<(usize, String)>) {
@@ -18,6 +21,9 @@ pub(super) fn stages(raw: &[RawStage]) -> (Vec<Stage>, Vec<(usize, String)>) {
             Ok((from_rps, to_rps)) => {
                 end = to_rps;
                 let duration = stage.duration.as_deref().and_then(|text| parse_duration(text).ok());
+                if duration > Some(LONGEST_STAGE) {
+                    problems.push((index, "a stage takes at most 30 days".to_owned()));
+                }
                 if duration == Some(Duration::ZERO) {
                     problems.push((
                         index,
@@ -26,7 +32,7 @@ pub(super) fn stages(raw: &[RawStage]) -> (Vec<Stage>, Vec<(usize, String)>) {
                 }
                 stages.push(Stage {
                     name: stage.name.clone().unwrap_or_else(|| format!("stage {}", index + 1)),
-                    duration: duration.unwrap_or_default(),
+                    duration: duration.unwrap_or_default().min(LONGEST_STAGE),
                     from_rps,
                     to_rps,
                     warmup: stage.warmup.unwrap_or(false),
@@ -86,6 +92,17 @@ mod tests {
         let neither = raw(None, Some(1.0), None);
         let (_, problems) = stages(&[both, neither]);
         assert_eq!(problems.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [0, 1]);
+    }
+
+    #[test]
+    fn a_stage_longer_than_a_clock_counts_is_refused() {
+        let long = || RawStage {
+            duration: Some("10000000000000000000s".to_owned()),
+            ..raw(Some(1.0), None, None)
+        };
+        let (stages, problems) = stages(&[long(), long()]);
+        assert_eq!(problems.len(), 2);
+        assert_eq!(plimsoll_loadgen::Profile::new(stages).duration(), 2 * LONGEST_STAGE);
     }
 
     #[test]

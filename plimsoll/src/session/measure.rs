@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use plimsoll_domain::Snapshot;
+use plimsoll_domain::{Snapshot, clock};
 use plimsoll_loadgen::{LoadPlan, Running};
 use plimsoll_monitor::{AlertEvent, Monitor, MonitorConfig, Report};
 use tokio::sync::mpsc;
@@ -98,12 +98,12 @@ impl<'a> Session<'a> {
                     None => break,
                 },
                 why = site.lost(), if !stopping => {
-                    self.lost(why);
+                    self.lost(why, clock::now().since(running.t0()));
                     stop.cancel();
                     running.abort();
                 }
                 () = interrupt.stop.cancelled(), if !stopping => {
-                    self.interrupted();
+                    self.interrupted(clock::now().since(running.t0()));
                     stop.cancel();
                 }
                 () = interrupt.abort.cancelled(), if !aborted => {
@@ -194,20 +194,20 @@ impl<'a> Session<'a> {
         self.view.line(message);
     }
 
-    fn interrupted(&mut self) {
+    fn interrupted(&mut self, at: Duration) {
         self.cut = Cut::Interrupted;
-        self.cut_off("interrupted: waiting for what is in flight; press Ctrl-C again to skip that");
+        let message = "interrupted: waiting for what is in flight; press Ctrl-C again to skip that";
+        self.cut_off(message, at);
     }
 
-    fn lost(&mut self, why: String) {
-        self.cut_off(&format!("the local host is gone: {why}"));
+    fn lost(&mut self, why: String, at: Duration) {
+        self.cut_off(&format!("the local host is gone: {why}"), at);
         self.cut = Cut::Lost(why);
     }
 
-    fn cut_off(&mut self, message: &str) {
-        self.monitor.cut_off(self.live.elapsed);
-        let at = self.live.elapsed.as_secs_f64();
-        self.results.event(&Event::new(at, EventKind::Warning, message));
+    fn cut_off(&mut self, message: &str, at: Duration) {
+        self.monitor.cut_off(at);
+        self.results.event(&Event::new(at.as_secs_f64(), EventKind::Warning, message));
         self.view.line(message);
     }
 

@@ -25,7 +25,7 @@ pub(super) enum Failure {
     #[error(transparent)]
     Deployment(site::Error),
     /// The load cannot be prepared: a wrong URL, name, certificate, header or body.
-    #[error("{0:#}")]
+    #[error("{}", chain(.0.as_ref()))]
     Plan(anyhow::Error),
     /// The export cannot be set up.
     #[error(transparent)]
@@ -41,7 +41,10 @@ pub(super) enum Failure {
 impl Failure {
     fn exit(&self) -> Exit {
         match self {
-            Self::Target(_) | Self::Plan(_) | Self::Telemetry(_) => Exit::Usage,
+            Self::Target(_)
+            | Self::Plan(_)
+            | Self::Telemetry(_)
+            | Self::Generator(plimsoll_loadgen::Error::Plan(_)) => Exit::Usage,
             Self::Deployment(_) => Exit::Deployment,
             Self::Generator(_) => Exit::Internal,
             Self::Interrupted => Exit::Interrupted,

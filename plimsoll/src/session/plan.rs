@@ -2,7 +2,7 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use plimsoll_deploy::quota::{QuotaPlan, Usages};
 use plimsoll_deploy::runtime::Runtime;
 use plimsoll_deploy::spec::DeploymentSpec;
@@ -68,9 +68,8 @@ fn request(scenario: &Scenario, key: Option<&SecretString>) -> Result<Request> {
         Some(path) => bodies(path, &asked.headers)?,
         None => Vec::new(),
     };
-    let mut request = if asked.body.is_some() { Request::post(bodies) } else { Request::get() };
-    request.method =
-        asked.method.parse().with_context(|| format!("`{}` is no HTTP method", asked.method))?;
+    let request = if asked.body.is_some() { Request::post(bodies) } else { Request::get() };
+    let mut request = request.with_method(&asked.method)?;
     if let Some(key) = key {
         let bearer = SecretString::from(format!("Bearer {}", key.expose_secret()));
         request = request.with_secret("authorization", &bearer)?;
@@ -119,16 +118,28 @@ pub(super) fn deployments(scenario: &Scenario) -> Vec<file::Deployment> {
     deployed.deployments.iter().map(result).collect()
 }
 
-/// The command that repeats a run: the one that was given, with a seed that is not left to chance.
+/// The command that repeats a run: the one that was given, with a seed that is not left to chance
+/// and without the values of headers, which may be secrets.
 pub(super) fn command(arguments: &[String], scenario: &Scenario) -> String {
-    let name = "plimsoll".to_owned();
-    let mut words: Vec<String> =
-        std::iter::once(name).chain(arguments.iter().skip(1).cloned()).collect();
+    let mut words = vec!["plimsoll".to_owned()];
+    let mut is_header = false;
+    for word in arguments.iter().skip(1) {
+        words.push(match word.strip_prefix("--header=") {
+            Some(header) => format!("--header={}", without_value(header)),
+            None if is_header => without_value(word),
+            None => word.clone(),
+        });
+        is_header = word == "--header";
+    }
     if !words.iter().any(|word| word.starts_with("--seed")) {
         words.extend(["--seed".to_owned(), scenario.seed.to_string()]);
     }
     let quoted = words.iter().map(|word| quote(word));
     quoted.collect::<Vec<_>>().join(" ")
+}
+
+fn without_value(header: &str) -> String {
+    format!("{}: …", header.split(':').next().unwrap_or_default().trim())
 }
 
 fn quote(word: &str) -> String {

@@ -1,7 +1,6 @@
 //! The session's end of the OTLP export; nothing at all without a receiver.
 
 use plimsoll_domain::Snapshot;
-use plimsoll_loadgen::Target;
 use plimsoll_monitor::otlp::{Config, Delivery, Error, Exporter, FINISH, Gauges, Run};
 use plimsoll_monitor::{AlertEvent, Monitor};
 
@@ -70,17 +69,5 @@ impl Telemetry {
             rejected: delivery.rejected,
             errors: delivery.errors,
         })
-    }
-}
-
-/// The host and port of a target's URL.
-pub(super) fn server(target: &Target) -> (String, u16) {
-    let url = target.url();
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
-    let default = if url.starts_with("https:") { 443 } else { 80 };
-    match authority.rsplit_once(':') {
-        Some((host, port)) => (host.to_owned(), port.parse().unwrap_or(default)),
-        None => (authority.to_owned(), default),
     }
 }

@@ -1,5 +1,7 @@
 //! `plimsoll load`: what a user sees when the target, the request or the disk is not as it should be.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -142,6 +144,49 @@ fn a_wrong_key_is_401_for_everyone_and_never_printed() {
     let (output, folder) = run("right", "right");
     assert_eq!(count(&summary(&folder), "/outcomes/ok"), count(&summary(&folder), "/load/offered"));
     assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn the_values_of_headers_are_never_written() {
+    let server = Server::start(Answer::Status(200));
+    let headers = ["--header", "authorization: Bearer hush-hush", "--header=x-key: hush-hush"];
+    let ran = load(&server.url(), &headers).must_exit(0);
+    assert!(!ran.text().contains("hush-hush"), "{}", ran.text());
+    for entry in std::fs::read_dir(ran.folder()).expect("results").flatten() {
+        let text = std::fs::read(entry.path()).expect("readable");
+        assert!(!String::from_utf8_lossy(&text).contains("hush-hush"), "{:?}", entry.path());
+    }
+    let summary = ran.summary();
+    let command = summary["run"]["command"].as_str().unwrap_or_default();
+    assert!(command.contains("authorization: …") && command.contains("x-key: …"), "{command}");
+}
+
+#[test]
+fn what_is_wrong_with_the_flags_is_told_before_anything_is_written() {
+    let cases: [(&str, &[&str], &str); 7] = [
+        ("http://user:hush-hush@127.0.0.1:1/", &[], "in a header instead"),
+        ("ftp://127.0.0.1/", &[], "not http or https"),
+        ("http://127.0.0.1:1/", &["--method", "a b"], "no HTTP method"),
+        ("http://127.0.0.1:1/", &["--header", "b d: x"], "`b d` cannot be sent"),
+        ("http://127.0.0.1:1/", &["--header", "a: 1", "--header", "A: 2"], "given twice"),
+        ("http://127.0.0.1:1/", &["--timeout", "0s"], "at least 1ms"),
+        ("http://127.0.0.1:1/", &["--warmup", "10000000000000000000s"], "at most 30 days"),
+    ];
+    for (url, more, message) in cases {
+        let ran = load(url, more).must_exit(2);
+        assert!(ran.text().contains(message), "{url} {more:?}: {}", ran.text());
+        assert!(!ran.text().contains("hush-hush") && !ran.folder().exists(), "{url} {more:?}");
+    }
+}
+
+#[test]
+fn a_folder_whose_name_is_no_unicode_can_be_written() {
+    let server = Server::start(Answer::Status(200));
+    let out = tempfile::tempdir().expect("a temporary folder");
+    let folder = out.path().join(OsStr::from_bytes(b"r\xff"));
+    let load = ["load", &server.url(), "--rate", "100", "--duration", "1s", "--out"];
+    let output = plimsoll().args(load).arg(&folder).output().expect("it starts");
+    assert_eq!(summary(&folder)["exit_code"], output.status.code().unwrap_or(101));
 }
 
 #[test]
