@@ -33,6 +33,9 @@ fn check(args: &LoadArgs) -> Result<(), String> {
     if args.duration.max(args.warmup.unwrap_or_default()) > LONGEST_STAGE {
         return Err("--duration and --warmup are at most 30 days".to_owned());
     }
+    if let Some(file) = args.ca_file.as_ref().filter(|file| !file.is_file()) {
+        return Err(format!("--ca-file: there is no file {}", file.display()));
+    }
     Target::check(&args.url).map_err(|error| error.to_string())?;
     let mut probe = LoadRequest::get();
     if let Some(method) = &args.method {

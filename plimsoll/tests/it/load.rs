@@ -163,13 +163,14 @@ fn the_values_of_headers_are_never_written() {
 
 #[test]
 fn what_is_wrong_with_the_flags_is_told_before_anything_is_written() {
-    let cases: [(&str, &[&str], &str); 7] = [
+    let cases: [(&str, &[&str], &str); 8] = [
         ("http://user:hush-hush@127.0.0.1:1/", &[], "in a header instead"),
         ("ftp://127.0.0.1/", &[], "not http or https"),
         ("http://127.0.0.1:1/", &["--method", "a b"], "no HTTP method"),
         ("http://127.0.0.1:1/", &["--header", "b d: x"], "`b d` cannot be sent"),
         ("http://127.0.0.1:1/", &["--header", "a: 1", "--header", "A: 2"], "given twice"),
         ("http://127.0.0.1:1/", &["--timeout", "0s"], "at least 1ms"),
+        ("http://127.0.0.1:1/", &["--ca-file", "no/file"], "there is no file no/file"),
         ("http://127.0.0.1:1/", &["--warmup", "10000000000000000000s"], "at most 30 days"),
     ];
     for (url, more, message) in cases {
