@@ -60,8 +60,11 @@ impl Replicas {
                 let mut instances = self.lock();
                 // The one that failed stays if it is the only one: its log tells why.
                 instances.truncate(have.max(1));
-                if have == 0 {
-                    instances[0] = Arc::clone(instance);
+                // None is left when the endpoint was deleted meanwhile.
+                if have == 0
+                    && let Some(first) = instances.first_mut()
+                {
+                    *first = Arc::clone(instance);
                 }
                 return Err(fault);
             }

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -49,6 +50,7 @@ pub struct Ready {
 /// # Errors
 /// The address is taken, the token cannot be read or written, or the host cannot start.
 pub async fn run(options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Error> {
+    raise_descriptor_limit();
     let shutdown = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -85,6 +87,16 @@ pub async fn run(options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Err
     }
     shutdown.cancel();
     serving.await
+}
+
+/// Every caller's connection takes a descriptor. With the usual limit of 1,024 an overload would
+/// measure that limit, not the deployment. Instances inherit the new one.
+fn raise_descriptor_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit on open files stays as it is");
+    }
 }
 
 fn made_up_token() -> SecretString {

@@ -16,7 +16,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::spec::Synthetic;
@@ -108,11 +108,19 @@ async fn serve(options: Options) -> Result<(), Error> {
             Scorer::Synthetic(synthetic::Service::new(settings, &options.name))
         }
     };
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;
+    let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))?;
     let slots = Slots::new(options.slots)?;
     server::serve(listener, scorer, slots, async move {
         terminate.recv().await;
     })
     .await;
     Ok(())
+}
+
+/// As the gateway listens: the usual backlog of 128 connections is less than an instance may work on.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(4096)
 }

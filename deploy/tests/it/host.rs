@@ -5,3 +5,4 @@ mod death;
 mod gateway;
 mod harness;
 mod life;
+mod overload;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Response, StatusCode};
 use secrecy::ExposeSecret;
+use tokio::net::{TcpListener, TcpSocket};
 use uuid::Uuid;
 
 use super::{Answer, accepted, begun, json};
@@ -17,6 +18,11 @@ use crate::host::fault::Fault;
 use crate::host::gateway::Gateway;
 use crate::host::store::Endpoint;
 use crate::host::{Host, LOCATION};
+
+/// Connections that may wait to be accepted; the system may allow fewer. Beyond that a caller is
+/// not refused but tries again after a second, which would be measured as the deployment's time:
+/// the usual 128 are gone in a stall of a moment.
+const BACKLOG: u32 = 4096;
 
 impl Host {
     pub(super) fn list_endpoints(&self) -> Response<Full<Bytes>> {
@@ -153,11 +159,12 @@ impl Host {
 }
 
 /// The data plane's own listener, on a port that the system chooses.
-fn listen() -> std::io::Result<(tokio::net::TcpListener, std::net::SocketAddr)> {
-    let listener = TcpListener::bind(("127.0.0.1", 0))?;
-    listener.set_nonblocking(true)?;
+fn listen() -> std::io::Result<(TcpListener, SocketAddr)> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(([127, 0, 0, 1], 0).into())?;
+    let listener = socket.listen(BACKLOG)?;
     let address = listener.local_addr()?;
-    Ok((tokio::net::TcpListener::from_std(listener)?, address))
+    Ok((listener, address))
 }
 
 /// 3 to 32 letters, digits and hyphens, beginning with a letter and not ending with a hyphen.
