@@ -64,7 +64,7 @@ pub struct HostConfig {
     pub workspace: Workspace,
     /// What callers of the control plane must show.
     pub token: SecretString,
-    /// Seed of the draws between deployments by traffic weight.
+    /// Seed of the draws between deployments by traffic weight, and of synthetic service times.
     pub seed: u64,
 }
 

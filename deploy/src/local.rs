@@ -38,7 +38,7 @@ pub struct ReadyLine {
 pub struct Options {
     /// Where environments are kept between runs; without it, the user's cache folder.
     pub cache_dir: Option<PathBuf>,
-    /// Seed of the draws between deployments by traffic weight.
+    /// Seed of the draws between deployments by traffic weight, and of synthetic service times.
     pub seed: u64,
 }
 

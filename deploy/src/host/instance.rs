@@ -42,6 +42,9 @@ const EXPLAIN_LINES: usize = 20;
 pub(super) struct Crew {
     pub(super) prepared: Prepared,
     pub(super) executable: PathBuf,
+    /// The deployment's name, and the seed of what its instances draw.
+    pub(super) deployment: String,
+    pub(super) seed: u64,
     /// The deployment's folder; each instance gets one in it.
     pub(super) folder: PathBuf,
     pub(super) liveness: Probe,
@@ -154,7 +157,7 @@ impl Instance {
             Err(error) => return End::Died(error.to_string()),
         };
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let command = crew.command(&crew.prepared.launch(port, folder));
+        let command = crew.command(&crew.launch(port, folder, &self.lock().name));
         let mut process = match Process::start(&crew.spawner, command, &self.log).await {
             Ok(process) => process,
             Err(error) => return End::Died(format!("it cannot be started: {error}")),
@@ -244,6 +247,10 @@ impl Instance {
 }
 
 impl Crew {
+    fn launch(&self, port: u16, folder: &std::path::Path, instance: &str) -> Launch {
+        self.prepared.launch(port, folder, self.seed, &format!("{}/{instance}", self.deployment))
+    }
+
     /// The launch, through the guard.
     fn command(&self, launch: &Launch) -> Command {
         let mut command = Command::new(&self.executable);

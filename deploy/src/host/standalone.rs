@@ -29,7 +29,7 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Where environments are kept between runs.
     pub cache_dir: PathBuf,
-    /// Seed of the draws between deployments by traffic weight.
+    /// Seed of the draws between deployments by traffic weight, and of synthetic service times.
     pub seed: u64,
     /// The token is the first line of standard input, and the end of the input is the end of the
     /// host. Otherwise the token is made up and written to a file, and a signal ends the host.

@@ -29,6 +29,7 @@ pub struct Options {
     serve: Serve,
     slots: NonZeroU32,
     port: u16,
+    seed: u64,
     name: String,
 }
 
@@ -61,13 +62,13 @@ pub enum Error {
 impl Options {
     /// What is the same for all instances of a deployment.
     pub fn new(serve: Serve, slots: NonZeroU32) -> Self {
-        Self { serve, slots, port: 0, name: String::new() }
+        Self { serve, slots, port: 0, seed: 0, name: String::new() }
     }
 
-    /// For the instance with this name, on this port.
+    /// For the instance with this name, on this port, with the random stream of that name.
     #[must_use]
-    pub fn on(self, port: u16, name: &str) -> Self {
-        Self { port, name: name.to_owned(), ..self }
+    pub fn on(self, port: u16, seed: u64, name: &str) -> Self {
+        Self { port, seed, name: name.to_owned(), ..self }
     }
 
     /// The argument of `plimsoll instance`.
@@ -105,7 +106,7 @@ async fn serve(options: Options) -> Result<(), Error> {
                 _ = terminate.recv() => return Ok(()),
                 started = timer.wait(synthetic::start(settings)) => started?,
             }
-            Scorer::Synthetic(synthetic::Service::new(settings, &options.name))
+            Scorer::Synthetic(synthetic::Service::new(settings, options.seed, &options.name))
         }
     };
     let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))?;

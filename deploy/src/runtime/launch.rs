@@ -49,13 +49,12 @@ pub enum Program {
 
 impl Prepared {
     /// The process that serves on `port` of the loopback address. `instance_dir` is a folder of its
-    /// own that exists and is removed with the instance; its name tells the instances of a
-    /// deployment apart, and so does the random stream of a synthetic one.
-    pub fn launch(&self, port: u16, instance_dir: &Path) -> Launch {
+    /// own that exists and is removed with the instance. `seed` and `name`, which no other instance
+    /// has, make the random stream of a synthetic one.
+    pub fn launch(&self, port: u16, instance_dir: &Path, seed: u64, name: &str) -> Launch {
         match &self.0 {
             Kind::Own { options, env } => {
-                let name = instance_dir.file_name().unwrap_or_default().to_string_lossy();
-                let options = options.clone().on(port, &name);
+                let options = options.clone().on(port, seed, name);
                 Launch {
                     program: Program::Plimsoll,
                     args: vec!["instance".into(), options.to_argument().into()],
@@ -64,6 +63,28 @@ impl Prepared {
                 }
             }
             Kind::Python(server) => server.launch(port, instance_dir),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::spec::{ServiceTime, Synthetic};
+
+    #[test]
+    fn a_synthetic_instance_is_told_its_seed_and_its_own_name() {
+        let service_time = ServiceTime::Constant { ms: 1.0 };
+        let synthetic = Synthetic { service_time, error_rate: 0.0, start_ms: 0.0 };
+        let serve = instance::Serve::Synthetic(synthetic);
+        let options = instance::Options::new(serve, NonZeroU32::MIN);
+        let prepared = Prepared(Kind::Own { options, env: BTreeMap::new() });
+        let launch = prepared.launch(4711, Path::new("/run/0"), 42, "blue/0");
+        let argument = launch.args[1].to_str().unwrap();
+        for part in ["\"seed\":42", "\"name\":\"blue/0\"", "\"port\":4711"] {
+            assert!(argument.contains(part), "{part} in {argument}");
         }
     }
 }

@@ -128,7 +128,7 @@ impl Instance {
     async fn start(prepared: &Prepared) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-        let launch = prepared.launch(port, folder.path());
+        let launch = prepared.launch(port, folder.path(), 1, "blue/0");
         let Program::Path(program) = launch.program else { panic!("it is another program") };
         let mut command = Command::new(program);
         command.args(launch.args).envs(launch.env).current_dir(launch.cwd).process_group(0);

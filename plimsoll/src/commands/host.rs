@@ -22,7 +22,7 @@ pub struct HostArgs {
     /// Where environments are kept between runs [default: the user's cache folder]
     #[arg(long, value_name = "FOLDER")]
     cache_dir: Option<PathBuf>,
-    /// Seed of the draws between deployments by traffic weight
+    /// Seed of the draws between deployments by traffic weight, and of synthetic service times
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Read the token from standard input, and end with it

@@ -120,6 +120,8 @@ impl Host {
         let crew = Crew {
             prepared,
             executable: self.executable.clone(),
+            deployment: spec.name.clone(),
+            seed: self.seed,
             folder: self.state_dir.join(&spec.endpoint_name).join(&spec.name),
             liveness: spec.liveness_probe.clone(),
             readiness: spec.readiness_probe.clone(),

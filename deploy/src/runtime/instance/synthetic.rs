@@ -2,7 +2,7 @@
 //!
 //! A request holds one of the instance's slots for its service time; further requests wait for a
 //! slot in the order in which they came. Each instance draws from a stream of its own, so that
-//! instances differ and a run with the same names repeats.
+//! instances differ, and a run with the same seed and names repeats.
 
 use std::io;
 use std::num::NonZeroU32;
@@ -56,9 +56,9 @@ enum Draw {
 
 impl Service {
     /// The service of the instance with this name; the settings have been checked.
-    pub(super) fn new(settings: &Synthetic, name: &str) -> Self {
+    pub(super) fn new(settings: &Synthetic, seed: u64, name: &str) -> Self {
         let draw = Draw::new(&settings.service_time).expect("the settings were checked");
-        let random = Mutex::new(Pcg64::new(stream(name), 0));
+        let random = Mutex::new(Pcg64::new(u128::from(seed), stream(name)));
         Self { draw, error_rate: settings.error_rate, random }
     }
 
@@ -160,13 +160,16 @@ mod tests {
     #[test]
     fn draws_follow_the_distribution_and_repeat() {
         let log_normal = settings(ServiceTime::LogNormal { p50_ms: 20.0, p99_ms: 80.0 });
-        let draw = |name: &str| {
-            let service = Service::new(&log_normal, name);
+        let draw = |seed: u64, name: &str| {
+            let service = Service::new(&log_normal, seed, name);
             (0..20_000).map(|_| service.next()).collect::<Vec<_>>()
         };
-        let draws = draw("blue-0");
-        assert_eq!(draws, draw("blue-0"));
-        assert_ne!(draws, draw("blue-1"));
+        let draws = draw(1, "blue/0");
+        assert_eq!(draws, draw(1, "blue/0"));
+        for other in [draw(2, "blue/0"), draw(1, "blue/1"), draw(1, "green/0")] {
+            let same = draws.iter().zip(&other).filter(|(a, b)| a.0 == b.0).count();
+            assert!(same < 5, "{same}");
+        }
         let mut times: Vec<_> = draws.iter().map(|(time, _)| time.as_secs_f64() * 1e3).collect();
         times.sort_by(f64::total_cmp);
         assert!((times[10_000] - 20.0).abs() < 0.5, "{}", times[10_000]);
@@ -177,10 +180,10 @@ mod tests {
 
     #[test]
     fn an_exponential_has_its_mean_and_a_constant_is_one() {
-        let service = Service::new(&settings(ServiceTime::Exponential { mean_ms: 10.0 }), "a");
+        let service = Service::new(&settings(ServiceTime::Exponential { mean_ms: 10.0 }), 1, "a");
         let sum: f64 = (0..20_000).map(|_| service.next().0.as_secs_f64()).sum();
         assert!((sum / 20_000.0 * 1e3 - 10.0).abs() < 0.3, "{sum}");
-        let service = Service::new(&settings(ServiceTime::Constant { ms: 1.5 }), "a");
+        let service = Service::new(&settings(ServiceTime::Constant { ms: 1.5 }), 1, "a");
         assert_eq!(service.next().0, Duration::from_micros(1500));
     }
 
