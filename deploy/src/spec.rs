@@ -159,6 +159,10 @@ impl DeploymentSpec {
     /// in silence.
     pub fn only_azure(&self) -> Vec<&'static str> {
         let azure = &self.azure;
+        let environment = match &self.environment {
+            Some(Asset::Inline(environment)) => Some(environment),
+            Some(Asset::Reference(_)) | None => None,
+        };
         let scaled = |k: &Kubernetes| k.scale.is_some();
         let limited = |k: &Kubernetes| k.requests.is_some() || k.limits.is_some();
         let kubernetes = |has: &dyn Fn(&Kubernetes) -> bool| match &self.platform {
@@ -166,6 +170,19 @@ impl DeploymentSpec {
             Platform::Kubernetes(settings) => has(settings),
         };
         given([
+            ("environment", self.environment.is_some() && self.code.is_none()),
+            (
+                "environment.build",
+                environment.is_some_and(|environment| environment.build.is_some()),
+            ),
+            (
+                "environment.inference_config",
+                environment.is_some_and(|environment| environment.routes.is_some()),
+            ),
+            (
+                "request_settings.max_queue_wait_ms",
+                self.request_settings.max_queue_wait != RequestSettings::default().max_queue_wait,
+            ),
             ("type", self.platform != Platform::Managed),
             ("scale_settings", kubernetes(&scaled)),
             ("resources", kubernetes(&limited)),

@@ -31,6 +31,10 @@ pub(super) fn endpoint(
     if spec.azure.compute.is_some() {
         return Err(kubernetes(what));
     }
+    if spec.mirror_traffic.values().any(|percent| *percent > 0) {
+        let reason = "mirrored traffic is not supported yet; leave out `mirror_traffic`";
+        return Err(Error::NotSupported { what: what.to_owned(), reason: reason.to_owned() });
+    }
     let identity = match &spec.azure.identity {
         None | Some(Identity::SystemAssigned) => json!({ "type": "SystemAssigned" }),
         Some(Identity::None) => json!({ "type": "None" }),

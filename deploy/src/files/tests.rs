@@ -86,6 +86,21 @@ fn the_usual_deployment_reads_clean() {
 }
 
 #[test]
+fn what_has_no_effect_on_this_machine_is_named() {
+    let folder = folder();
+    let with = |more: &str| good_deployment(folder.path(), &format!("{BLUE}{more}")).only_azure();
+    assert!(with("").is_empty());
+    let waits = "request_settings: {max_queue_wait_ms: 100}\n";
+    assert_eq!(with(waits), ["request_settings.max_queue_wait_ms"]);
+    let container = "name: blue\nendpoint_name: my-endpoint\nmodel: {path: model}\n\
+        instance_type: Standard_DS3_v2\ninstance_count: 1\nenvironment: {image: x, inference_config: \
+        {liveness_route: {port: 80, path: /}, readiness_route: {port: 80, path: /}, \
+        scoring_route: {port: 80, path: /score}}}\n";
+    let spec = good_deployment(folder.path(), container);
+    assert_eq!(spec.only_azure(), ["environment", "environment.inference_config"]);
+}
+
+#[test]
 fn every_setting_of_a_managed_deployment_is_kept() {
     let folder = folder();
     let spec = good_deployment(

@@ -56,6 +56,11 @@ async fn what_azure_has_and_the_host_has_not_is_refused_by_name() {
     assert_eq!(error.code(), Some("NotSupported"));
     assert!(error.to_string().contains("authMode"), "{error}");
 
+    let mut mirrored = endpoint();
+    mirrored.mirror_traffic = traffic(&[("green", 10)]);
+    let error = host.driver.create_endpoint(&mirrored).await.unwrap_err();
+    assert!(error.to_string().contains("`mirror_traffic`"), "{error}");
+
     host.driver.create_endpoint(&endpoint()).await.unwrap();
     let error = host.driver.set_traffic("end", &traffic(&[("blue", 100)])).await.unwrap_err();
     assert!(error.to_string().contains("`blue`, which is not there"), "{error}");
