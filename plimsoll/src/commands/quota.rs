@@ -11,7 +11,7 @@ use plimsoll_domain::Problems;
 
 use super::check::{folder, unknown};
 use crate::exit::Exit;
-use crate::scenario::{self, Place, open};
+use crate::scenario::{self, Place, Quota, open};
 use crate::view;
 
 /// `plimsoll quota -f FILE…`
@@ -22,12 +22,13 @@ pub struct QuotaArgs {
     pub files: Vec<PathBuf>,
 
     /// What the subscription uses and may use: the JSON that Azure's usages call answers
+    /// [default: what a given scenario names]
     #[arg(long, value_name = "FILE")]
     pub limits: Option<PathBuf>,
 
-    /// The region that the plan is for
-    #[arg(long, default_value = "local")]
-    pub region: String,
+    /// The region that the plan is for [default: a given scenario's, else local]
+    #[arg(long)]
+    pub region: Option<String>,
 
     /// The subscription that messages name
     #[arg(long, default_value = "00000000-0000-0000-0000-000000000000", value_name = "ID")]
@@ -44,13 +45,16 @@ pub struct QuotaArgs {
 
 pub(super) fn run(args: QuotaArgs) -> Result<Exit> {
     let QuotaArgs { files, limits, region, subscription, running, json } = args;
-    let deployments = match deployments(&files) {
-        Ok(deployments) => deployments,
+    let Asked { deployments, quotas } = match asked(&files) {
+        Ok(asked) => asked,
         Err(problems) => {
             view::problems(&problems);
             return Ok(Exit::Usage);
         }
     };
+    let named = quotas.iter().find(|quota| quota.limits.is_some()).or(quotas.first());
+    let region = region.or(named.map(|quota| quota.region.clone()));
+    let region = region.unwrap_or_else(|| "local".to_owned());
     let plan = match (running, deployments.as_slice()) {
         (None, all) => QuotaPlan::for_deployments(all, &region),
         (Some(running), [one]) => QuotaPlan::for_scaling(one, running, &region),
@@ -60,16 +64,16 @@ pub(super) fn run(args: QuotaArgs) -> Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let Some(limits) = limits else {
-        show(&plan, json)?;
-        return Ok(if plan.unknown.is_empty() { Exit::Success } else { Exit::Usage });
-    };
-    let usages = match usages(&limits) {
-        Ok(usages) => usages,
+    let usages = match limits.as_deref().map(usages).transpose() {
+        Ok(given) => given.or(named.and_then(|quota| quota.limits.clone())),
         Err(error) => {
             view::error(&error);
             return Ok(Exit::Usage);
         }
+    };
+    let Some(usages) = usages else {
+        show(&plan, json)?;
+        return Ok(if plan.unknown.is_empty() { Exit::Success } else { Exit::Usage });
     };
     let assessment = plan.assess(&usages, &subscription);
     show(&assessment, json)?;
@@ -91,19 +95,30 @@ fn usages(path: &Path) -> Result<Usages> {
     Usages::read(&text).with_context(|| format!("{} cannot be used as limits", path.display()))
 }
 
-/// All deployments of all files, or all problems of all files.
-fn deployments(paths: &[PathBuf]) -> Result<Vec<DeploymentSpec>, Problems> {
-    let (mut all, mut problems) = (Vec::new(), Problems::new());
+/// What the files ask for.
+#[derive(Debug, Default)]
+struct Asked {
+    deployments: Vec<DeploymentSpec>,
+    /// Of the scenarios among them.
+    quotas: Vec<Quota>,
+}
+
+/// All that all files ask for, or all problems of all files.
+fn asked(paths: &[PathBuf]) -> Result<Asked, Problems> {
+    let (mut all, mut problems) = (Asked::default(), Problems::new());
     for path in paths {
-        match deployments_of(path) {
-            Ok(found) => all.extend(found),
+        match asked_by(path) {
+            Ok(Asked { deployments, quotas }) => {
+                all.deployments.extend(deployments);
+                all.quotas.extend(quotas);
+            }
             Err(found) => problems.append(found),
         }
     }
     problems.or(Some(all))
 }
 
-fn deployments_of(path: &Path) -> Result<Vec<DeploymentSpec>, Problems> {
+fn asked_by(path: &Path) -> Result<Asked, Problems> {
     if path.is_dir() {
         return of_scenario(path);
     }
@@ -113,7 +128,7 @@ fn deployments_of(path: &Path) -> Result<Vec<DeploymentSpec>, Problems> {
         FileKind::Deployment => {
             let mut problems = Problems::new();
             let spec = files::read_deployment(&document, folder(path), &mut problems);
-            problems.or(spec.map(|spec| vec![spec]))
+            problems.or(spec.map(|spec| Asked { deployments: vec![spec], quotas: Vec::new() }))
         }
         FileKind::Endpoint => {
             let mut problems = Problems::new();
@@ -125,10 +140,13 @@ fn deployments_of(path: &Path) -> Result<Vec<DeploymentSpec>, Problems> {
     }
 }
 
-fn of_scenario(path: &Path) -> Result<Vec<DeploymentSpec>, Problems> {
-    Ok(match scenario::read(path)?.place {
-        Place::Deployed(deployed) => deployed.deployments,
-        Place::Existing(_) => Vec::new(),
+fn of_scenario(path: &Path) -> Result<Asked, Problems> {
+    let scenario = scenario::read(path)?;
+    Ok(match scenario.place {
+        Place::Deployed(deployed) => {
+            Asked { deployments: deployed.deployments, quotas: vec![scenario.quota] }
+        }
+        Place::Existing(_) => Asked::default(),
     })
 }
 
@@ -151,7 +169,7 @@ mod tests {
             std::fs::write(&usages, text).unwrap();
             usages
         });
-        let (region, subscription) = ("westeurope".to_owned(), "s".to_owned());
+        let (region, subscription) = (Some("westeurope".to_owned()), "s".to_owned());
         let args = QuotaArgs {
             files: vec![file],
             limits,
@@ -174,5 +192,31 @@ mod tests {
     fn wrong_files_are_wrong_usage() {
         assert_eq!(exit("name: blue\n", None), Exit::Usage);
         assert_eq!(exit(BLUE, Some("{}")), Exit::Usage);
+    }
+
+    #[test]
+    fn a_scenario_brings_its_region_and_limits() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text);
+        write("blue.yml", BLUE).unwrap();
+        write("endpoint.yml", "name: my-endpoint\n").unwrap();
+        write("usages.json", TRIAL).unwrap();
+        write(
+            "scenario.yml",
+            "name: s\nendpoint: endpoint.yml\ndeployments: [blue.yml]\nrequest: {method: GET}\n\
+             load: {stages: [{duration: 1s, rps: 1}]}\nquota: {region: x, limits: usages.json}\n",
+        )
+        .unwrap();
+        let asked = asked(&[folder.path().to_owned()]).unwrap();
+        assert_eq!((asked.deployments.len(), asked.quotas[0].region.as_str()), (1, "x"));
+        let args = QuotaArgs {
+            files: vec![folder.path().to_owned()],
+            limits: None,
+            region: None,
+            subscription: "s".to_owned(),
+            running: None,
+            json: true,
+        };
+        assert_eq!(run(args).unwrap(), Exit::Deployment, "6 are allowed, and 8 needed");
     }
 }
