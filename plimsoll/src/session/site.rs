@@ -19,6 +19,10 @@ use crate::view::View;
 /// How often the instances are counted for the live view.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
+/// For the deletion of the endpoint. Longer than instances take to end; the end of the host, which
+/// comes next, removes everything all the same.
+const REMOVE_LIMIT: Duration = Duration::from_secs(30);
+
 /// The address to load, and what must be removed afterwards.
 pub(super) struct Site {
     /// The scoring URL.
@@ -53,6 +57,9 @@ pub(super) enum Error {
     /// The user stopped it.
     #[error("interrupted before the load began; what was created is removed")]
     Stopped,
+    /// Its deletion hangs, and a user who stops a run cannot be kept waiting for ever.
+    #[error("it was still there after {} s", REMOVE_LIMIT.as_secs())]
+    StillThere,
     /// This program's own file cannot be found.
     #[error("cannot find this program's own file, to start the local host from it")]
     Executable(#[source] std::io::Error),
@@ -129,11 +136,17 @@ impl Site {
     }
 
     /// Removes what the run created.
-    pub(super) async fn remove(self, endpoint: Option<&str>) -> Result<(), DeployError> {
+    pub(super) async fn remove(self, endpoint: Option<&str>) -> Result<(), Error> {
         let Some(own) = self.own else { return Ok(()) };
         own.counter.abort();
         let removed = match endpoint {
-            Some(endpoint) => own.driver.delete_endpoint(endpoint).await,
+            Some(endpoint) => {
+                let deleting = own.driver.delete_endpoint(endpoint);
+                match tokio::time::timeout(REMOVE_LIMIT, deleting).await {
+                    Ok(deleted) => deleted.map_err(Error::from),
+                    Err(_) => Err(Error::StillThere),
+                }
+            }
             None => Ok(()),
         };
         drop(own.host.stop().await);
@@ -185,13 +198,17 @@ async fn count(
     counts: watch::Sender<Option<(u32, u32)>>,
 ) {
     while !counts.is_closed() {
-        let mut sum = (0, 0);
+        let mut sum = Some((0, 0));
         for deployment in &deployments {
-            if let Ok(shown) = driver.show_deployment(&endpoint, deployment).await {
-                sum = (sum.0 + shown.ready() as u32, sum.1 + shown.desired);
-            }
+            let shown = driver.show_deployment(&endpoint, deployment).await;
+            // A part of the sum would read as instances that are gone.
+            sum = sum.zip(shown.ok()).map(|((ready, wanted), shown)| {
+                (ready + shown.ready() as u32, wanted + shown.desired)
+            });
         }
-        counts.send_replace(Some(sum));
+        if sum.is_some() {
+            counts.send_replace(sum);
+        }
         tokio::time::sleep(COUNT_EVERY).await;
     }
 }
