@@ -242,6 +242,15 @@ mod tests {
     }
 
     #[test]
+    fn an_alias_means_what_its_anchor_means() {
+        let (raw, problems) =
+            read("name: &n blue\nauth_mode: key\ntags: {a: &v 1.10, b: *v, c: *n}\n");
+        assert_eq!(problems.to_string(), "");
+        let tags = raw.expect("built").tags;
+        assert_eq!((&*tags["a"], &*tags["b"], &*tags["c"]), ("1.10", "1.10", "blue"));
+    }
+
+    #[test]
     fn broken_yaml_names_the_line() {
         let problems = Document::parse("t.yml", "name: [a\nb: c\n").expect_err("not YAML");
         assert!(problems.to_string().contains("t.yml:"), "{problems}");

@@ -185,28 +185,6 @@ impl Latencies {
     pub fn histogram(&self) -> Histogram<u64> {
         self.histogram.clone().unwrap_or_else(empty_histogram)
     }
-
-    /// Latencies read back from an interval log; sum, minimum and maximum are then only as exact
-    /// as the buckets.
-    pub fn from_histogram(histogram: &Histogram<u64>) -> Self {
-        let mut latencies = Self::new();
-        if histogram.is_empty() {
-            return latencies;
-        }
-        let mut own = empty_histogram();
-        own.add(histogram).expect("an interval log holds values within the fixed bounds");
-        latencies.sum_ns = histogram
-            .iter_recorded()
-            .map(|b| {
-                u128::from(histogram.median_equivalent(b.value_iterated_to()))
-                    * u128::from(b.count_at_value())
-            })
-            .sum();
-        latencies.min_ns = histogram.min_nz();
-        latencies.max_ns = histogram.max();
-        latencies.histogram = Some(own);
-        latencies
-    }
 }
 
 /// The rank, counted from 1, of `quantile` among `total` values: ⌈q·n⌉, at least 1.

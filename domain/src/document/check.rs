@@ -60,7 +60,7 @@ impl<'a> Checker<'a> {
             (Value::Bool(_) | Value::Int(_) | Value::Float(_), types)
                 if types.contains("string") =>
             {
-                let spelling = self.document.source[node.span.clone()].to_owned();
+                let spelling = self.document.source[node.written.clone()].to_owned();
                 self.text(node, &spelling, schema)
             }
             (Value::Int(number), types)
@@ -180,7 +180,7 @@ impl<'a> Checker<'a> {
         let spelling = match &node.value {
             Value::Text(text) => text.clone(),
             Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
-                self.document.source[node.span.clone()].to_owned()
+                self.document.source[node.written.clone()].to_owned()
             }
             _ => return self.wrong_type(node, name, &listed(known)),
         };

@@ -12,6 +12,8 @@ use serde_saphyr::{Location, Spanned};
 pub struct Node {
     /// Where it is.
     pub span: Range<usize>,
+    /// Where its text is: of an alias, at the anchor.
+    pub(super) written: Range<usize>,
     /// What it is.
     pub value: Value,
 }
@@ -80,7 +82,7 @@ pub(super) fn parse(text: &str) -> Result<Node, (Range<usize>, String)> {
 }
 
 fn node(spanned: Spanned<Tree>, text: &str) -> Node {
-    let span = bytes(spanned.referenced, text);
+    let (span, written) = (bytes(spanned.referenced, text), bytes(spanned.defined, text));
     let value = match spanned.value {
         Tree::Scalar(value) => value,
         Tree::List(items) => Value::List(items.into_iter().map(|item| node(item, text)).collect()),
@@ -94,7 +96,7 @@ fn node(spanned: Spanned<Tree>, text: &str) -> Node {
                 .collect(),
         ),
     };
-    Node { span, value }
+    Node { span, written, value }
 }
 
 fn bytes(location: Location, text: &str) -> Range<usize> {
