@@ -15,7 +15,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use plimsoll_domain::Snapshot;
+use plimsoll_domain::{Snapshot, clock};
 
 pub use events::{Event, EventKind};
 pub use summary::Summary;
@@ -130,6 +130,7 @@ impl Phase {
 #[derive(Debug)]
 pub struct Results {
     dir: PathBuf,
+    run: String,
     timeline: Appender,
     hlog: Appender,
     events: Appender,
@@ -147,8 +148,9 @@ impl Results {
     pub fn create(dir: &Path, mut header: Header) -> Result<Self, Error> {
         folder::claim(dir)?;
         header.run.started = utc(header.started);
-        let mut results = Self {
+        let results = Self {
             dir: dir.to_owned(),
+            run: header.run.id.clone(),
             timeline: Appender::create(dir.join(folder::TIMELINE))?,
             hlog: Appender::create(dir.join(folder::HLOG))?,
             events: Appender::create(dir.join(folder::EVENTS))?,
@@ -157,11 +159,8 @@ impl Results {
             summary_fails: false,
             fault: None,
         };
-        let first = hlog::header(header.started, &header.run.id);
         let begun = Summary::begun(header.run, header.scenario);
         folder::replace(&dir.join(folder::SUMMARY), &json(&begun))?;
-        let written = results.hlog.append(&first);
-        results.keep(written);
         folder::reserve(dir);
         Ok(results)
     }
@@ -181,8 +180,14 @@ impl Results {
         let row = timeline::Row::new(snapshot, info);
         self.last_s = row.t_s;
         let written = self.timeline.append(&timeline::lines(&row, self.rows == 0));
-        self.rows += 1;
         self.keep(written);
+        if self.rows == 0 {
+            // Times in the log count from the first due time, which a bring-up may delay by minutes.
+            let first_due = clock::wall() - snapshot.end;
+            let written = self.hlog.append(&hlog::header(first_due, &self.run));
+            self.keep(written);
+        }
+        self.rows += 1;
         let written = self.hlog.append(&hlog::lines(snapshot));
         self.keep(written);
     }

@@ -36,7 +36,10 @@ pub(crate) fn run(scenario: &Scenario, outputs: &OutputArgs) -> Result<Exit> {
         .enable_all()
         .build()
         .context("cannot start the session's runtime")?;
-    runtime.block_on(session(scenario, outputs))
+    let ended = runtime.block_on(session(scenario, outputs));
+    // A name lookup that hangs must not keep the process.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn session(scenario: &Scenario, outputs: &OutputArgs) -> Result<Exit> {
@@ -120,7 +123,10 @@ async fn load(
     view: &mut View,
     summary: &mut Summary,
 ) -> Result<Measured, Failure> {
-    let plan = plan::load(scenario, site).await.map_err(Failure::Plan)?;
+    let plan = tokio::select! {
+        plan = plan::load(scenario, site) => plan.map_err(Failure::Plan)?,
+        () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
+    };
     let (server_address, server_port) = (plan.target.name().to_owned(), plan.target.port());
     let run = OtlpRun {
         id: summary.run.id.clone(),

@@ -92,6 +92,10 @@ fn measured_run(scenario: &Scenario, measured: &Measured, summary: &mut Summary)
     summary.run.interrupted = *cut == Cut::Interrupted;
     summary.verdict = report.verdict.map(conclude::verdict);
     summary.validity = conclude::validity(&report.validity);
+    if let Cut::Lost(why) = cut {
+        summary.validity.state = ValidityState::Invalid;
+        summary.validity.reasons.push(format!("the local host went away in mid-run: {why}"));
+    }
     let good = conclude::good(&report.totals, &scenario.objectives);
     summary.measure(&report.totals, good, report.measured_time);
     summary.objectives = report.judgements.iter().map(conclude::objective).collect();
@@ -104,12 +108,12 @@ fn measured_run(scenario: &Scenario, measured: &Measured, summary: &mut Summary)
 fn text(scenario: &Scenario, measured: &Measured, summary: &Summary) -> String {
     let Measured { report, generator, cut } = measured;
     let totals = &report.totals;
-    let mut text = format!(
-        "\n{}: {} ({})\n",
-        scenario.name,
-        headline(report, cut),
-        report.validity.state.name()
-    );
+    let validity = match cut {
+        Cut::Lost(_) => plimsoll_monitor::ValidityState::Invalid,
+        Cut::None | Cut::Interrupted => report.validity.state,
+    };
+    let mut text =
+        format!("\n{}: {} ({})\n", scenario.name, headline(report, cut), validity.name());
     for judgement in &report.judgements {
         let mark = match judgement.verdict {
             Verdict::Met => "met",

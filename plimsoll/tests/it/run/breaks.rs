@@ -68,6 +68,8 @@ fn a_host_that_is_killed_ends_the_run_with_what_was_measured() {
     assert!(count(&summary, "/outcomes/ok") > 30, "{summary:#}");
     assert!(count(&summary, "/load/offered") < 1000, "{summary:#}");
     assert!(ran.stdout.contains("the local host went away in mid-run"), "{}", ran.stdout);
+    assert_eq!(summary["validity"]["state"], "invalid");
+    assert!(summary["validity"]["reasons"].to_string().contains("went away"), "{summary:#}");
     assert!(ran.folder().join("report.html").is_file());
 }
 
