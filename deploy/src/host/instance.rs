@@ -191,8 +191,9 @@ impl Instance {
 
     /// Probes until the process is unfit to live; `seat` is its place in the pool while it is ready.
     async fn serve(&self, crew: &Crew, address: SocketAddr, seat: &mut Option<u64>) -> String {
-        let patience =
-            crew.readiness.initial_delay + crew.readiness.period * crew.readiness.failure_threshold;
+        let readiness = &crew.readiness;
+        let periods = readiness.period.saturating_mul(readiness.failure_threshold);
+        let patience = readiness.initial_delay.saturating_add(periods);
         let ready = async {
             while !upstream::probe(address, crew.readiness.timeout).await {
                 tokio::time::sleep(EAGER).await;

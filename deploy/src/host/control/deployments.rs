@@ -125,7 +125,7 @@ impl Host {
             folder: self.state_dir.join(&spec.endpoint_name).join(&spec.name),
             liveness: spec.liveness_probe.clone(),
             readiness: spec.readiness_probe.clone(),
-            drain: settings.request_timeout + DRAIN_MARGIN,
+            drain: settings.request_timeout.saturating_add(DRAIN_MARGIN),
             shutdown: self.shutdown.clone(),
             pool: Arc::new(Pool::new(concurrent)),
             spawner: self.spawner.clone(),

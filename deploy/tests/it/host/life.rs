@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use nix::sys::signal::{Signal, kill};
@@ -152,5 +153,19 @@ async fn a_model_on_this_machine_answers_through_the_gateway() {
     let wrong = caller.ask("no json").await;
     assert_eq!(wrong.status, StatusCode::FAILED_DEPENDENCY);
     assert_eq!(wrong.header("ms-azureml-model-error-statuscode"), "400");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_longer_than_any_clock_counts_does_not_hang_the_creation() {
+    let host = TestHost::start().await;
+    host.driver.create_endpoint(&endpoint()).await.unwrap();
+    let mut spec = deployment("blue", 1, 1.0);
+    spec.readiness_probe.period = Duration::from_secs(1 << 63);
+    spec.request_settings.request_timeout = Duration::from_secs(1 << 63);
+    let mut ignore = |_| {};
+    let creating = host.driver.create_deployment(&spec, &mut ignore);
+    let blue = tokio::time::timeout(Duration::from_secs(20), creating).await.unwrap().unwrap();
+    assert_eq!(blue.ready(), 1);
     host.stop().await;
 }
