@@ -160,7 +160,19 @@ async fn create(
     view: &mut View,
 ) -> Result<(String, SecretString), DeployError> {
     let name = &deployed.endpoint.name;
-    without_effect(&format!("endpoint {name}"), &deployed.endpoint.only_azure(), view);
+    let mut keys = deployed.endpoint.only_azure();
+    let live = |traffic: &BTreeMap<String, u8>| -> BTreeMap<String, u8> {
+        traffic
+            .iter()
+            .filter(|(_, share)| **share > 0)
+            .map(|(n, share)| (n.clone(), *share))
+            .collect()
+    };
+    let given = live(&deployed.endpoint.traffic);
+    if !given.is_empty() && given != live(&deployed.traffic) {
+        keys.push("traffic (the scenario decides)");
+    }
+    without_effect(&format!("endpoint {name}"), &keys, view);
     view.step(&format!("creating endpoint {name}"), "");
     let endpoint = driver.create_endpoint(&deployed.endpoint).await?;
     for deployment in &deployed.deployments {

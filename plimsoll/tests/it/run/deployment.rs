@@ -97,6 +97,23 @@ fn an_operator_that_is_not_known_is_named_with_the_way_out() {
 }
 
 #[test]
+fn what_an_endpoint_file_asks_for_in_vain_is_said() {
+    let with = |more: &str| {
+        Folder::copy("breach")
+            .replace("endpoint.yml", "auth_mode: key", more)
+            .load(A_LOAD, &["error rate < 50%"])
+    };
+    let mirrored = with("auth_mode: key\nmirror_traffic: {green: 10}").run(&[]).must_exit(5);
+    assert!(mirrored.stderr.contains("leave out `mirror_traffic`"), "{}", mirrored.text());
+    let keys = "auth_mode: key\ntraffic: {green: 100}\npublic_network_access: disabled";
+    let ran = with(keys).run(&[]);
+    let words = "no effect on this machine: public_network_access, traffic (the scenario decides)";
+    assert!(ran.stderr.contains(words), "{}", ran.text());
+    let same = with("auth_mode: key\ntraffic: {blue: 100}").run(&[]);
+    assert!(!same.stderr.contains("no effect"), "{}", same.text());
+}
+
+#[test]
 fn a_quota_that_does_not_fit_is_refused_before_anything_starts() {
     let folder = Folder::copy("quickstart");
     let used = "\"currentValue\": 12,\n      \"limit\": 100";
