@@ -2,7 +2,7 @@
 //!
 //! After a PUT the answer names the operation's status (`Azure-AsyncOperation`), after other
 //! requests the address of its result (`Location`). Both are asked again after the seconds that
-//! the answer names; the local host names none, because asking it is cheap.
+//! the answer names; the local host names 0, because asking it is cheap.
 
 use std::time::Duration;
 

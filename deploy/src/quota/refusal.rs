@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::family::CLUSTERS;
+use super::family::{CLUSTERS, REGIONAL};
 use super::plan::{Demand, UnknownSize};
 use super::usages::Usage;
 use crate::sku::Sku;
@@ -49,7 +49,11 @@ impl Refusal {
             None if room.name == CLUSTERS => return None,
             None => (
                 format!("The region lists no quota named {}.", room.name),
-                format!("`{}` may not be offered there; choose another region", demand.family),
+                if room.name == REGIONAL {
+                    "every region has it: save all of what Azure's usages call answers".to_owned()
+                } else {
+                    format!("`{}` may not be offered there; choose another region", demand.family)
+                },
             ),
             Some(Usage { limit: None, .. }) => return None,
             Some(Usage { used, limit: Some(limit), .. }) => {

@@ -145,6 +145,16 @@ fn a_family_that_the_region_does_not_list_is_refused() {
     let usages = usages((0, 48), (0, 1000), (0, 500));
     let refusals = plan("Standard_NC24ads_A100_v4", 1).check(&usages, SUBSCRIPTION).unwrap_err();
     assert!(refusals[0].message.contains("NCADSA100v4"), "{}", refusals[0]);
+    assert!(refusals[0].remedy.contains("another region"), "{}", refusals[0]);
+}
+
+#[test]
+fn a_list_without_the_regional_pool_is_not_whole() {
+    let family = r#"[{"currentValue": 0, "limit": 99, "name": {"value": "Standard DSv2 Family Cluster Dedicated vCPUs"}}]"#;
+    let usages = Usages::read(family).unwrap();
+    let refusals = plan("Standard_DS3_v2", 1).check(&usages, SUBSCRIPTION).unwrap_err();
+    let [refusal] = refusals.as_slice() else { panic!("only the regional pool: {refusals:?}") };
+    assert!(refusal.remedy.contains("save all of"), "{refusal}");
 }
 
 #[test]
