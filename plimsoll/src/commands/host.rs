@@ -12,6 +12,7 @@ use plimsoll_deploy::host::{self, standalone};
 use plimsoll_deploy::runtime;
 
 use crate::exit::Exit;
+use crate::view;
 
 /// Serve this machine as a workspace of endpoints and deployments
 #[derive(Debug, Args)]
@@ -52,8 +53,14 @@ pub(super) fn run(args: HostArgs) -> anyhow::Result<Exit> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime =
         runtime.enable_all().build().context("the local host cannot start its threads")?;
-    runtime.block_on(standalone::run(options, announce))?;
-    Ok(Exit::Success)
+    match runtime.block_on(standalone::run(options, announce)) {
+        Ok(()) => Ok(Exit::Success),
+        Err(error @ (host::Error::NotLoopback { .. } | host::Error::Listen { .. })) => {
+            view::error(&error.into());
+            Ok(Exit::Usage)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Becomes the instance; returns only what went wrong.
@@ -75,4 +82,18 @@ fn announce(ready: &standalone::Ready) {
         ),
     };
     let _ = out.flush();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_cannot_be_listened_on_is_wrong_usage() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        for listen in [taken.local_addr().unwrap(), ([0, 0, 0, 0], 0).into()] {
+            let args = HostArgs { listen, cache_dir: None, seed: 0, supervised: false };
+            assert_eq!(run(args).unwrap(), Exit::Usage, "{listen}");
+        }
+    }
 }
