@@ -42,6 +42,7 @@ const LAG_INVALID: f64 = 0.5;
 const LOST_INVALID: f64 = 0.01;
 const GAP_INVALID: f64 = 0.05;
 const STARVED_WAIT: f64 = 0.2;
+const WATCHED_AT_LEAST: Duration = Duration::from_millis(500);
 const STARVED_DEGRADED: f64 = 0.1;
 
 /// Whether a run's numbers can be relied on, and why not.
@@ -114,7 +115,9 @@ impl Observed {
         let generator = &snapshot.generator;
         self.capped += generator.capped;
         self.socket_exhausted += generator.socket_exhausted;
-        if let Some(wait) = generator.cpu_wait {
+        // The last interval may be a few milliseconds of drain, of which one wait is a large share.
+        let length = snapshot.end.saturating_sub(snapshot.start);
+        if let Some(wait) = generator.cpu_wait.filter(|_| length >= WATCHED_AT_LEAST) {
             self.watched += 1;
             self.starved += u64::from(wait > STARVED_WAIT);
             self.longest_wait = self.longest_wait.max(wait);
@@ -429,6 +432,18 @@ mod tests {
         let validity =
             observed.judge(&totals, Duration::from_secs(2), Duration::from_secs(1), TOLERATED);
         assert_eq!(validity.state, Valid, "{validity:?}");
+    }
+
+    #[test]
+    fn a_moment_of_drain_is_no_interval_to_judge_a_machine_by() {
+        let (mut observed, totals) = run(|_| {});
+        let mut drain = second(10, Tally::default());
+        drain.end = drain.start + Duration::from_millis(3);
+        drain.generator.cpu_wait = Some(0.85);
+        for _ in 0..5 {
+            observed.add(&drain, Duration::ZERO);
+        }
+        assert_eq!(observed.judge(&totals, LENGTH, LENGTH, TOLERATED).state, Valid);
     }
 
     #[test]
