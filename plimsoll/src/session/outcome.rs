@@ -10,7 +10,7 @@ use super::conclude::{self, Cut};
 use super::measure::Measured;
 use super::site;
 use crate::exit::Exit;
-use crate::results::summary::{Summary, Validity, ValidityState, WarmupCounts};
+use crate::results::summary::{Otlp, Summary, Validity, ValidityState, WarmupCounts};
 use crate::results::{Event, EventKind, Results};
 use crate::scenario::Scenario;
 use crate::view;
@@ -143,18 +143,8 @@ fn text(scenario: &Scenario, measured: &Measured, summary: &Summary) -> String {
     for line in report.validity.reasons.iter().chain(&report.validity.notes) {
         let _ = writeln!(text, "  note: {line}");
     }
-    if let Some(otlp) =
-        summary.otlp.as_ref().filter(|otlp| otlp.points_lost + otlp.logs_lost + otlp.rejected > 0)
-    {
-        let _ = writeln!(
-            text,
-            "  note: the export to {} lost {} points and {} alerts ({} refused): {}",
-            otlp.receiver,
-            otlp.points_lost,
-            otlp.logs_lost,
-            otlp.rejected,
-            otlp.errors.last().map_or("", String::as_str)
-        );
+    if let Some(line) = summary.otlp.as_ref().and_then(losses) {
+        let _ = writeln!(text, "  note: {line}");
     }
     if totals.outcomes.ok() == 0 {
         let _ = writeln!(text, "  note: no request got a right answer");
@@ -169,6 +159,19 @@ fn text(scenario: &Scenario, measured: &Measured, summary: &Summary) -> String {
         }
     }
     text.trim_end().to_owned()
+}
+
+/// What the export lost, and why.
+fn losses(otlp: &Otlp) -> Option<String> {
+    let Otlp { receiver, points_lost, logs_lost, rejected, errors, .. } = otlp;
+    let totals = if otlp.complete { "the totals arrived" } else { "the totals are not there" };
+    (points_lost + logs_lost + rejected > 0).then(|| {
+        format!(
+            "the export to {receiver} lost {points_lost} points and {logs_lost} alerts \
+             ({rejected} refused), {totals}: {}",
+            errors.join("; ")
+        )
+    })
 }
 
 fn headline(report: &Report, cut: &Cut) -> String {

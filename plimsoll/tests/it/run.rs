@@ -82,7 +82,7 @@ fn a_collector_that_is_not_there_changes_no_verdict_and_the_loss_is_told() {
     assert_eq!(count(&found, "/otlp/points_sent"), 0);
     assert!(count(&found, "/otlp/points_lost") > 0, "{found:#}");
     assert!(
-        with.stdout.contains("the export to") && with.stdout.contains("lost"),
+        with.stdout.contains("the export to") && with.stdout.contains("Connection refused"),
         "{}",
         with.stdout
     );
