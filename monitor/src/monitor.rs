@@ -11,7 +11,7 @@ use plimsoll_domain::{Snapshot, Tally};
 
 use crate::alert::{Alert, AlertEvent, AlertRule};
 use crate::objective::{Amount, Indicator, Objective};
-use crate::validity::{self, Validity};
+use crate::validity::{self, Validity, ValidityState};
 use crate::verdict::{self, Judgement, Verdict, WindowRecord};
 use crate::window::{Window, Windows, slack};
 
@@ -160,7 +160,7 @@ impl Monitor {
         };
         let judgements: Vec<Judgement> = self.objectives.iter().map(judge).collect();
         let length = self.measured.end.saturating_sub(self.measured.start);
-        let tolerated = validity::tolerated_lag(self.objectives.iter().map(|t| &t.objective));
+        let tolerated = self.tolerated_lag();
         Report {
             verdict: Verdict::overall(judgements.iter().map(|judgement| judgement.verdict)),
             judgements,
@@ -169,6 +169,16 @@ impl Monitor {
             warmup: self.warmup,
             measured_time,
         }
+    }
+
+    /// Whether the generator could do what was asked so far; `None` before the first measured
+    /// arrival.
+    pub fn validity(&self) -> Option<ValidityState> {
+        self.generator.so_far(&self.totals, self.tolerated_lag())
+    }
+
+    fn tolerated_lag(&self) -> Duration {
+        validity::tolerated_lag(self.objectives.iter().map(|track| &track.objective))
     }
 
     /// All measured arrivals so far.

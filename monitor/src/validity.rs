@@ -148,15 +148,25 @@ impl Observed {
             return validity;
         }
         validity.lateness(totals, tolerated);
-        self.losses(&mut validity, totals);
+        self.losses(&mut validity, totals, totals.ended());
         self.feeder(&mut validity, until, length);
         self.processors(&mut validity);
         validity.connections(totals, self.capped);
         validity
     }
 
-    fn losses(&self, validity: &mut Validity, totals: &Tally) {
-        let accounted = totals.ended();
+    /// The state of a run that still goes on; `None` before its first measured arrival. What is in
+    /// flight is not lost, and the time to come is not missing.
+    pub(crate) fn so_far(&self, totals: &Tally, tolerated: Duration) -> Option<ValidityState> {
+        let mut validity =
+            Validity { state: ValidityState::Valid, reasons: Vec::new(), notes: Vec::new() };
+        validity.lateness(totals, tolerated);
+        self.losses(&mut validity, totals, totals.offered);
+        self.processors(&mut validity);
+        (totals.offered > 0).then_some(validity.state)
+    }
+
+    fn losses(&self, validity: &mut Validity, totals: &Tally, accounted: u64) {
         let losses = [
             (
                 self.capped,
@@ -418,6 +428,18 @@ mod tests {
             assert!(said.contains(part), "{name}: {said}");
             assert_eq!(said.is_empty(), state == Valid, "{name}: {said}");
         }
+    }
+
+    #[test]
+    fn a_run_that_goes_on_has_a_validity_and_loses_nothing_in_flight() {
+        let so_far = |change: fn(&mut Snapshot)| {
+            let (observed, totals) = run(change);
+            observed.so_far(&totals, TOLERATED)
+        };
+        assert_eq!(so_far(|snapshot| snapshot.measured.offered += 50), Some(Valid));
+        assert_eq!(so_far(|snapshot| late(snapshot, Duration::from_millis(6))), Some(Invalid));
+        assert_eq!(so_far(|snapshot| snapshot.generator.capped = 2), Some(Invalid));
+        assert_eq!(so_far(|snapshot| snapshot.measured = Tally::default()), None);
     }
 
     #[test]

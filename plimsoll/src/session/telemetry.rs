@@ -40,6 +40,7 @@ impl Telemetry {
         export.exporter.interval(snapshot);
         let mut gauges = Gauges::new(snapshot.end, &monitor.current(), monitor.alerts());
         gauges.target_rate = Some(info.target_rps);
+        gauges.validity = monitor.validity();
         gauges.instances = info
             .instances
             .map(|ready| (export.deployments.clone(), u64::from(ready)))
