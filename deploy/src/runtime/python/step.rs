@@ -5,6 +5,8 @@ use std::fs::File;
 use std::path::Path;
 use std::process::Stdio;
 
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio::process::Command;
@@ -14,6 +16,17 @@ use crate::runtime::Progress;
 
 /// Lines of output that an error shows.
 const TAIL: usize = 20;
+
+/// The command with all that it has started, such as pip's compilers. Dropping it kills them.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+    }
+}
 
 /// Runs `program` to its end. The `lock` becomes its standard input: an empty file to read, and
 /// held until the command itself has ended, even when plimsoll is killed meanwhile.
@@ -33,7 +46,8 @@ pub(super) async fn run(
     command.stdout(input.try_clone().map_err(failed)?).stderr(input);
     // What a shell may have set for other environments must not reach into this one.
     command.env_remove("PYTHONHOME").env_remove("PYTHONPATH").env("PIP_USER", "0");
-    let mut child = command.kill_on_drop(true).spawn().map_err(failed)?;
+    let mut child = command.process_group(0).kill_on_drop(true).spawn().map_err(failed)?;
+    let mut group = Group(child.id().map(|id| Pid::from_raw(id.cast_signed())));
     // The command holds the writing end too, and the pipe ends only when all are closed.
     drop(command);
     let output = pipe::Receiver::from_owned_fd(output.into()).map_err(failed)?;
@@ -52,6 +66,7 @@ pub(super) async fn run(
         tail.push_back(line);
     }
     let status = child.wait().await.map_err(failed)?;
+    group.0 = None;
     if status.success() {
         return Ok(());
     }

@@ -67,30 +67,50 @@ async fn a_failed_build_leaves_nothing_and_its_last_words() {
     assert!(envs.flatten().all(|entry| !entry.path().is_dir()));
 }
 
-/// The lock is the builder's standard input: it outlives whoever started the builder.
+impl Bench {
+    /// Begins a build, gives it up once it said `started`, and returns the lock's file.
+    async fn give_up(&self) -> File {
+        let started = Notify::new();
+        let cache = self.folder.path().join("cache");
+        let mut progress = |line: String| {
+            if line == "started" {
+                started.notify_one();
+            }
+        };
+        tokio::select! {
+            built = get(&self.maker, &self.recipe, &cache, &mut progress) => panic!("{built:?}"),
+            () = started.notified() => {}
+        }
+        let name = name(&self.maker, &self.recipe);
+        File::open(cache.join("envs").join(name).with_extension("lock")).unwrap()
+    }
+}
+
+/// The lock is the builder's standard input: what it has left running, out of our reach, holds it.
+/// (A shell gives what it puts in the background another standard input, but descriptor 3 as it is.)
 #[tokio::test]
 async fn nobody_builds_beside_what_a_killed_builder_left_running() {
     let bench = Bench::new(
-        "here=$(dirname \"$0\"); test -e \"$here/go\" && exit 7
-         (for i in $(seq 600); do test -e \"$here/go\" && break; sleep 0.05; done) <&0 &
-         echo started; wait",
+        "here=$(dirname \"$0\"); test -e \"$here/go\" && exit 7; exec 3<&0
+         setsid sh -c 'echo started
+         for i in $(seq 600); do test -e \"$0/go\" && break; sleep 0.05; done' \"$here\" & wait",
     );
-    let started = Notify::new();
-    let cache = bench.folder.path().join("cache");
-    let mut progress = |line: String| {
-        if line == "started" {
-            started.notify_one();
-        }
-    };
-    tokio::select! {
-        built = get(&bench.maker, &bench.recipe, &cache, &mut progress) => panic!("{built:?}"),
-        () = started.notified() => {}
-    }
-    let path = cache.join("envs").join(name(&bench.maker, &bench.recipe)).with_extension("lock");
-    let locked = File::open(&path).unwrap().try_lock();
+    let locked = bench.give_up().await.try_lock();
     assert!(matches!(locked, Err(TryLockError::WouldBlock)));
     fs::write(bench.folder.path().join("go"), "").unwrap();
     assert!(matches!(bench.get().await, Err(Error::Step { .. })), "it waited, then built");
+}
+
+#[tokio::test]
+async fn a_build_that_is_given_up_takes_what_it_has_started_along() {
+    let bench = Bench::new("exec 3<&0; sleep 60 & echo started; wait");
+    let lock = bench.give_up().await;
+    let freed = async {
+        while lock.try_lock().is_err() {
+            tokio::time::sleep(POLL / 10).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), freed).await.unwrap();
 }
 
 #[test]
