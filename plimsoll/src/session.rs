@@ -81,8 +81,9 @@ async fn drive(
     summary: &mut Summary,
 ) -> Result<Measured, Failure> {
     let mut site = bring_up(scenario, view, interrupt).await?;
-    results.event(&Event::new(0.0, EventKind::Deployment, format!("the target is {}", site.url)));
-    summary.run.target = Some(site.url.clone());
+    let shown = plan::without_query(&site.url);
+    results.event(&Event::new(0.0, EventKind::Deployment, format!("the target is {shown}")));
+    summary.run.target = Some(shown);
     let measured = load(scenario, &mut site, otlp, interrupt, results, view, summary).await;
     if scenario.endpoint_name().is_some() {
         view.step("removing what the run created", "");

@@ -76,7 +76,10 @@ pub(super) fn conclude(
     summary.exit_code = Some(exit.code());
     let folder = results.dir().to_owned();
     let written = results.finish(&summary);
-    view::print(&format!("report: {}", folder.join("report.html").display()));
+    let page = folder.join("report.html");
+    if page.is_file() {
+        view::print(&format!("report: {}", page.display()));
+    }
     match written {
         Ok(()) => exit,
         Err(error) => {

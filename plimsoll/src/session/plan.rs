@@ -127,7 +127,7 @@ pub(super) fn command(arguments: &[String], scenario: &Scenario) -> String {
         words.push(match word.strip_prefix("--header=") {
             Some(header) => format!("--header={}", without_value(header)),
             None if is_header => without_value(word),
-            None => word.clone(),
+            None => without_query(word),
         });
         is_header = word == "--header";
     }
@@ -136,6 +136,14 @@ pub(super) fn command(arguments: &[String], scenario: &Scenario) -> String {
     }
     let quoted = words.iter().map(|word| quote(word));
     quoted.collect::<Vec<_>>().join(" ")
+}
+
+/// A URL without its query, which may hold a key; any other word as it is.
+pub(super) fn without_query(word: &str) -> String {
+    match word.split_once('?') {
+        Some((address, _)) if address.contains("://") => format!("{address}?…"),
+        _ => word.to_owned(),
+    }
 }
 
 fn without_value(header: &str) -> String {

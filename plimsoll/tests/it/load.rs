@@ -147,10 +147,10 @@ fn a_wrong_key_is_401_for_everyone_and_never_printed() {
 }
 
 #[test]
-fn the_values_of_headers_are_never_written() {
+fn the_values_of_headers_and_the_query_are_never_written() {
     let server = Server::start(Answer::Status(200));
     let headers = ["--header", "authorization: Bearer hush-hush", "--header=x-key: hush-hush"];
-    let ran = load(&server.url(), &headers).must_exit(0);
+    let ran = load(&format!("{}?code=hush-hush", server.url()), &headers).must_exit(0);
     assert!(!ran.text().contains("hush-hush"), "{}", ran.text());
     for entry in std::fs::read_dir(ran.folder()).expect("results").flatten() {
         let text = std::fs::read(entry.path()).expect("readable");
