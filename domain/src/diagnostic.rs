@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 /// One problem at one place of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,12 @@ impl Problem {
     }
 
     fn render(&self, renderer: &Renderer) -> String {
+        if self.source.is_empty() {
+            // A file that cannot be read, or is empty, has no line to show.
+            let title = Group::with_title(Level::ERROR.primary_title(self.message.as_str()));
+            let title = renderer.render(&[title]);
+            return format!("{title}\n --> {}", self.file);
+        }
         let mark = AnnotationKind::Primary.span(self.span.clone());
         let mark = match &self.hint {
             Some(hint) => mark.label(hint.as_str()),

@@ -158,8 +158,11 @@ pub struct ReportArgs {
 
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
-        _ => Err("a rate is a number of requests per second above 0, for example 500".to_owned()),
+        Ok(rate) if rate > 0.0 && rate <= 1e6 => Ok(rate),
+        _ => Err(
+            "a rate is a number of requests per second above 0 and up to 1000000, for example 500"
+                .to_owned(),
+        ),
     }
 }
 

@@ -49,6 +49,7 @@ async fn session(scenario: &Scenario, outputs: &OutputArgs) -> Result<Exit> {
         Err(error) => return Ok(refuse(&error, Exit::Usage)),
     };
     let mut summary = Summary::begun(identity(scenario), name(scenario));
+    summary.objectives = scenario.objectives.iter().map(conclude::pending).collect();
     if !quota(scenario, &mut summary) {
         return Ok(Exit::Deployment);
     }

@@ -53,6 +53,10 @@ fn headline(summary: &Summary) -> (&'static str, &'static str, &'static str, Str
     }
     if summary.exit_code == Some(5) {
         let reason = summary.validity.reasons.first().cloned().unwrap_or_default();
+        let reason = reason.lines().next().unwrap_or_default().to_owned();
+        if summary.load.offered == 0 {
+            return ("breached", "!", "Deployment failed", format!("{reason} See the events."));
+        }
         let why = "What the run had brought up went away before its end; see the events.";
         return ("breached", "!", "Deployment failed", format!("{why} {reason}"));
     }
@@ -76,7 +80,8 @@ fn headline(summary: &Summary) -> (&'static str, &'static str, &'static str, Str
         }
         Some(Verdict::Breached) => {
             let (evidence, more) = first(Verdict::Breached);
-            ("breached", "✕", "Objectives breached", format!("{evidence}{}.", others(more)))
+            let why = format!("{evidence}{}.{}", others(more), first_failure(summary));
+            ("breached", "✕", "Objectives breached", why)
         }
         Some(Verdict::Inconclusive) => {
             let (evidence, more) = first(Verdict::Inconclusive);
@@ -89,6 +94,12 @@ fn headline(summary: &Summary) -> (&'static str, &'static str, &'static str, Str
             (class, symbol, "Objectives met", format!("{evidence}{}.", others(more)))
         }
     }
+}
+
+/// The first failed connection in its own words.
+fn first_failure(summary: &Summary) -> String {
+    let example = summary.generator.examples.iter().next();
+    example.map_or_else(String::new, |(kind, text)| format!(" The first failure ({kind}): {text}."))
 }
 
 /// The key figures of a run.

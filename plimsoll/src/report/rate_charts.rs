@@ -66,7 +66,7 @@ pub(super) fn rate_chart(run: &Run) -> Chart {
     let mut chart = Chart {
         id: "rate",
         title: "Load: asked, sent, done",
-        lead: lead(run, failed, dropped),
+        lead: lead(run),
         description: "Requests per second over time: what the schedule asked, what was sent, what \
                       came back right, what failed and what was dropped."
             .to_owned(),
@@ -95,8 +95,9 @@ pub(super) fn rate_chart(run: &Run) -> Chart {
     chart
 }
 
-fn lead(run: &Run, failed: u64, dropped: u64) -> String {
-    let load = &run.summary.load;
+fn lead(run: &Run) -> String {
+    let (load, dropped) = (&run.summary.load, run.summary.outcomes.dropped);
+    let failed = run.summary.latency_ms.response.infinite.saturating_sub(dropped);
     let achieved = format!(
         "{} of {} arrivals were sent ({}).",
         words::count(load.sent),

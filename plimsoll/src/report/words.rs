@@ -182,6 +182,15 @@ pub(crate) fn waiting(summary: &Summary) -> String {
             ms(service),
         );
     }
+    if response > service * 1.1 {
+        return format!(
+            "p99 of response time ({}) is {} above p99 of service time ({}): that much later than \
+             due were requests sent, and it counts; see the send lag.",
+            ms(response),
+            ms(response - service),
+            ms(service)
+        );
+    }
     format!(
         "p99 of response time ({}) and of service time ({}) nearly agree: requests were sent when \
          they were due, so no wait is hidden.",

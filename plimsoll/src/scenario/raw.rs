@@ -123,13 +123,13 @@ pub struct RawStage {
     #[schemars(required, extend("format" = "time-span"))]
     pub duration: Option<String>,
     /// Hold this rate.
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub rps: Option<f64>,
     /// Ramp from this rate; the rate at the end of the stage before if absent.
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub from_rps: Option<f64>,
     /// Ramp to this rate.
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub to_rps: Option<f64>,
     /// Shown, but never judged; `false` if absent.
     pub warmup: Option<bool>,

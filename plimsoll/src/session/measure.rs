@@ -176,13 +176,12 @@ impl<'a> Session<'a> {
 
     fn alert(&mut self, alert: &AlertEvent) {
         let message = format!(
-            "alert {}: {} → {} ({} is {}, should be {})",
+            "alert {}: {} → {} (`{}` is at {})",
             alert.rule,
             alert.from.name(),
             alert.to.name(),
             alert.objective,
-            alert.value.short(),
-            alert.threshold.short()
+            alert.value.short()
         );
         let event = Event::new(alert.at.as_secs_f64(), EventKind::Alert, message.clone())
             .with("rule", alert.rule.as_str())

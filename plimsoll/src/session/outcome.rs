@@ -66,7 +66,7 @@ pub(super) fn conclude(
             let message = chain(&failure);
             view::note(&format!("error: {message}"));
             results.event(&Event::new(0.0, EventKind::Error, message.clone()));
-            let reasons = vec![format!("nothing was measured: {message}")];
+            let reasons = vec![format!("Nothing was measured: {message}")];
             summary.validity =
                 Validity { state: ValidityState::Invalid, reasons, notes: Vec::new() };
             summary.run.interrupted = matches!(failure, Failure::Interrupted);
