@@ -77,6 +77,22 @@ pub struct WindowCounts {
     pub worst_at: Option<Duration>,
 }
 
+impl Judgement {
+    /// What is known of an objective before the first sample.
+    pub fn pending(objective: &Objective) -> Self {
+        Self {
+            objective: objective.clone(),
+            verdict: Verdict::Inconclusive,
+            value: None,
+            threshold: objective.threshold(),
+            interval: None,
+            samples: 0,
+            samples_needed: None,
+            windows: objective.window().map(|_| WindowCounts::default()),
+        }
+    }
+}
+
 impl Verdict {
     /// The verdict on several objectives together: breached if any is, else inconclusive if any
     /// is. `None` without any: a run without objectives is not judged.
@@ -178,16 +194,8 @@ pub(crate) fn judge(
     record: &WindowRecord,
     confidence: f64,
 ) -> Judgement {
-    let mut judgement = Judgement {
-        objective: objective.clone(),
-        verdict: Verdict::Inconclusive,
-        value: None,
-        threshold: objective.threshold(),
-        interval: None,
-        samples: 0,
-        samples_needed: None,
-        windows: objective.window().map(|_| record.counts),
-    };
+    let mut judgement = Judgement::pending(objective);
+    judgement.windows = objective.window().map(|_| record.counts);
     let Some(evidence) = Evidence::of(objective, total, span) else {
         return judgement;
     };

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use plimsoll_domain::clock;
+use plimsoll_monitor::Judgement;
 use plimsoll_monitor::otlp::{Config, Run as OtlpRun};
 
 use crate::cli::OutputArgs;
@@ -49,7 +50,12 @@ async fn session(scenario: &Scenario, outputs: &OutputArgs) -> Result<Exit> {
         Err(error) => return Ok(refuse(&error, Exit::Usage)),
     };
     let mut summary = Summary::begun(identity(scenario), name(scenario));
-    summary.objectives = scenario.objectives.iter().map(conclude::pending).collect();
+    summary.objectives = scenario
+        .objectives
+        .iter()
+        .map(Judgement::pending)
+        .map(|j| conclude::objective(&j))
+        .collect();
     if !quota(scenario, &mut summary) {
         return Ok(Exit::Deployment);
     }

@@ -100,20 +100,6 @@ pub(super) fn objective(judgement: &Judgement) -> file::ObjectiveResult {
     }
 }
 
-/// An objective of which nothing is known yet, in results.
-pub(super) fn pending(objective: &Objective) -> file::ObjectiveResult {
-    self::objective(&Judgement {
-        objective: objective.clone(),
-        verdict: Verdict::Inconclusive,
-        value: None,
-        threshold: objective.threshold(),
-        interval: None,
-        samples: 0,
-        samples_needed: None,
-        windows: objective.window().map(|_| WindowCounts::default()),
-    })
-}
-
 fn windows(length_s: f64, counts: WindowCounts, worst: Option<Amount>) -> file::Windows {
     file::Windows {
         length_s,
