@@ -5,6 +5,7 @@
 //! operator's name: scikit-learn exports some that it lacks.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,7 +46,7 @@ pub enum Error {
         reason: String,
     },
     /// Tract could not prepare it.
-    #[error("the ONNX model `{}` cannot be prepared: {reason}", path.display())]
+    #[error("the ONNX model `{}` cannot be prepared: {reason}; if that cannot be helped, add `code_configuration` with a scoring script that loads it", path.display())]
     Prepare {
         /// The file.
         path: PathBuf,
@@ -69,6 +70,14 @@ pub enum Refusal {
         width: usize,
         /// The model's features.
         wanted: usize,
+    },
+    /// A row has a number that the model's whole-number input cannot hold.
+    #[error("row {row} has {number}, but the model takes whole numbers that fit its input")]
+    Whole {
+        /// Counted from 1.
+        row: usize,
+        /// As it was given.
+        number: String,
     },
     /// The model failed on it.
     #[error("the model failed: {0}")]
@@ -143,8 +152,29 @@ impl Model {
         let flat: Vec<f64> = data.concat();
         let input = Tensor::from_shape(&[data.len(), self.features], &flat).map_err(failed)?;
         let input = input.cast_to_dt(self.input).map_err(failed)?.into_owned();
-        let output = self.plan.run(tvec!(input.into())).map_err(failed)?;
-        predictions(&output[0], data.len()).map_err(failed)
+        self.check_whole(&input, &flat)?;
+        // Tract panics on some values, an index beyond a table for example. That is the failure of
+        // one request, not of the instance; the plan itself is not changed by a run.
+        let run = || self.plan.run(tvec!(input.into()));
+        let output = catch_unwind(AssertUnwindSafe(run))
+            .map_err(|_| Refusal::Score("it cannot work on these numbers".to_owned()))?;
+        predictions(&output.map_err(failed)?[0], data.len()).map_err(failed)
+    }
+
+    /// Nothing is cut off in silence: a number must be the same after the conversion.
+    fn check_whole(&self, input: &Tensor, given: &[f64]) -> Result<(), Refusal> {
+        if !self.input.is_integer() {
+            return Ok(());
+        }
+        let failed = |error: TractError| Refusal::Score(format!("{error:#}"));
+        let back = input.cast_to::<f64>().map_err(failed)?;
+        let back = back.try_as_plain_ram().map_err(failed)?;
+        let kept = back.as_slice::<f64>().map_err(failed)?;
+        #[expect(clippy::float_cmp, reason = "the conversion keeps a number exactly or not at all")]
+        let changed = kept.iter().zip(given).position(|(kept, given)| kept != given);
+        changed.map_or(Ok(()), |at| {
+            Err(Refusal::Whole { row: at / self.features + 1, number: given[at].to_string() })
+        })
     }
 }
 
@@ -279,6 +309,16 @@ mod tests {
             .err()
             .or(Model::load(&repository("Cargo.toml")).err());
         assert!(error.unwrap().to_string().contains("cannot read the ONNX model"));
+    }
+
+    #[test]
+    fn whole_numbers_are_not_cut_and_a_panic_of_the_model_is_an_answer() {
+        let model = Model::load(&repository("deploy/tests/data/gather.onnx")).unwrap();
+        assert_eq!(numbers(&model.score(b"{\"data\": [[1], [2]]}").unwrap()), [2.0, 3.0]);
+        let cut = model.score(b"{\"data\": [[1], [1.7]]}").unwrap_err();
+        assert_eq!(cut, Refusal::Whole { row: 2, number: "1.7".to_owned() });
+        assert!(matches!(model.score(b"{\"data\": [[9]]}"), Err(Refusal::Score(_))));
+        assert_eq!(numbers(&model.score(b"{\"data\": [[0]]}").unwrap()), [1.0], "it still works");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use super::Scorer;
+use super::model::Refusal;
 use super::synthetic::Slots;
 
 const RUN_TIME: HeaderName = HeaderName::from_static("x-ms-run-fn-exec-ms");
@@ -99,7 +100,7 @@ async fn score(shared: &Shared, request: Request<Incoming>) -> Response<Full<Byt
     let start = clock::now();
     let result = match &shared.scorer {
         Scorer::Model(model) => {
-            model.score(&body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
+            model.score(&body).map_err(|refusal| (status_of(&refusal), refusal.to_string()))
         }
         Scorer::Synthetic(service) => {
             let (time, right) = service.next();
@@ -122,6 +123,14 @@ async fn score(shared: &Shared, request: Request<Incoming>) -> Response<Full<Byt
     headers.insert(RUN_TIME, HeaderValue::from_str(&took).expect("a number is ASCII"));
     headers.insert(RUN_FAILED, HeaderValue::from_static(if failed { "True" } else { "False" }));
     response
+}
+
+/// Whose fault it is: the model's, or the caller's.
+fn status_of(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::Score(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        Refusal::Form(_) | Refusal::Width { .. } | Refusal::Whole { .. } => StatusCode::BAD_REQUEST,
+    }
 }
 
 fn message(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
