@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use plimsoll_domain::diagnostic::with_causes;
 use plimsoll_domain::units::{format_duration, three_digits};
 use plimsoll_domain::{Quantile, Tally};
 use plimsoll_monitor::{Report, Verdict};
@@ -25,7 +26,7 @@ pub(super) enum Failure {
     #[error(transparent)]
     Deployment(site::Error),
     /// The load cannot be prepared: a wrong URL, name, certificate, header or body.
-    #[error("{}", chain(.0.as_ref()))]
+    #[error("{}", with_causes(.0.as_ref()))]
     Plan(anyhow::Error),
     /// The export cannot be set up.
     #[error(transparent)]
@@ -63,7 +64,7 @@ pub(super) fn conclude(
     let exit = match ended {
         Ok(measured) => measured_run(scenario, &measured, &mut summary),
         Err(failure) => {
-            let message = chain(&failure);
+            let message = with_causes(&failure);
             view::note(&format!("error: {message}"));
             results.event(&Event::new(0.0, EventKind::Error, message.clone()));
             let reasons = vec![format!("Nothing was measured: {message}")];
@@ -231,20 +232,6 @@ fn latencies(totals: &Tally) -> String {
     );
     if !totals.model.is_empty() {
         let _ = write!(text, "   model p50 {}", of(&totals.model, 0.5));
-    }
-    text
-}
-
-/// An error with its causes, without saying anything twice.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            let _ = write!(text, ": {cause_text}");
-        }
-        source = cause.source();
     }
     text
 }

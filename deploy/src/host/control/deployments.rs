@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::translate::{self, Assets};
 use super::{Answer, accepted, begun, endpoints, json};
+use plimsoll_domain::diagnostic::with_causes;
+
 use crate::arm::wire::{
     DeploymentProperties, List, Logs, LogsRequest, Patch, ProvisioningState, Resource, Sku,
 };
@@ -72,7 +74,8 @@ impl Host {
             }
             old.clone_from(&existing.replicas);
         }
-        let runtime = Runtime::choose(&spec).map_err(|error| Fault::bad_argument(chain(&error)))?;
+        let runtime =
+            Runtime::choose(&spec).map_err(|error| Fault::bad_argument(with_causes(&error)))?;
         let id = self.workspace.id(&format!("onlineEndpoints/{endpoint}/deployments/{name}"));
         resource.id = Some(id);
         resource.name = Some(name.to_owned());
@@ -114,7 +117,7 @@ impl Host {
     ) -> Result<(), Fault> {
         let mut progress = |line| operation.report(line);
         let prepared = runtime.prepare(spec, &self.cache_dir, &mut progress).await;
-        let prepared = prepared.map_err(|error| Fault::bad_argument(chain(&error)))?;
+        let prepared = prepared.map_err(|error| Fault::bad_argument(with_causes(&error)))?;
         let settings = &spec.request_settings;
         let concurrent = settings.max_concurrent_requests_per_instance.get() as usize;
         let crew = Crew {
@@ -276,18 +279,4 @@ impl Host {
 
 fn sku(count: NonZeroU32) -> Sku {
     Sku { name: "Default".to_owned(), capacity: count.get() }
-}
-
-/// An error with all its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
