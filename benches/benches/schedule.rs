@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use plimsoll_loadgen::{ArrivalProcess, Arrivals, Profile, Stage};
+use plimsoll_domain::schedule::{ArrivalProcess, Arrivals, Profile, Stage};
 
 /// About 100,000 arrivals.
 const COUNT: u64 = 100_000;

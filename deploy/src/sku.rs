@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use plimsoll_domain::document::nearest;
+use plimsoll_document::nearest;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// A machine size.

@@ -20,23 +20,19 @@
 //! Limits: Linux only; HTTP/1.1 only. An arrival is an arrival of the whole run, so a body is
 //! chosen by its number and not by its worker.
 
-mod arrivals;
 mod collector;
 mod connection;
 mod error;
 mod limits;
 mod payloads;
 mod plan;
-mod profile;
 mod request;
 mod target;
 mod worker;
 
-pub use arrivals::{Arrival, ArrivalProcess, Arrivals};
 pub use error::Error;
 pub use limits::{DEFAULT_MAX_CONNECTIONS, Limits, MAX_BACKLOG};
 pub use payloads::Payloads;
 pub use plan::{Finished, LoadPlan, Running};
-pub use profile::{Profile, Stage};
 pub use request::Request;
 pub use target::{Target, TlsOptions};

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use plimsoll_domain::schedule::{ArrivalProcess, Arrivals, Profile};
 use plimsoll_domain::{Moment, Snapshot, clock};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::collector::Collector;
 use crate::request::Head;
 use crate::worker::Worker;
-use crate::{ArrivalProcess, Arrivals, Error, Limits, Profile, Request, Target};
+use crate::{Error, Limits, Request, Target};
 
 /// Between the moment when all workers are ready and the first arrival.
 const LEAD: Duration = Duration::from_millis(10);

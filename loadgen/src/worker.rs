@@ -12,13 +12,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use plimsoll_domain::schedule::{Arrival, Arrivals};
 use plimsoll_domain::{Moment, clock};
 use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::plan::Shared;
-use crate::{Arrival, Arrivals};
 use pacer::Pacer;
 use pool::Pool;
 use recorder::{Report, State};

@@ -14,8 +14,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use plimsoll_deploy::quota::Usages;
 use plimsoll_deploy::spec::{DeploymentSpec, EndpointSpec};
-use plimsoll_domain::{Document, Problem, Problems};
-use plimsoll_loadgen::{ArrivalProcess, Error as LoadError, Payloads, Profile};
+use plimsoll_document::{Document, Problem, Problems};
+use plimsoll_domain::schedule::{ArrivalProcess, Profile};
+use plimsoll_loadgen::{Error as LoadError, Payloads};
 use plimsoll_monitor::{AlertRule, Objective};
 
 pub use formats::FORMATS;

@@ -12,7 +12,8 @@ use std::io::Write;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use plimsoll_domain::{Moment, Problems, clock};
+use plimsoll_document::Problems;
+use plimsoll_domain::{Moment, clock};
 
 pub(crate) use live::Live;
 

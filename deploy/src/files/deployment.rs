@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use plimsoll_domain::{Document, Problems};
+use plimsoll_document::{Document, Problems};
 use schemars::JsonSchema;
 use serde::Deserialize;
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use plimsoll_domain::{Document, Problems};
+use plimsoll_document::{Document, Problems};
 use schemars::JsonSchema;
 use serde::Deserialize;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use plimsoll_domain::Document;
+use plimsoll_document::Document;
 use schemars::JsonSchema;
 use serde::Deserialize;
 

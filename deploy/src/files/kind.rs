@@ -1,7 +1,7 @@
 //! Which kind of file a document is, told by its keys.
 
-use plimsoll_domain::Document;
-use plimsoll_domain::document::Value;
+use plimsoll_document::Document;
+use plimsoll_document::Value;
 
 /// The kinds of file that plimsoll reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

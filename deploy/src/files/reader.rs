@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use plimsoll_domain::document::nearest;
-use plimsoll_domain::{Document, Problems};
+use plimsoll_document::nearest;
+use plimsoll_document::{Document, Problems};
 
 use super::names::Wrong;
 use super::values::Whole;

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
-use plimsoll_domain::{Document, Problems};
+use plimsoll_document::{Document, Problems};
 
 use super::*;
 use crate::spec::{

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use plimsoll_domain::document::Format;
+use plimsoll_document::Format;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 

@@ -21,7 +21,7 @@ use plimsoll_deploy::runtime::instance::model::Model;
 use plimsoll_deploy::runtime::python::Error as Environment;
 use plimsoll_deploy::runtime::{Error, Prepared, Program, Runtime};
 use plimsoll_deploy::spec::{Asset, Code, DeploymentSpec};
-use plimsoll_domain::{Document, Problems};
+use plimsoll_document::{Document, Problems};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::net::{TcpListener, TcpStream};

@@ -4,7 +4,8 @@ use std::error::Error as StdError;
 use std::io;
 
 use nix::errno::Errno;
-use plimsoll_domain::Transport;
+use plimsoll_domain::causes::causes;
+use plimsoll_domain::{Transport, with_causes};
 
 /// A failed connection.
 #[derive(Debug)]
@@ -35,12 +36,12 @@ impl Failure {
                     | Errno::EAGAIN
             )
         );
-        Self { exhausted, ..Self::new(Transport::Connect, told(error)) }
+        Self { exhausted, ..Self::new(Transport::Connect, with_causes(error)) }
     }
 
     /// The TLS handshake failed.
     pub(super) fn tls(error: &io::Error) -> Self {
-        Self::new(Transport::Tls, told(error))
+        Self::new(Transport::Tls, with_causes(error))
     }
 
     /// The exchange failed on an open connection.
@@ -59,31 +60,8 @@ impl Failure {
         } else {
             Transport::Closed
         };
-        Self::new(kind, told(error))
+        Self::new(kind, with_causes(error))
     }
-}
-
-fn causes<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    let mut next = Some(error);
-    std::iter::from_fn(move || {
-        let error = next?;
-        next = error.source();
-        Some(error)
-    })
-}
-
-/// The error and its causes, each only where it says something new.
-fn told(error: &(dyn StdError + 'static)) -> String {
-    let mut text = String::new();
-    for cause in causes(error) {
-        let part = cause.to_string();
-        if !text.contains(&part) {
-            text = if text.is_empty() { part } else { format!("{text}: {part}") };
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -19,12 +19,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
+use plimsoll_domain::schedule::Arrival;
 use plimsoll_domain::{Moment, Outcome, Sample, clock};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::recorder::{Part, State};
-use crate::Arrival;
 use crate::connection::{self, Failure};
 use crate::limits::MAX_BACKLOG;
 use crate::plan::Shared;

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use plimsoll_domain::Transport;
-use plimsoll_loadgen::{LoadPlan, Profile, Stage};
+use plimsoll_domain::schedule::{Profile, Stage};
+use plimsoll_loadgen::LoadPlan;
 
 use crate::run::{Result, plan, run};
 use crate::server::{Mode, Server, refused};

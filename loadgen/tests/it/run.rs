@@ -4,10 +4,9 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use bytes::Bytes;
+use plimsoll_domain::schedule::{ArrivalProcess, Profile};
 use plimsoll_domain::{Snapshot, Tally};
-use plimsoll_loadgen::{
-    ArrivalProcess, Finished, Limits, LoadPlan, Profile, Request, Running, Target, TlsOptions,
-};
+use plimsoll_loadgen::{Finished, Limits, LoadPlan, Request, Running, Target, TlsOptions};
 use tokio::sync::{RwLock, mpsc};
 use tokio_util::sync::CancellationToken;
 

@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use plimsoll_domain::Quantile;
-use plimsoll_loadgen::{LoadPlan, Profile};
+use plimsoll_domain::schedule::Profile;
+use plimsoll_loadgen::LoadPlan;
 
 use crate::run::{Result, plan, run_alone};
 use crate::server::{Mode, Server};

@@ -3,7 +3,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use plimsoll_loadgen::{ArrivalProcess, Error, Profile};
+use plimsoll_domain::schedule::{ArrivalProcess, Profile};
+use plimsoll_loadgen::Error;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 

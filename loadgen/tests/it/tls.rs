@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plimsoll_domain::Transport;
-use plimsoll_loadgen::{Profile, Target, TlsOptions};
+use plimsoll_domain::schedule::Profile;
+use plimsoll_loadgen::{Target, TlsOptions};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;

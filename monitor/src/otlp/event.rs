@@ -29,13 +29,13 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{
     LogBatch, LogExporter as _, LogProcessor, SdkLogRecord, SdkLogger, SdkLoggerProvider,
 };
+use plimsoll_domain::with_causes;
 use prost::Message as _;
 
 use super::config::Protocol;
 use super::config::signal::Signal;
 use super::post::Post;
 use super::record::on_the_wire;
-use super::sender::with_causes;
 use super::{Error, PartialSuccess, channel};
 use crate::{AlertEvent, AlertState};
 

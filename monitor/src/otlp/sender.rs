@@ -1,7 +1,7 @@
 //! Delivers metric requests: one try is one call, and what may be tried again is, with growing
 //! delays, until the signal's timeout is over.
 
-use std::error::Error as StdError;
+use std::error::Error as _;
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::
 use opentelemetry_proto::tonic::collector::metrics::v1::{
     ExportMetricsServiceRequest, ExportMetricsServiceResponse,
 };
-use plimsoll_domain::clock;
+use plimsoll_domain::{clock, with_causes};
 use prost::Message as _;
 use tonic::Status;
 use tonic::codec::CompressionEncoding;
@@ -183,19 +183,4 @@ fn in_words(status: &Status) -> String {
     let cause = status.source().map(|cause| format!(": {}", with_causes(cause)));
     let cause = cause.unwrap_or_default();
     format!("{:?}: {}{cause}", status.code(), status.message())
-}
-
-/// An error and what caused it, in one sentence.
-pub(super) fn with_causes(error: &(dyn StdError + 'static)) -> String {
-    let mut sentence = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !sentence.contains(&cause_text) {
-            sentence.push_str(": ");
-            sentence.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    sentence
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use plimsoll_deploy::files::{self, FileKind, kind_of};
-use plimsoll_domain::{Document, Problems};
+use plimsoll_document::{Document, Problems};
 
 use crate::exit::Exit;
 use crate::scenario::{self, open};

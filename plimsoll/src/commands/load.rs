@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::Result;
-use plimsoll_loadgen::{ArrivalProcess, Profile, Request as LoadRequest, Stage, Target};
+use plimsoll_domain::schedule::{ArrivalProcess, Profile, Stage};
+use plimsoll_loadgen::{Request as LoadRequest, Target};
 
 use crate::cli::{Arrivals, LoadArgs};
 use crate::exit::Exit;

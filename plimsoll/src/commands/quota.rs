@@ -7,7 +7,7 @@ use clap::Args;
 use plimsoll_deploy::files::{self, FileKind, kind_of};
 use plimsoll_deploy::quota::{QuotaPlan, Usages};
 use plimsoll_deploy::spec::DeploymentSpec;
-use plimsoll_domain::Problems;
+use plimsoll_document::Problems;
 
 use super::check::{folder, unknown};
 use crate::exit::Exit;

@@ -1,6 +1,6 @@
 //! The string formats that scenario files use.
 
-use plimsoll_domain::document::Format;
+use plimsoll_document::Format;
 use plimsoll_domain::units::parse_duration;
 
 /// Each format's name in the schema, and its check. JSON Schema has a `duration` of its own, which

@@ -7,9 +7,10 @@ use std::time::Duration;
 use plimsoll_deploy::files;
 use plimsoll_deploy::quota::Usages;
 use plimsoll_deploy::spec::DeploymentSpec;
+use plimsoll_document::{Document, Problems};
+use plimsoll_domain::schedule::{ArrivalProcess, Profile};
 use plimsoll_domain::units::parse_duration;
-use plimsoll_domain::{Document, Problems};
-use plimsoll_loadgen::{ArrivalProcess, Profile, Request as LoadRequest, Target};
+use plimsoll_loadgen::{Request as LoadRequest, Target};
 use plimsoll_monitor::{AlertRule, Objective, Severity};
 
 use super::raw::{

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use plimsoll_domain::schedule::Stage;
 use plimsoll_domain::units::parse_duration;
-use plimsoll_loadgen::Stage;
 
 use super::raw::RawStage;
 
@@ -102,7 +102,7 @@ mod tests {
         };
         let (stages, problems) = stages(&[long(), long()]);
         assert_eq!(problems.len(), 2);
-        assert_eq!(plimsoll_loadgen::Profile::new(stages).duration(), 2 * LONGEST_STAGE);
+        assert_eq!(plimsoll_domain::schedule::Profile::new(stages).duration(), 2 * LONGEST_STAGE);
     }
 
     #[test]

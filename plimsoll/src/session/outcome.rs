@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use plimsoll_domain::diagnostic::with_causes;
 use plimsoll_domain::units::{format_duration, three_digits};
+use plimsoll_domain::with_causes;
 use plimsoll_domain::{Quantile, Tally};
 use plimsoll_monitor::{Report, Verdict};
 

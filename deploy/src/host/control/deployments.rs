@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::translate::{self, Assets};
 use super::{Answer, accepted, begun, endpoints, json};
-use plimsoll_domain::diagnostic::with_causes;
+use plimsoll_domain::with_causes;
 
 use crate::arm::wire::{
     DeploymentProperties, List, Logs, LogsRequest, Patch, ProvisioningState, Resource, Sku,

@@ -10,8 +10,8 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_domain::document::{Node, Value};
-use plimsoll_domain::{Document, Problem, Problems};
+use plimsoll_document::{Document, Problem, Problems};
+use plimsoll_document::{Node, Value};
 
 use super::constraint::Constraint;
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use plimsoll_domain::Problems;
+use plimsoll_document::Problems;
 
 /// What went wrong before the first instance could be started.
 #[derive(Debug, thiserror::Error)]

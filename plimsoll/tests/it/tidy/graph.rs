@@ -11,10 +11,20 @@ const PREFIX: &str = "plimsoll";
 /// understood, tested and replaced alone; only the binary puts them together.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("plimsoll-domain", &[]),
-    ("plimsoll-deploy", &["plimsoll-domain"]),
+    ("plimsoll-document", &[]),
+    ("plimsoll-deploy", &["plimsoll-domain", "plimsoll-document"]),
     ("plimsoll-loadgen", &["plimsoll-domain"]),
     ("plimsoll-monitor", &["plimsoll-domain"]),
-    ("plimsoll", &["plimsoll-domain", "plimsoll-deploy", "plimsoll-loadgen", "plimsoll-monitor"]),
+    (
+        "plimsoll",
+        &[
+            "plimsoll-domain",
+            "plimsoll-document",
+            "plimsoll-deploy",
+            "plimsoll-loadgen",
+            "plimsoll-monitor",
+        ],
+    ),
     (
         "plimsoll-benches",
         &["plimsoll-domain", "plimsoll-deploy", "plimsoll-loadgen", "plimsoll-monitor", "plimsoll"],

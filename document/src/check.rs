@@ -8,8 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json};
 
-use super::{Document, Node, Value, nearest};
-use crate::{Problem, Problems};
+use crate::{Document, Node, Problem, Problems, Value, nearest};
 
 /// A named `format` of strings and the function that checks one.
 pub type Format = (&'static str, fn(&str) -> Result<(), String>);

@@ -13,8 +13,8 @@ use std::time::Duration;
 use rand_distr::{Distribution, Exp1};
 use rand_pcg::Pcg64;
 
-use crate::Profile;
-use crate::profile::Piece;
+use super::Profile;
+use super::profile::Piece;
 
 /// The stream of random numbers that arrivals draw from; one stream per purpose.
 const STREAM: u128 = 0x6172_7269_7661_6c73;
@@ -113,7 +113,7 @@ impl Iterator for Arrivals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Stage;
+    use crate::schedule::Stage;
     use proptest::prelude::*;
 
     fn due_ms(profile: &Profile) -> Vec<f64> {

@@ -153,20 +153,6 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// An error with all its causes, without saying anything twice.
-pub fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
-}
-
 fn floor_boundary(text: &str, at: usize) -> usize {
     let at = at.min(text.len());
     (0..=at).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0)
@@ -175,18 +161,6 @@ fn floor_boundary(text: &str, at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("{0}")]
-    struct Link(&'static str, #[source] Option<Box<Link>>);
-
-    #[test]
-    fn causes_are_told_once() {
-        let deepest = Link("refused", None);
-        let middle = Link("cannot connect: refused", Some(Box::new(deepest)));
-        let outer = Link("the endpoint failed", Some(Box::new(middle)));
-        assert_eq!(with_causes(&outer), "the endpoint failed: cannot connect: refused");
-    }
 
     #[test]
     fn a_problem_shows_its_line_with_a_caret() {
