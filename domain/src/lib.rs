@@ -1,20 +1,32 @@
 //! The shared vocabulary of plimsoll: what at least two of its parts must agree on.
 //!
 //! Everything here is pure: no I/O, no tasks, no sleeping. The one exception is [`clock`], the only
-//! place in the workspace that reads a clock.
+//! place in the workspace that reads a clock. What travels between machines is serde.
 
 pub mod causes;
 pub mod clock;
+mod generator;
 pub mod latencies;
-pub mod outcome;
+pub mod limits;
+mod names;
+mod outcome;
+mod outcomes;
+mod recorder;
+mod sample;
 pub mod schedule;
-pub mod snapshot;
-pub mod tally;
+mod snapshot;
+mod tally;
 pub mod units;
 
 pub use causes::with_causes;
 pub use clock::Moment;
+pub use generator::{Generator, Pause};
 pub use latencies::{Latencies, Quantile, SparseLatencies};
-pub use outcome::{Outcome, Sample, Transport};
-pub use snapshot::{Generator, Snapshot};
-pub use tally::{Outcomes, Tally};
+pub use limits::{Latency, Limit, LimitCounts, Limits};
+pub use names::{Key, MOST_DEPLOYMENTS, Names, StageName};
+pub use outcome::{Class, Hints, Outcome};
+pub use outcomes::Outcomes;
+pub use recorder::Recorder;
+pub use sample::Sample;
+pub use snapshot::Snapshot;
+pub use tally::{Lags, Tally};

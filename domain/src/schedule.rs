@@ -1,10 +1,12 @@
 //! The schedule: how the offered rate goes over the run, and when each arrival is due.
 //!
-//! Pure: profile, process and seed decide every arrival, on any machine and however the arrivals
+//! Pure: profile, process, mix and seed decide every arrival, on any machine and however the arrivals
 //! are shared out.
 
 mod arrivals;
+mod mix;
 mod profile;
 
 pub use arrivals::{Arrival, ArrivalProcess, Arrivals};
+pub use mix::{Draw, Mix};
 pub use profile::{Profile, Stage};

@@ -1,15 +1,17 @@
-//! Counts and latencies of the requests of one phase in one interval, or of many merged.
+//! Counts and latencies of the requests of one key in one interval, or of many merged.
 //!
-//! The counts obey two laws once everything in flight has ended:
-//! `offered = sent + dropped` and `sent = answered + timeout + transport + aborted`.
+//! The counts obey two laws once everything in flight has ended: `offered = sent + dropped`, and
+//! sent is the sum of all endings of what was sent.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::{Latencies, Outcome, Quantile, Sample, Transport};
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{self, LimitCounts};
+use crate::{Latencies, Latency, Limits, Outcome, Outcomes, Quantile, Sample};
 
 /// Counts and latencies; merging two loses nothing.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     /// Arrivals that became due.
     pub offered: u64,
@@ -24,62 +26,55 @@ pub struct Tally {
     pub failed: Latencies,
     /// Service times (done − sent) of everything answered.
     pub service: Latencies,
-    /// Send lags (sent − due) of everything sent.
-    pub send_lag: Latencies,
-    /// Release lags (released − due): the generator's own part of the send lag.
-    pub release_lag: Latencies,
     /// Model times, where the server tells them.
     pub model: Latencies,
     /// Service time minus model time, where the server tells it.
     pub overhead: Latencies,
+    /// What was counted at the limits of response and service time, in the order of [`Limits`].
+    pub limits: Vec<LimitCounts>,
 }
 
-/// How many arrivals ended in which way.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcomes {
-    /// Whole answers, by HTTP status.
-    pub status: BTreeMap<u16, u64>,
-    /// No whole answer within the request timeout.
-    pub timeout: u64,
-    /// Failed connections, by where they failed.
-    pub transport: BTreeMap<Transport, u64>,
-    /// In flight when the run stopped waiting.
-    pub aborted: u64,
-    /// Never sent: no connection within the limits.
-    pub dropped: u64,
+/// How late requests were sent: of everything sent in one stage, whatever was asked of whom.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Lags {
+    /// Send lags (sent − due).
+    pub send: Latencies,
+    /// Release lags: the generator's own part of the send lags.
+    pub release: Latencies,
+    /// What was counted at the limits of send lag, in the order of [`Limits`].
+    pub limits: Vec<LimitCounts>,
 }
 
 impl Tally {
     /// Counts a request that ended. Its `offered` and `sent` are counted when they happen.
-    pub fn record(&mut self, sample: &Sample) {
-        self.send_lag.record(sample.send_lag());
-        self.release_lag.record(sample.release_lag());
-        match sample.outcome {
-            Outcome::Answered(status) => {
-                *self.outcomes.status.entry(status).or_default() += 1;
-                self.service.record(sample.service_time());
-            }
-            Outcome::Timeout => self.outcomes.timeout += 1,
-            Outcome::Transport(kind) => {
-                *self.outcomes.transport.entry(kind).or_default() += 1;
-            }
-            Outcome::Aborted => self.outcomes.aborted += 1,
+    pub fn record(&mut self, sample: &Sample, limits: &Limits) {
+        let (response, service) = (sample.response_time(), sample.service_time());
+        let outcome = sample.outcome;
+        self.outcomes.add(outcome, 1);
+        if outcome.is_answered() {
+            self.service.record(service);
         }
-        let response = sample.response_time();
-        if sample.outcome.is_ok() {
+        if outcome.is_ok() {
             self.response.record(response);
         } else {
             self.failed.record(response);
         }
         if let Some(model) = sample.model_time {
             self.model.record(model);
-            self.overhead.record(sample.service_time().saturating_sub(model));
+            self.overhead.record(service.saturating_sub(model));
         }
+        let own = sample.release_lag();
+        count(&mut self.limits, limits, |of| match of {
+            Latency::Response => Some((response, outcome.is_ok(), own)),
+            // The service time begins when the request is sent: no delay of ours is in it.
+            Latency::Service => Some((service, outcome.is_answered(), Duration::ZERO)),
+            Latency::SendLag => None,
+        });
     }
 
-    /// Counts an arrival that found no connection within the limits.
-    pub fn drop_one(&mut self) {
-        self.outcomes.dropped += 1;
+    /// Counts an arrival that was never sent.
+    pub fn drop_one(&mut self, outcome: Outcome) {
+        self.outcomes.add(outcome, 1);
     }
 
     /// Adds all of `other`.
@@ -90,10 +85,26 @@ impl Tally {
         self.response.merge(&other.response);
         self.failed.merge(&other.failed);
         self.service.merge(&other.service);
-        self.send_lag.merge(&other.send_lag);
-        self.release_lag.merge(&other.release_lag);
         self.model.merge(&other.model);
         self.overhead.merge(&other.overhead);
+        limits::merge(&mut self.limits, &other.limits);
+    }
+
+    /// Adds all of the interval after this one: states such as overdue arrivals are the later's.
+    pub fn append(&mut self, later: &Self) {
+        self.forget_overdue();
+        self.merge(later);
+    }
+
+    /// Forgets which arrivals were overdue, which says nothing about a whole run.
+    pub fn forget_overdue(&mut self) {
+        self.limits.iter_mut().for_each(|counts| counts.overdue = 0);
+    }
+
+    /// Whether nothing at all was counted.
+    pub fn is_empty(&self) -> bool {
+        self.offered + self.sent + self.ended() == 0
+            && self.limits.iter().all(|counts| counts.overdue == 0)
     }
 
     /// Arrivals that ended, in whatever way.
@@ -110,61 +121,60 @@ impl Tally {
     pub fn response_quantile(&self, quantile: f64) -> Option<Quantile> {
         self.response.quantile_with_infinite(quantile, self.infinite())
     }
+}
 
-    /// Right answers within `limit`.
-    pub fn good(&self, limit: Duration) -> u64 {
-        self.response.count_at_most(limit)
+impl Lags {
+    /// Counts a request that was sent.
+    pub fn record(&mut self, sample: &Sample, limits: &Limits) {
+        let (send, own) = (sample.send_lag(), sample.release_lag());
+        self.send.record(send);
+        self.release.record(own);
+        count(&mut self.limits, limits, |of| (of == Latency::SendLag).then_some((send, true, own)));
+    }
+
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        self.send.merge(&other.send);
+        self.release.merge(&other.release);
+        limits::merge(&mut self.limits, &other.limits);
     }
 }
 
-impl Outcomes {
-    /// Whole answers, with whatever status.
-    pub fn answered(&self) -> u64 {
-        self.status.values().sum()
-    }
-
-    /// Whole answers with a 2xx status.
-    pub fn ok(&self) -> u64 {
-        self.status.range(200..300).map(|(_, count)| count).sum()
-    }
-
-    /// Failed connections.
-    pub fn transport_total(&self) -> u64 {
-        self.transport.values().sum()
-    }
-
-    /// Everything that ended.
-    pub fn total(&self) -> u64 {
-        self.answered() + self.timeout + self.transport_total() + self.aborted + self.dropped
-    }
-
-    fn merge(&mut self, other: &Self) {
-        other.status.iter().for_each(|(k, n)| *self.status.entry(*k).or_default() += n);
-        other.transport.iter().for_each(|(k, n)| *self.transport.entry(*k).or_default() += n);
-        self.timeout += other.timeout;
-        self.aborted += other.aborted;
-        self.dropped += other.dropped;
+/// Counts one request at each limit for which `of` gives a time, whether it counts, and the
+/// generator's own delay in it.
+fn count(
+    counts: &mut Vec<LimitCounts>,
+    limits: &Limits,
+    of: impl Fn(Latency) -> Option<(Duration, bool, Duration)>,
+) {
+    for (index, limit) in limits.iter().enumerate() {
+        let Some((took, counted, own)) = of(limit.of) else { continue };
+        if counts.len() <= index {
+            counts.resize(index + 1, LimitCounts::default());
+        }
+        counts[index].record(*limit, took, counted, own);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Moment;
+    use crate::{Class, Limit, Moment};
 
     fn sample(outcome: Outcome, millis: u64) -> Sample {
         let due = Moment::from_nanos(1_000_000);
         let done = due + Duration::from_millis(millis);
-        Sample { due, released: due, sent: due, done, outcome, model_time: None }
+        let handover = Duration::ZERO;
+        Sample { due, released: due, handover, sent: due, done, outcome, model_time: None }
     }
 
     #[test]
     fn failures_have_latencies_and_never_flatter() {
-        let mut tally = Tally::default();
-        (0..98).for_each(|_| tally.record(&sample(Outcome::Answered(200), 10)));
-        tally.record(&sample(Outcome::Answered(500), 1));
-        tally.record(&sample(Outcome::Transport(Transport::Closed), 1));
-        tally.drop_one();
+        let (mut tally, limits) = (Tally::default(), Limits::default());
+        (0..98).for_each(|_| tally.record(&sample(Outcome::status(200), 10), &limits));
+        tally.record(&sample(Outcome::status(500), 1), &limits);
+        tally.record(&sample(Outcome::of(Class::Closed), 1), &limits);
+        tally.drop_one(Outcome::of(Class::Dropped));
         assert_eq!(tally.ended(), 101);
         assert_eq!(tally.infinite(), 3);
         assert_eq!(tally.failed.count(), 2);
@@ -173,22 +183,28 @@ mod tests {
     }
 
     #[test]
-    fn outcomes_sum_to_everything_that_ended() {
+    fn a_failure_is_beyond_every_limit_and_a_fast_error_is_a_fast_service() {
+        let at = |of, ms| Limit { of, at: Duration::from_millis(ms) };
+        let limits = Limits::new([at(Latency::Response, 200), at(Latency::Service, 5)], None);
         let mut tally = Tally::default();
-        let ends = [
-            Outcome::Answered(200),
-            Outcome::Answered(424),
-            Outcome::Timeout,
-            Outcome::Transport(Transport::Connect),
-            Outcome::Aborted,
-        ];
-        for end in &ends {
-            tally.record(&sample(*end, 5));
-        }
-        tally.drop_one();
-        assert_eq!(tally.outcomes.total(), 6);
-        assert_eq!(tally.outcomes.answered(), 2);
-        assert_eq!(tally.outcomes.ok(), 1);
-        assert_eq!(tally.service.count(), 2);
+        tally.record(&sample(Outcome::status(200), 100), &limits);
+        tally.record(&sample(Outcome::status(500), 1), &limits);
+        tally.record(&sample(Outcome::of(Class::ClientTimeout), 1), &limits);
+        let below = |limit| tally.limits[limits.position(limit).unwrap()].below;
+        assert_eq!(below(at(Latency::Response, 200)), 1);
+        assert_eq!(below(at(Latency::Service, 5)), 1);
+    }
+
+    #[test]
+    fn overdue_arrivals_add_up_over_workers_and_not_over_time() {
+        let overdue = |count| Tally {
+            limits: vec![LimitCounts { overdue: count, ..LimitCounts::default() }],
+            ..Tally::default()
+        };
+        let mut tally = overdue(3);
+        tally.merge(&overdue(4));
+        assert_eq!(tally.limits[0].overdue, 7);
+        tally.append(&overdue(2));
+        assert_eq!(tally.limits[0].overdue, 2);
     }
 }

@@ -3,10 +3,12 @@
 //! A histogram of the fixed bounds takes some 200 kB, filled or not; one second of a run fills a
 //! few hundred buckets. Merging back loses nothing.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Latencies, empty_histogram};
 
 /// The filled buckets of a [`Latencies`], with its exact count, sum, minimum and maximum.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SparseLatencies {
     buckets: Box<[(u64, u64)]>,
     sum_ns: u128,
@@ -38,6 +40,20 @@ impl Latencies {
         self.min_ns = self.min_ns.min(other.min_ns);
         self.max_ns = self.max_ns.max(other.max_ns);
         self.overflow += other.overflow;
+    }
+}
+
+impl From<Latencies> for SparseLatencies {
+    fn from(latencies: Latencies) -> Self {
+        latencies.sparse()
+    }
+}
+
+impl From<SparseLatencies> for Latencies {
+    fn from(sparse: SparseLatencies) -> Self {
+        let mut latencies = Self::new();
+        latencies.merge_sparse(&sparse);
+        latencies
     }
 }
 

@@ -12,15 +12,17 @@ use std::time::Duration;
 
 use rand_distr::{Distribution, Exp1};
 use rand_pcg::Pcg64;
+use serde::{Deserialize, Serialize};
 
-use super::Profile;
 use super::profile::Piece;
+use super::{Draw, Mix, Profile};
 
 /// The stream of random numbers that arrivals draw from; one stream per purpose.
 const STREAM: u128 = 0x6172_7269_7661_6c73;
 
 /// How arrivals are spaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ArrivalProcess {
     /// Evenly.
     #[default]
@@ -36,8 +38,10 @@ pub struct Arrival {
     pub number: u64,
     /// Since the run's first moment.
     pub due: Duration,
-    /// Whether it lies in a warm-up stage.
-    pub warmup: bool,
+    /// The number of the stage that it lies in.
+    pub stage: u16,
+    /// The number of the request in the mix.
+    pub request: u16,
 }
 
 /// The sequence of all arrivals, or of one worker's share of it.
@@ -46,6 +50,7 @@ pub struct Arrivals {
     pieces: Vec<Piece>,
     current: usize,
     process: Process,
+    draw: Draw,
     number: u64,
     shard: u64,
     shards: u64,
@@ -58,8 +63,9 @@ enum Process {
 }
 
 impl Arrivals {
-    /// All arrivals of `profile`.
-    pub fn new(profile: &Profile, process: ArrivalProcess, seed: u64) -> Self {
+    /// All arrivals of `profile`, each with a request drawn from `mix`. Spacing and mix draw from
+    /// streams of their own: another mix leaves every due time as it was.
+    pub fn new(profile: &Profile, process: ArrivalProcess, mix: &Mix, seed: u64) -> Self {
         let process = match process {
             ArrivalProcess::Constant => Process::Constant { count: profile.total() as u64 },
             ArrivalProcess::Poisson => {
@@ -67,7 +73,8 @@ impl Arrivals {
             }
         };
         let pieces = profile.pieces().collect();
-        Self { pieces, current: 0, process, number: 0, shard: 0, shards: 1 }
+        let draw = mix.draw(seed);
+        Self { pieces, current: 0, process, draw, number: 0, shard: 0, shards: 1 }
     }
 
     /// The share of worker `shard` of `shards`: every `shards`-th arrival, so that the shares of
@@ -102,9 +109,12 @@ impl Iterator for Arrivals {
             }
             let number = self.number;
             self.number += 1;
+            // Drawn for every number, also of other shards, so that a share is a share of the whole.
+            let request = self.draw.next();
             if number % self.shards == self.shard {
                 let piece = &self.pieces[self.current];
-                return Some(Arrival { number, due: piece.when(area), warmup: piece.warmup });
+                let (due, stage) = (piece.when(area), piece.stage as u16);
+                return Some(Arrival { number, due, stage, request });
             }
         }
     }
@@ -117,7 +127,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn due_ms(profile: &Profile) -> Vec<f64> {
-        let arrivals = Arrivals::new(profile, ArrivalProcess::Constant, 0);
+        let arrivals = Arrivals::new(profile, ArrivalProcess::Constant, &Mix::default(), 0);
         arrivals.map(|arrival| (arrival.due.as_secs_f64() * 1e3).round()).collect()
     }
 
@@ -142,10 +152,10 @@ mod tests {
             Stage::hold("pause", 0.0, second),
             Stage::hold("steady", 2.0, second),
         ]);
-        let all: Vec<_> = Arrivals::new(&profile, ArrivalProcess::Constant, 0)
-            .map(|a| (a.number, a.due.as_millis(), a.warmup))
+        let all: Vec<_> = Arrivals::new(&profile, ArrivalProcess::Constant, &Mix::default(), 0)
+            .map(|a| (a.number, a.due.as_millis(), a.stage))
             .collect();
-        assert_eq!(all, [(0, 0, true), (1, 500, true), (2, 2000, false), (3, 2500, false)]);
+        assert_eq!(all, [(0, 0, 0), (1, 500, 0), (2, 2000, 2), (3, 2500, 2)]);
     }
 
     prop_compose! {
@@ -167,7 +177,7 @@ mod tests {
         // Due times never fall and lie within the schedule.
         #[test]
         fn arrivals_are_monotone(profile in profiles(), process in processes(), seed: u64) {
-            let all: Vec<_> = Arrivals::new(&profile, process, seed).collect();
+            let all: Vec<_> = Arrivals::new(&profile, process, &Mix::default(), seed).collect();
             prop_assert!(all.windows(2).all(|two| two[0].due <= two[1].due));
             prop_assert!(all.iter().all(|arrival| arrival.due < profile.duration()));
             prop_assert!(all.iter().zip(0..).all(|(arrival, number)| arrival.number == number));
@@ -176,7 +186,7 @@ mod tests {
         // Constant: by any time, the arrivals are the integral of the rate, to within one.
         #[test]
         fn constant_count_is_the_integral(profile in profiles(), share in 0.0f64..1.0) {
-            let all: Vec<_> = Arrivals::new(&profile, ArrivalProcess::Constant, 0).collect();
+            let all: Vec<_> = Arrivals::new(&profile, ArrivalProcess::Constant, &Mix::default(), 0).collect();
             prop_assert_eq!(all.len() as u64, profile.total() as u64);
             let t = profile.duration().mul_f64(share);
             let by = all.iter().filter(|arrival| arrival.due < t).count() as f64;
@@ -186,7 +196,7 @@ mod tests {
         // Poisson: the count is within six standard deviations of the integral.
         #[test]
         fn poisson_count_is_near_the_integral(profile in profiles(), seed: u64) {
-            let count = Arrivals::new(&profile, ArrivalProcess::Poisson, seed).count() as f64;
+            let count = Arrivals::new(&profile, ArrivalProcess::Poisson, &Mix::default(), seed).count() as f64;
             let mean = profile.total();
             prop_assert!((count - mean).abs() <= 6.0 * mean.sqrt() + 10.0, "{count} of {mean}");
         }
@@ -196,10 +206,20 @@ mod tests {
         fn the_seed_decides(seed: u64) {
             let profile = Profile::hold(50.0, Duration::from_secs(2));
             let list = |seed| -> Vec<_> {
-                Arrivals::new(&profile, ArrivalProcess::Poisson, seed).collect()
+                Arrivals::new(&profile, ArrivalProcess::Poisson, &Mix::default(), seed).collect()
             };
             prop_assert_eq!(list(seed), list(seed));
             prop_assert_ne!(list(seed), list(seed.wrapping_add(1)));
+        }
+
+        // A mix changes what is asked and never when.
+        #[test]
+        fn a_mix_leaves_the_due_times(profile in profiles(), process in processes(), seed: u64) {
+            let mix = Mix::new(&[3.0, 1.0]).unwrap();
+            let due = |mix: &Mix| -> Vec<_> {
+                Arrivals::new(&profile, process, mix, seed).map(|a| (a.number, a.due)).collect()
+            };
+            prop_assert_eq!(due(&mix), due(&Mix::default()));
         }
 
         // The shares of all workers together are the whole.
@@ -207,7 +227,8 @@ mod tests {
         fn shards_are_the_whole(
             profile in profiles(), process in processes(), seed: u64, shards in 1u64..7,
         ) {
-            let arrivals = Arrivals::new(&profile, process, seed);
+            let mix = Mix::new(&[1.0, 2.0, 0.5]).unwrap();
+            let arrivals = Arrivals::new(&profile, process, &mix, seed);
             let mut parts: Vec<_> =
                 (0..shards).flat_map(|shard| arrivals.clone().shard(shard, shards)).collect();
             parts.sort_by_key(|arrival| arrival.number);
@@ -220,7 +241,8 @@ mod tests {
         // A χ² test over ten classes of equal probability; 27.9 is its 99.9 % quantile for 9
         // degrees of freedom.
         let profile = Profile::hold(1000.0, Duration::from_secs(20));
-        let all: Vec<_> = Arrivals::new(&profile, ArrivalProcess::Poisson, 7).collect();
+        let all: Vec<_> =
+            Arrivals::new(&profile, ArrivalProcess::Poisson, &Mix::default(), 7).collect();
         let mut classes = [0.0f64; 10];
         for two in all.windows(2) {
             let gap = two[1].due.saturating_sub(two[0].due).as_secs_f64() * 1000.0;

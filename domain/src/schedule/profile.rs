@@ -9,8 +9,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::StageName;
+
 /// One stretch of the run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
     /// Shown in results.
     pub name: String,
@@ -44,7 +48,7 @@ impl Stage {
 }
 
 /// The stages of a run, one after another.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Profile {
     /// In the order in which they run.
     pub stages: Vec<Stage>,
@@ -97,6 +101,12 @@ impl Profile {
         self.pieces().find(|piece| area < piece.area_end).map(|piece| piece.when(area))
     }
 
+    /// The stages' names, in their order.
+    pub fn names(&self) -> Vec<StageName> {
+        let name = |stage: &Stage| StageName { name: stage.name.clone(), warmup: stage.warmup };
+        self.stages.iter().map(name).collect()
+    }
+
     /// Whether time `t` is in a warm-up stage.
     pub fn is_warmup(&self, t: Duration) -> bool {
         self.stage_at(t).is_some_and(|stage| stage.warmup)
@@ -114,7 +124,6 @@ impl Profile {
             let area_end = snap(area + f64::midpoint(from_rps, to_rps) * seconds);
             let piece = Piece {
                 stage: index,
-                warmup: stage.warmup,
                 from_rps,
                 slope: (to_rps - from_rps) / seconds.max(f64::MIN_POSITIVE),
                 start,
@@ -132,8 +141,7 @@ impl Profile {
 /// A stage as a line, and where it lies in the whole profile.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Piece {
-    stage: usize,
-    pub(crate) warmup: bool,
+    pub(super) stage: usize,
     from_rps: f64,
     /// Change of the rate per second.
     slope: f64,

@@ -1,0 +1,161 @@
+//! Limits that objectives name, counted exactly while requests end.
+//!
+//! A histogram has buckets: a service that answers in 199.9 ms shares one with 200.0 ms, so a
+//! histogram alone can neither say `< 200ms` nor `<= 200ms` of it. The limits are known before the
+//! run; each is compared with every request as it ends.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Limits that one run can have. Each costs a comparison per request.
+pub const MOST_LIMITS: usize = 64;
+
+/// Lateness of the generator matters to a limit from this share of it on …
+const LATE_SHARE: u32 = 10;
+/// … but never below this: no timer of an ordinary machine is better.
+const LATE_FLOOR: Duration = Duration::from_millis(1);
+
+/// Which latency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Latency {
+    /// done − due.
+    Response,
+    /// done − sent.
+    Service,
+    /// sent − due.
+    SendLag,
+}
+
+/// One limit on one latency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Limit {
+    /// On which latency.
+    pub of: Latency,
+    /// The limit.
+    pub at: Duration,
+}
+
+impl Limit {
+    /// The generator's own lateness from which on it could matter to this limit: a tenth of it, and
+    /// at least 1 ms.
+    pub fn tolerated_lag(self) -> Duration {
+        (self.at / LATE_SHARE).max(LATE_FLOOR)
+    }
+}
+
+/// The limits of a run, ascending and each once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    list: Vec<Limit>,
+    /// Right answers that took longer count as [`late`](crate::Class::Late).
+    late_after: Option<Duration>,
+}
+
+impl Limits {
+    /// These limits, of which the first [`MOST_LIMITS`] are counted; right answers after
+    /// `late_after` are late.
+    pub fn new(limits: impl IntoIterator<Item = Limit>, late_after: Option<Duration>) -> Self {
+        let mut list: Vec<_> = limits.into_iter().collect();
+        list.sort_unstable();
+        list.dedup();
+        list.truncate(MOST_LIMITS);
+        Self { list, late_after }
+    }
+
+    /// Where in a list of [`LimitCounts`] this limit is counted.
+    pub fn position(&self, limit: Limit) -> Option<usize> {
+        self.list.binary_search(&limit).ok()
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Limit> {
+        self.list.iter()
+    }
+
+    /// Whether a right answer after this time is late.
+    pub fn is_late(&self, response: Duration) -> bool {
+        self.late_after.is_some_and(|limit| response > limit)
+    }
+}
+
+/// What was counted at one limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitCounts {
+    /// Requests below the limit: right answers for response time, any answer for service time,
+    /// anything sent for send lag.
+    pub below: u64,
+    /// The same, at most the limit.
+    pub at_most: u64,
+    /// Requests not below it that the generator itself had delayed by more than the limit
+    /// tolerates: it may be the generator's fault that they are not.
+    pub delayed: u64,
+    /// Arrivals that were due longer ago than the limit and had not ended at the interval's end.
+    /// They are certainly not below it. A state, not a count: of two intervals the later's holds.
+    pub overdue: u64,
+}
+
+impl LimitCounts {
+    /// Counts a request that took `took`, of which the generator itself caused `own`; `counts` is
+    /// false for one that is beyond every limit, such as a wrong answer.
+    pub(crate) fn record(&mut self, limit: Limit, took: Duration, counts: bool, own: Duration) {
+        let below = counts && took < limit.at;
+        self.below += u64::from(below);
+        self.at_most += u64::from(counts && took <= limit.at);
+        self.delayed += u64::from(!below && own > limit.tolerated_lag());
+    }
+
+    /// Adds what another worker counted in the same interval.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.below += other.below;
+        self.at_most += other.at_most;
+        self.delayed += other.delayed;
+        self.overdue += other.overdue;
+    }
+}
+
+/// Adds list to list.
+pub(crate) fn merge(counts: &mut Vec<LimitCounts>, other: &[LimitCounts]) {
+    if counts.len() < other.len() {
+        counts.resize(other.len(), LimitCounts::default());
+    }
+    counts.iter_mut().zip(other).for_each(|(own, theirs)| own.merge(theirs));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_exact_to_the_nanosecond() {
+        let limit = Limit { of: Latency::Response, at: Duration::from_millis(200) };
+        let mut counts = LimitCounts::default();
+        let nano = Duration::from_nanos(1);
+        for took in [limit.at - nano, limit.at, limit.at + nano] {
+            counts.record(limit, took, true, Duration::ZERO);
+        }
+        counts.record(limit, nano, false, Duration::ZERO);
+        assert_eq!((counts.below, counts.at_most, counts.delayed), (1, 2, 0));
+    }
+
+    #[test]
+    fn only_what_misses_the_limit_can_be_blamed_on_a_delay() {
+        let limit = Limit { of: Latency::Response, at: Duration::from_millis(200) };
+        let mut counts = LimitCounts::default();
+        let own = Duration::from_millis(21);
+        counts.record(limit, Duration::from_millis(199), true, own);
+        counts.record(limit, Duration::from_millis(201), true, own);
+        counts.record(limit, Duration::from_millis(201), true, own / 2);
+        assert_eq!((counts.below, counts.delayed), (1, 1));
+    }
+
+    #[test]
+    fn limits_are_found_where_they_are_counted() {
+        let of = |ms| Limit { of: Latency::Response, at: Duration::from_millis(ms) };
+        let limits = Limits::new([of(200), of(100), of(200)], None);
+        assert_eq!(limits.position(of(200)), Some(1));
+        assert_eq!(limits.position(of(150)), None);
+        assert_eq!(limits.iter().count(), 2);
+    }
+}

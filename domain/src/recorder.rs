@@ -1,0 +1,175 @@
+//! What one worker (or a simulation) recorded since it last reported.
+//!
+//! Only its owner touches it: recording takes no lock. [`Recorder::take`] hands over everything
+//! recorded and begins anew, so nothing grows with the number of requests.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::limits::LimitCounts;
+use crate::{
+    Class, Generator, Key, Lags, Latency, Limits, Names, Outcome, Pause, Sample, Snapshot, Tally,
+};
+
+/// Counts arrivals and their endings.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    limits: Limits,
+    names: Names,
+    tallies: BTreeMap<Key, Tally>,
+    lags: BTreeMap<u16, Lags>,
+    generator: Generator,
+}
+
+impl Recorder {
+    /// Nothing recorded yet.
+    pub fn new(names: Names, limits: Limits) -> Self {
+        let (tallies, lags) = (BTreeMap::new(), BTreeMap::new());
+        Self { limits, names, tallies, lags, generator: Generator::default() }
+    }
+
+    /// An arrival became due.
+    pub fn offer(&mut self, key: Key) {
+        self.tally(key).offered += 1;
+    }
+
+    /// A request was sent, or its connection was attempted.
+    pub fn send(&mut self, key: Key) {
+        self.tally(key).sent += 1;
+    }
+
+    /// An arrival will never be sent; `class` is [`Class::Dropped`] or [`Class::Capped`].
+    pub fn drop(&mut self, key: Key, class: Class) {
+        debug_assert!(!class.is_sent(), "what was sent has a sample");
+        self.tally(key).drop_one(Outcome::of(class));
+    }
+
+    /// A request ended; `key` names the deployment that answered, if it told. A right answer after
+    /// the objectives' strictest limit becomes [`Class::Late`] here.
+    pub fn record(&mut self, key: Key, sample: &Sample) {
+        let mut sample = *sample;
+        if sample.outcome.class == Class::Ok && self.limits.is_late(sample.response_time()) {
+            sample.outcome.class = Class::Late;
+        }
+        self.lags.entry(key.stage).or_default().record(&sample, &self.limits);
+        self.tallies.entry(key).or_default().record(&sample, &self.limits);
+    }
+
+    /// An arrival that became due `age` ago has not ended at the interval's end.
+    pub fn overdue(&mut self, key: Key, age: Duration) {
+        for (index, limit) in self.limits.iter().enumerate() {
+            if limit.of != Latency::Response || age < limit.at {
+                continue;
+            }
+            let counts = &mut self.tallies.entry(key).or_default().limits;
+            if counts.len() <= index {
+                counts.resize(index + 1, LimitCounts::default());
+            }
+            counts[index].overdue += 1;
+        }
+    }
+
+    /// The shortest time after which an unfinished arrival counts as overdue at some limit.
+    pub fn overdue_after(&self) -> Option<Duration> {
+        let response = self.limits.iter().filter(|limit| limit.of == Latency::Response);
+        response.map(|limit| limit.at).min()
+    }
+
+    /// The number of the deployment with this name.
+    pub fn deployment(&mut self, name: &str) -> u16 {
+        self.names.deployment(name)
+    }
+
+    /// The names so far.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Keeps the first message of each class.
+    pub fn example(&mut self, class: Class, message: impl FnOnce() -> String) {
+        self.generator.examples.entry(class).or_insert_with(message);
+    }
+
+    /// A connection was opened.
+    pub fn opened(&mut self) {
+        self.generator.connections_opened += 1;
+    }
+
+    /// The owner did not run for a while, though it had something to do.
+    pub fn pause(&mut self, pause: Pause) {
+        self.generator.pause(pause);
+    }
+
+    /// Everything since the last call, as the interval from `start` to `end`. The states of the
+    /// generator (in flight, backlog, connections, processor) are the caller's to fill in.
+    pub fn take(&mut self, index: u64, start: Duration, end: Duration) -> Snapshot {
+        Snapshot {
+            index,
+            start,
+            end,
+            names: self.names.clone(),
+            tallies: std::mem::take(&mut self.tallies),
+            lags: std::mem::take(&mut self.lags),
+            generator: std::mem::take(&mut self.generator),
+        }
+    }
+
+    fn tally(&mut self, key: Key) -> &mut Tally {
+        self.tallies.entry(key).or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Limit, Moment, StageName};
+
+    fn recorder() -> Recorder {
+        let stage = |name: &str, warmup| StageName { name: name.to_owned(), warmup };
+        let stages = vec![stage("warm-up", true), stage("hold", false)];
+        let limit = Limit { of: Latency::Response, at: Duration::from_millis(200) };
+        Recorder::new(
+            Names::new(stages, vec!["score".to_owned()], []),
+            Limits::new([limit], Some(limit.at)),
+        )
+    }
+
+    fn answered(millis: u64) -> Sample {
+        let due = Moment::from_nanos(1_000_000);
+        let done = due + Duration::from_millis(millis);
+        let outcome = Outcome::status(200);
+        let handover = Duration::ZERO;
+        Sample { due, released: due, handover, sent: due, done, outcome, model_time: None }
+    }
+
+    #[test]
+    fn taking_begins_anew_and_the_parts_are_the_whole() {
+        let mut recorder = recorder();
+        let key = Key { stage: 1, ..Key::default() };
+        let mut whole = Snapshot::default();
+        for millis in [10, 300] {
+            recorder.offer(key);
+            recorder.send(key);
+            let green = Key { deployment: recorder.deployment("green"), ..key };
+            recorder.record(green, &answered(millis));
+            whole.append(&recorder.take(0, Duration::ZERO, Duration::ZERO));
+        }
+        assert!(recorder.take(0, Duration::ZERO, Duration::ZERO).all().is_empty());
+        let all = whole.measured();
+        assert_eq!((all.offered, all.sent, all.ended()), (2, 2, 2));
+        assert_eq!((all.outcomes.of(Class::Ok), all.outcomes.of(Class::Late)), (1, 1));
+        assert_eq!(all.outcomes.ok(), 2, "a late answer is a right one");
+        assert_eq!(whole.measured_lags().send.count(), 2);
+        assert!(whole.warmup().is_empty());
+    }
+
+    #[test]
+    fn an_arrival_is_overdue_at_the_limits_that_it_has_passed() {
+        let mut recorder = recorder();
+        recorder.overdue(Key::default(), Duration::from_millis(199));
+        assert!(recorder.take(0, Duration::ZERO, Duration::ZERO).all().limits.is_empty());
+        recorder.overdue(Key::default(), Duration::from_millis(200));
+        assert_eq!(recorder.take(0, Duration::ZERO, Duration::ZERO).all().limits[0].overdue, 1);
+        assert_eq!(recorder.overdue_after(), Some(Duration::from_millis(200)));
+    }
+}
