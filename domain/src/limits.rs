@@ -132,7 +132,7 @@ mod tests {
         let limit = Limit { of: Latency::Response, at: Duration::from_millis(200) };
         let mut counts = LimitCounts::default();
         let nano = Duration::from_nanos(1);
-        for took in [limit.at - nano, limit.at, limit.at + nano] {
+        for took in [limit.at.saturating_sub(nano), limit.at, limit.at + nano] {
             counts.record(limit, took, true, Duration::ZERO);
         }
         counts.record(limit, nano, false, Duration::ZERO);
