@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Deployments told apart in one run; answers of further ones are counted as of
 /// [`Names::OTHERS`]. A server that sends a new name with each answer must not fill the memory.
-pub const MOST_DEPLOYMENTS: usize = 64;
+pub const MOST_DEPLOYMENTS: usize = 16;
 
 /// A longer name of a deployment is cut (Azure allows 32 characters).
 const LONGEST_NAME: usize = 128;

@@ -5,8 +5,11 @@
 //! fires once values were wrong for the whole of `for_`, and resolves once they were right for the
 //! whole of `keep_firing_for`. A pending alert that sees a right value is inactive again: flapping
 //! inside `for_` never fires. A resolved alert becomes pending like an inactive one. Without data
-//! an alert keeps its state.
+//! an alert keeps its state; an arrival that is overdue is data, so a total stall fires while it
+//! lasts. Times are compared with a tenth of an interval of slack, since no timer is exact. When
+//! the run ends, an alert that is pending or firing ends with it, and says so.
 
+use std::hash::Hasher;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -72,6 +75,8 @@ pub struct AlertEvent {
     pub threshold: Amount,
     /// The same for every event of the same rule: 16 hexadecimal digits.
     pub fingerprint: String,
+    /// Whether it changed only because the run ended.
+    pub run_ended: bool,
 }
 
 /// Why a rule cannot be.
@@ -114,11 +119,9 @@ impl AlertRule {
     /// The same for every event of the same rule: FNV-1a over name and objective, which unlike the
     /// standard library's hash is the same in every release.
     pub fn fingerprint(&self) -> String {
-        let text = format!("{}\n{}", self.name, self.objective);
-        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        format!("{hash:016x}")
+        let mut hasher = fnv::FnvHasher::default();
+        hasher.write(format!("{}\n{}", self.name, self.objective).as_bytes());
+        format!("{:016x}", hasher.finish())
     }
 }
 
@@ -145,6 +148,9 @@ impl Severity {
     }
 }
 
+/// By how much the interval's end may be early: a tenth of an interval.
+const SLACK: Duration = Duration::from_millis(100);
+
 /// A rule and where it stands.
 #[derive(Debug, Clone)]
 pub struct Alert {
@@ -152,12 +158,14 @@ pub struct Alert {
     state: AlertState,
     /// Since when values are wrong (pending), or right again (firing).
     since: Option<Duration>,
+    /// The newest value.
+    value: Option<Amount>,
 }
 
 impl Alert {
     /// An alert that nothing happened to yet.
     pub fn new(rule: AlertRule) -> Self {
-        Self { rule, state: AlertState::Inactive, since: None }
+        Self { rule, state: AlertState::Inactive, since: None, value: None }
     }
 
     /// Its rule.
@@ -170,10 +178,11 @@ impl Alert {
         self.state
     }
 
-    /// Takes the objective's value in the window that ends `now` into account.
-    pub fn step(&mut self, now: Duration, value: Option<Amount>) -> Option<AlertEvent> {
-        let value = value?;
-        let wrong = !self.rule.objective.holds(value.number);
+    /// Takes the objective's value in the window that ends `now` into account, and whether it
+    /// `holds` there.
+    pub fn step(&mut self, now: Duration, value: Amount, holds: bool) -> Option<AlertEvent> {
+        let wrong = !holds;
+        self.value = Some(value);
         let from = self.state;
         let to = match (from, wrong) {
             (AlertState::Pending, false) => AlertState::Inactive,
@@ -192,16 +201,28 @@ impl Alert {
         if to != AlertState::Pending {
             self.since = None;
         }
-        Some(self.event(now, from, value))
+        Some(self.event(now, from, value, false))
+    }
+
+    /// The run ends `now`: what is pending was nothing, what fires is over.
+    pub fn end(&mut self, now: Duration) -> Option<AlertEvent> {
+        let (from, value) = (self.state, self.value?);
+        self.state = match from {
+            AlertState::Pending => AlertState::Inactive,
+            AlertState::Firing => AlertState::Resolved,
+            AlertState::Inactive | AlertState::Resolved => return None,
+        };
+        self.since = None;
+        Some(self.event(now, from, value, true))
     }
 
     /// Whether what began with the first call has lasted for `span`.
     fn lasted(&mut self, now: Duration, span: Duration) -> bool {
         let since = *self.since.get_or_insert(now);
-        now.saturating_sub(since) >= span
+        now.saturating_sub(since) + SLACK >= span
     }
 
-    fn event(&self, at: Duration, from: AlertState, value: Amount) -> AlertEvent {
+    fn event(&self, at: Duration, from: AlertState, value: Amount, run_ended: bool) -> AlertEvent {
         AlertEvent {
             at,
             rule: self.rule.name.clone(),
@@ -212,6 +233,7 @@ impl Alert {
             value,
             threshold: self.rule.objective.threshold(),
             fingerprint: self.rule.fingerprint(),
+            run_ended,
         }
     }
 }
@@ -234,15 +256,15 @@ mod tests {
         let mut changes = Vec::new();
         for (second, value) in values.chars().enumerate() {
             let now = Duration::from_secs(second as u64);
-            let value = match value {
-                'x' => Some(Amount::latency(Duration::from_millis(300))),
-                '.' => Some(Amount::latency(Duration::from_millis(100))),
-                _ => None,
+            let (value, holds) = match value {
+                'x' => (Amount::latency(Duration::from_millis(300)), false),
+                '.' => (Amount::latency(Duration::from_millis(100)), true),
+                _ => continue,
             };
             let before = alert.state();
-            if let Some(event) = alert.step(now, value) {
+            if let Some(event) = alert.step(now, value, holds) {
                 assert_eq!((event.from, event.to, event.at), (before, alert.state(), now));
-                assert_eq!(Some(event.value), value);
+                assert_eq!((event.value, event.run_ended), (value, false));
                 changes.push((second as u64, event.to));
             }
         }
@@ -277,6 +299,34 @@ mod tests {
         for (for_, keep, values, wanted) in cases {
             assert_eq!(changes(rule(for_, keep), values), wanted, "{for_} {keep} {values}");
         }
+    }
+
+    #[test]
+    fn two_milliseconds_of_jitter_are_no_second() {
+        let mut alert = Alert::new(rule(5, 0));
+        let slow = Amount::latency(Duration::from_millis(300));
+        let mut fired = None;
+        for second in 1..9u64 {
+            let jitter = Duration::from_millis(if second == 1 { 2 } else { 0 });
+            let now = Duration::from_secs(second) + jitter;
+            let event = alert.step(now, slow, false);
+            fired = fired.or(event.filter(|event| event.to == Firing).map(|event| event.at));
+        }
+        assert_eq!(fired, Some(Duration::from_secs(6)));
+    }
+
+    #[test]
+    fn a_run_that_ends_takes_its_alerts_along() {
+        let slow = Amount::latency(Duration::from_millis(300));
+        let end = Duration::from_secs(9);
+        let ended = |for_, steps: u64| {
+            let mut alert = Alert::new(rule(for_, 0));
+            (0..steps).for_each(|second| drop(alert.step(Duration::from_secs(second), slow, false)));
+            alert.end(end).map(|event| (event.from, event.to, event.at, event.run_ended))
+        };
+        assert_eq!(ended(0, 1), Some((Firing, Resolved, end, true)));
+        assert_eq!(ended(5, 2), Some((Pending, Inactive, end, true)));
+        assert_eq!(ended(0, 0), None);
     }
 
     #[test]

@@ -4,19 +4,29 @@
 //! no clock, no task, no I/O.
 
 pub mod alert;
-mod evidence;
+pub mod batches;
+mod counts;
+pub(crate) mod effect;
+mod group;
+pub mod inference;
 pub mod interval;
+pub mod looks;
 mod monitor;
 pub mod objective;
 pub mod otlp;
 #[cfg(test)]
 mod testing;
+mod track;
 pub mod validity;
 pub mod verdict;
 mod window;
+pub mod window_record;
 
 pub use alert::{Alert, AlertError, AlertEvent, AlertRule, AlertState, Severity};
-pub use monitor::{Monitor, MonitorConfig, Report, Standing};
-pub use objective::{Amount, Comparison, Indicator, Latency, Objective, ParseError, Unit};
+pub use monitor::{DEFAULT_CONFIDENCE, Monitor, MonitorConfig, Report, Standing, limits};
+pub use objective::{
+    Amount, Comparison, InWindows, Indicator, Latency, Objective, ParseError, Part, Selector, Unit,
+};
 pub use validity::{Validity, ValidityState};
-pub use verdict::{Judgement, Verdict, WindowCounts};
+pub use verdict::{Evidence, Judgement, Verdict};
+pub use window_record::WindowCounts;

@@ -14,12 +14,21 @@
 //! | error rate | every arrival that ended | the share without a right answer |
 //! | goodput | every arrival | right answers within the limit: their share, or their number per second |
 //!
+//! An objective is about everything measured, or about one stage, request or deployment: `p99 of
+//! green < 200ms`. Who answered is known from the answer: a request that got none belongs to no
+//! deployment unless the scenario sends it to one.
+//!
+//! **In every window** it is a statement of fact about this run: all requests of a window were
+//! measured, there is nothing behind them to infer. `in 99% of 5s windows` allows one in a hundred
+//! to be wrong.
+//!
 //! Deliberately absent: `mean` and `max`. A mean over requests of which one is infinite is
 //! infinite, and no number of samples bounds a maximum, so neither can be given an honest verdict.
 //! For the same reason a share of exactly 0 % or 100 % is refused as a threshold.
 
 mod amount;
 mod parse;
+mod selector;
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,7 +36,9 @@ use std::time::Duration;
 
 pub use amount::{Amount, Unit};
 pub use parse::ParseError;
-use plimsoll_domain::Tally;
+pub use plimsoll_domain::Latency;
+use plimsoll_domain::{Key, Limit, Names};
+pub use selector::{Part, Selector};
 
 /// What must hold, of what, over which time.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,8 +46,18 @@ pub struct Objective {
     indicator: Indicator,
     comparison: Comparison,
     threshold: Amount,
-    window: Option<Duration>,
+    selectors: Vec<Selector>,
+    windows: Option<InWindows>,
     successes_only: bool,
+}
+
+/// In which windows an objective must hold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct InWindows {
+    /// How long they are.
+    pub length: Duration,
+    /// The share of them, above 0 and at most 1, in which it must hold.
+    pub share: f64,
 }
 
 /// What is measured.
@@ -58,17 +79,6 @@ pub enum Indicator {
         /// Per second instead of as a share.
         per_second: bool,
     },
-}
-
-/// Which latency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Latency {
-    /// done − due.
-    Response,
-    /// done − sent.
-    Service,
-    /// sent − due.
-    SendLag,
 }
 
 /// How the indicator's value must stand to the threshold.
@@ -108,9 +118,49 @@ impl Objective {
         self.threshold
     }
 
-    /// The length of the sliding windows in each of which it must hold; `None` for over the run.
+    /// The length of the sliding windows in which it must hold; `None` for over the run.
     pub fn window(&self) -> Option<Duration> {
-        self.window
+        self.windows.map(|windows| windows.length)
+    }
+
+    /// The windows in which it must hold; `None` for over the run.
+    pub fn windows(&self) -> Option<InWindows> {
+        self.windows
+    }
+
+    /// What it is about; nothing for everything measured.
+    pub fn selectors(&self) -> &[Selector] {
+        &self.selectors
+    }
+
+    /// Whether it is about what this key counts. Warm-up is never judged.
+    pub fn selects(&self, names: &Names, key: Key) -> bool {
+        !names.is_warmup(key.stage)
+            && self.selectors.iter().all(|selector| selector.selects(names, key))
+    }
+
+    /// The limit that must be counted exactly for it; a share of failures or a rate has none.
+    pub fn limit(&self) -> Option<Limit> {
+        match self.indicator {
+            Indicator::Latency { of, .. } => {
+                self.threshold.duration().map(|at| Limit { of, at })
+            }
+            Indicator::Goodput { within, .. } => {
+                Some(Limit { of: Latency::Response, at: within })
+            }
+            Indicator::ErrorRate => None,
+        }
+    }
+
+    /// The share of requests that may be bad, from 0 to 1: 0.01 of `p99 < …` and of
+    /// `error rate < 1%`. `None` for a rate per second, which is no share.
+    pub fn allowed_share(&self) -> Option<f64> {
+        match self.indicator {
+            Indicator::Latency { percentile, .. } => Some(1.0 - percentile / 100.0),
+            Indicator::ErrorRate => Some(self.threshold.number),
+            Indicator::Goodput { per_second: false, .. } => Some(1.0 - self.threshold.number),
+            Indicator::Goodput { per_second: true, .. } => None,
+        }
     }
 
     /// The limit that it sets on response time, if it does: a percentile's threshold, or goodput's
@@ -140,11 +190,6 @@ impl Objective {
     /// Whether a value is on the right side of the threshold.
     pub fn holds(&self, value: f64) -> bool {
         self.comparison.holds(value, self.threshold.number)
-    }
-
-    /// Its value in `tally`, which took `span`; `None` without a sample.
-    pub fn value(&self, tally: &Tally, span: Duration) -> Option<Amount> {
-        crate::evidence::Evidence::of(self, tally, span).map(|evidence| evidence.value())
     }
 }
 
@@ -214,12 +259,21 @@ impl fmt::Display for Indicator {
 /// The canonical text: reading it gives the same objective.
 impl fmt::Display for Objective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.indicator, self.comparison.symbol(), self.threshold)?;
+        f.write_str(&self.indicator.to_string())?;
+        for selector in &self.selectors {
+            write!(f, " of {selector}")?;
+        }
+        write!(f, " {} {}", self.comparison.symbol(), self.threshold)?;
         if let Indicator::Goodput { within, .. } = self.indicator {
             write!(f, " within {}", amount::exact_duration(within))?;
         }
-        if let Some(window) = self.window {
-            write!(f, " in every {}", amount::exact_duration(window))?;
+        if let Some(InWindows { length, share }) = self.windows {
+            let length = amount::exact_duration(length);
+            if share < 1.0 {
+                write!(f, " in {} of {length} windows", Amount::share(share))?;
+            } else {
+                write!(f, " in every {length}")?;
+            }
         }
         if self.successes_only {
             f.write_str(", successes only")?;

@@ -1,37 +1,32 @@
 //! Verdicts: whether an objective was met, with the evidence.
 //!
-//! **Over the run** an objective is met if the whole confidence interval of its value lies on the
-//! right side of the threshold, breached if the whole interval lies on the wrong side, and
-//! inconclusive otherwise: then the evidence says how many further samples would decide.
+//! **Over the run** the run is a sample of what the same load would give again, so an objective is
+//! met, breached or undecided with confidence, for requests that depend on each other: see
+//! [`inference`](crate::inference).
 //!
-//! **In every window** the same interval is taken for each whole window of the measured time, but
-//! with the allowed error divided by the number of windows that the run will have (Bonferroni), so
-//! that many windows do not make a breach by chance more likely; that holds however much windows
-//! overlap. The objective is breached if any window's interval lies wholly on the wrong side. It is
-//! met if every window's value is right *and* the whole run, pooled, is met: a window alone seldom
-//! has the samples to be sure. Else it is inconclusive: no further samples can then undo a window
-//! whose value was wrong, so none are asked for unless only the pooled run lacks them. A window in
-//! which nothing ended is skipped, as its arrivals are judged where they end; for a goodput per
-//! second it is skipped only if nothing was due either, since nothing in time is no goodput.
+//! **In windows** an objective is a statement of fact about this run: see
+//! [`window_record`](crate::window_record).
+//!
+//! **No verdict is the generator's fault.** What is breached must be breached without the requests
+//! that the generator itself may have made bad; what is met is met with them. In between it is
+//! inconclusive, and says why.
 //!
 //! Without samples nothing is ever met.
-//!
-//! Limits: an objective that was true by a hair in each of many windows has a good chance of one
-//! wrong value by luck, and is then inconclusive. What is still in flight when the measured time
-//! ends counts in the whole run, and in no window.
 
 use std::fmt;
 use std::time::Duration;
 
-use plimsoll_domain::Tally;
+use plimsoll_domain::units::{format_duration, three_digits};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::Evidence;
-use crate::objective::{Amount, Objective};
-use crate::window::Window;
+use crate::batches::Batches;
+use crate::inference::{Inference, Interval, Question, Undecided, infer};
+use crate::objective::{Amount, Indicator, Objective};
+use crate::window_record::{WindowCounts, WindowRecord};
 
 /// Whether an objective, or the run, was met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It holds.
@@ -49,32 +44,42 @@ pub struct Judgement {
     pub objective: Objective,
     /// Whether it was met.
     pub verdict: Verdict,
+    /// Why it is not decided, and what would help; `None` if it is.
+    pub undecided: Option<String>,
     /// The value over the run, or in the worst window; `None` without a sample.
     pub value: Option<Amount>,
     /// The bound.
     pub threshold: Amount,
-    /// The confidence interval of the value; its upper end may be infinite.
-    pub interval: Option<(Amount, Amount)>,
     /// How many samples the value comes from.
     pub samples: u64,
-    /// How many further samples over the run would decide an inconclusive verdict; `None` if it is
-    /// decided, or if no (reasonable) number would.
-    pub samples_needed: Option<u64>,
-    /// For an objective in every window: the windows.
+    /// What the requests of the run are worth; `None` in windows, where nothing is inferred, and
+    /// without a sample.
+    pub evidence: Option<Evidence>,
+    /// What the windows have shown; `None` over the run.
     pub windows: Option<WindowCounts>,
 }
 
-/// How the windows of an objective came out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct WindowCounts {
-    /// Windows that had something to judge.
-    pub total: u64,
-    /// Of these, windows whose value was on the wrong side.
-    pub wrong: u64,
-    /// Of these, windows whose whole confidence interval was on the wrong side.
-    pub breached: u64,
-    /// The end of the worst window, since the run's first due time.
-    pub worst_at: Option<Duration>,
+/// How sure a value over the run is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    /// The interval of the value at this confidence; its upper end may be infinite.
+    pub interval: (Amount, Amount),
+    /// Such as 0.99.
+    pub confidence: f64,
+    /// How many independent requests the samples are worth.
+    pub effective_samples: f64,
+    /// How many samples tell as much as one independent request; at least 1.
+    pub design_effect: f64,
+    /// Stretches of the run that were compared with each other.
+    pub batches: usize,
+    /// The correlation of neighbouring ones, 0 to 0.9.
+    pub correlation: f64,
+    /// The run has too few of them to see a level that drifts slowly.
+    pub weak: bool,
+    /// `met` would still stand if failures came in clumps of up to so many.
+    pub clumps: Option<f64>,
+    /// How much longer a run would decide, if all stayed as it is.
+    pub more_time: Option<Duration>,
 }
 
 impl Judgement {
@@ -83,11 +88,11 @@ impl Judgement {
         Self {
             objective: objective.clone(),
             verdict: Verdict::Inconclusive,
+            undecided: Some("there is no sample yet".to_owned()),
             value: None,
             threshold: objective.threshold(),
-            interval: None,
             samples: 0,
-            samples_needed: None,
+            evidence: None,
             windows: objective.window().map(|_| WindowCounts::default()),
         }
     }
@@ -120,103 +125,122 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What the windows of one objective have shown so far.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct WindowRecord {
-    counts: WindowCounts,
-    worst: Option<Worst>,
-}
-
-#[derive(Debug, Clone)]
-struct Worst {
-    value: Amount,
-    interval: (Amount, Amount),
-    samples: u64,
-}
-
-impl WindowRecord {
-    /// Takes one more whole window into account, of `planned` that the run will have. Returns the
-    /// window's value.
-    pub(crate) fn add(
-        &mut self,
-        objective: &Objective,
-        window: &Window,
-        planned: u64,
-        confidence: f64,
-    ) -> Option<Amount> {
-        let evidence = Evidence::of(objective, &window.tally, window.length())?;
-        let each = 1.0 - (1.0 - confidence) / planned.max(1) as f64;
-        let (value, interval) = (evidence.value(), evidence.interval(each));
-        self.counts.total += 1;
-        self.counts.wrong += u64::from(!objective.holds(value.number));
-        self.counts.breached += u64::from(evidence.decide(interval) == Verdict::Breached);
-        let upper = objective.comparison().is_upper_bound();
-        let worse = self.worst.as_ref().is_none_or(|worst| {
-            let (now, then) = ((value, interval.0), (worst.value, worst.interval.0));
-            if upper { now > then } else { now < then }
-        });
-        if worse {
-            self.counts.worst_at = Some(window.end);
-            self.worst = Some(Worst { value, interval, samples: evidence.samples() });
+/// What is asked of the batches of this objective.
+pub(crate) fn question(objective: &Objective) -> Question {
+    let threshold = objective.threshold().number;
+    match objective.indicator() {
+        Indicator::Latency { percentile, .. } => {
+            Question::Percentile { quantile: percentile / 100.0 }
         }
-        Some(value)
-    }
-
-    /// The rule for objectives in every window; `pooled` is the whole run's verdict.
-    fn verdict(&self, pooled: Verdict) -> Verdict {
-        match self.counts {
-            WindowCounts { breached: 1.., .. } => Verdict::Breached,
-            WindowCounts { total: 1.., wrong: 0, .. } if pooled == Verdict::Met => Verdict::Met,
-            _ => Verdict::Inconclusive,
+        Indicator::ErrorRate => Question::ErrorRate { limit: threshold },
+        Indicator::Goodput { per_second: false, .. } => Question::Goodput { least: threshold },
+        Indicator::Goodput { per_second: true, .. } => {
+            Question::PerSecond { comparison: objective.comparison(), threshold }
         }
     }
 }
 
-/// The verdict alone, for a view of a run that still goes on.
-pub(crate) fn so_far(
+/// The verdict over the run, and whether it would be another without what may be the generator's
+/// own fault.
+pub(crate) fn over_the_run(
     objective: &Objective,
-    total: &Tally,
-    span: Duration,
-    record: &WindowRecord,
+    batches: &Batches,
     confidence: f64,
-) -> Verdict {
-    let pooled = Evidence::of(objective, total, span)
-        .map_or(Verdict::Inconclusive, |evidence| evidence.decide(evidence.interval(confidence)));
-    if objective.window().is_some() { record.verdict(pooled) } else { pooled }
+) -> (Verdict, Inference, bool) {
+    let inference = infer(batches, question(objective), confidence);
+    if inference.verdict == Verdict::Met || !batches.has_ours() {
+        return (inference.verdict, inference, false);
+    }
+    let forgiven = infer(&batches.forgiven(), question(objective), confidence).verdict;
+    match (inference.verdict, forgiven) {
+        (Verdict::Breached, Verdict::Breached) => (Verdict::Breached, inference, false),
+        (Verdict::Breached, _) | (_, Verdict::Met) => (Verdict::Inconclusive, inference, true),
+        _ => (Verdict::Inconclusive, inference, false),
+    }
 }
 
-/// Judges an objective by the measured arrivals of the whole run, which took `span`, and by its
-/// windows.
+/// Judges an objective over the run, of which `span` was measured; `value` is what was measured.
 pub(crate) fn judge(
     objective: &Objective,
-    total: &Tally,
+    value: Option<Amount>,
+    batches: &Batches,
     span: Duration,
-    record: &WindowRecord,
     confidence: f64,
 ) -> Judgement {
     let mut judgement = Judgement::pending(objective);
-    judgement.windows = objective.window().map(|_| record.counts);
-    let Some(evidence) = Evidence::of(objective, total, span) else {
+    if value.is_none() {
+        judgement.undecided = Some("there is no sample".to_owned());
         return judgement;
-    };
-    let interval = evidence.interval(confidence);
-    let pooled = evidence.decide(interval);
-    judgement.verdict = pooled;
-    judgement.value = Some(evidence.value());
-    judgement.interval = Some(interval);
-    judgement.samples = evidence.samples();
-    let mut could_decide = true;
-    if objective.window().is_some() {
-        judgement.verdict = record.verdict(pooled);
-        judgement.value = record.worst.as_ref().map(|worst| worst.value);
-        judgement.interval = record.worst.as_ref().map(|worst| worst.interval);
-        judgement.samples = record.worst.as_ref().map_or(0, |worst| worst.samples);
-        could_decide = record.counts.total > 0 && record.counts.wrong == 0;
     }
-    if judgement.verdict == Verdict::Inconclusive && could_decide {
-        judgement.samples_needed = evidence.samples_needed(confidence);
-    }
+    let (verdict, inference, ours) = over_the_run(objective, batches, confidence);
+    let more_time = inference.needed.map(|lengths| span.mul_f64(lengths - 1.0));
+    judgement.undecided = (verdict == Verdict::Inconclusive).then(|| match inference.undecided {
+        _ if ours => "the load generator's own lateness or losses could have decided it; give it \
+                      more cores, or ask for less"
+            .to_owned(),
+        Some(reason) => in_words(reason, more_time, objective),
+        None => String::new(),
+    });
+    judgement.verdict = verdict;
+    judgement.value = value;
+    judgement.samples = inference.samples;
+    judgement.evidence = Some(Evidence {
+        interval: ends(inference.interval, objective),
+        confidence,
+        effective_samples: inference.effective_samples,
+        design_effect: inference.design_effect,
+        batches: inference.batches,
+        correlation: inference.correlation,
+        weak: inference.weak,
+        clumps: inference.clumps,
+        more_time: more_time.filter(|_| verdict == Verdict::Inconclusive && !ours),
+    });
     judgement
+}
+
+/// Judges an objective in windows, of which the run should have had `planned`.
+pub(crate) fn judge_windows(
+    objective: &Objective,
+    record: &WindowRecord,
+    planned: u64,
+) -> Judgement {
+    let mut judgement = Judgement::pending(objective);
+    let (verdict, undecided) = record.verdict(objective, planned);
+    judgement.verdict = verdict;
+    judgement.undecided = undecided;
+    judgement.value = record.worst().map(|worst| worst.value);
+    judgement.samples = record.worst().map_or(0, |worst| worst.samples);
+    judgement.windows = Some(record.counts(planned));
+    judgement
+}
+
+/// Why it is not decided, and what would help.
+fn in_words(reason: Undecided, more: Option<Duration>, objective: &Objective) -> String {
+    let more = more.map_or_else(
+        || "no run of a bearable length would decide it".to_owned(),
+        |more| format!("about {} more at this rate would", format_duration(more)),
+    );
+    match reason {
+        Undecided::TooFew => {
+            format!("too few requests to be sure of {}: {more}", objective.indicator())
+        }
+        Undecided::TooShort { effective_batches, .. } => format!(
+            "the run is too short against its own correlation (worth {} independent stretches, \
+             of which 8 are needed): {more}",
+            three_digits(effective_batches)
+        ),
+        Undecided::TooClose => format!("too close to the bound: {more}"),
+    }
+}
+
+/// The ends of an interval as amounts.
+fn ends(interval: Interval, objective: &Objective) -> (Amount, Amount) {
+    let unit = objective.indicator().unit();
+    let amount = |number| Amount { number, unit };
+    match interval {
+        Interval::Latency(low, high) => (Amount::quantile(low), Amount::quantile(high)),
+        Interval::Share(low, high) | Interval::PerSecond(low, high) => (amount(low), amount(high)),
+    }
 }
 
 #[cfg(test)]
@@ -230,18 +254,5 @@ mod tests {
         assert_eq!(Verdict::overall([Met, Met]), Some(Met));
         assert_eq!(Verdict::overall([Met, Inconclusive, Met]), Some(Inconclusive));
         assert_eq!(Verdict::overall([Inconclusive, Breached, Met]), Some(Breached));
-    }
-
-    #[test]
-    fn windows_and_the_pooled_run_decide_together() {
-        let record = |total, wrong, breached| WindowRecord {
-            counts: WindowCounts { total, wrong, breached, worst_at: None },
-            worst: None,
-        };
-        assert_eq!(record(9, 0, 0).verdict(Met), Met);
-        assert_eq!(record(9, 0, 0).verdict(Inconclusive), Inconclusive);
-        assert_eq!(record(9, 1, 0).verdict(Met), Inconclusive);
-        assert_eq!(record(9, 1, 1).verdict(Met), Breached);
-        assert_eq!(record(0, 0, 0).verdict(Met), Inconclusive, "no samples are never met");
     }
 }

@@ -3,18 +3,29 @@
 //! A window of a given length is the newest intervals that fill it, and steps with every interval.
 //! It is merged from the intervals' histograms anew each time, so a percentile is never computed
 //! from percentiles, and nothing has to be subtracted. One ring serves windows of all lengths and
-//! holds only what the longest needs: of each interval the counts, and the filled buckets of the
-//! latencies that some objective looks at.
+//! groups and holds only what the longest needs: of each interval the counts, and the filled
+//! buckets of the latencies that some objective looks at.
 //!
-//! A window is whole if its intervals leave no gap. Interval ends may be off by a tenth of an
-//! interval: a timer is not exact, and a window that misses a millisecond is a window nonetheless.
+//! Interval ends are not exact: an interval of a busy machine may last 1.4 s. So a window is the
+//! run of whole intervals that comes nearest to its length, and it is whole if that is off by at
+//! most half an interval and leaves no gap.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use plimsoll_domain::{Snapshot, SparseLatencies, Tally};
+use plimsoll_domain::{Lags, Latencies, SparseLatencies, Tally};
 
+use crate::group::Selected;
 use crate::objective::{Indicator, Latency, Objective};
+
+/// The nominal length of an interval.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
+
+/// By how much a window's length may be off.
+const OFF: Duration = Duration::from_millis(500);
+
+/// By how much the end of an interval and the start of the next may be apart.
+const SEAM: Duration = Duration::from_millis(100);
 
 /// Everything that ended in a stretch of the run.
 #[derive(Debug, Clone)]
@@ -23,8 +34,10 @@ pub(crate) struct Window {
     pub(crate) start: Duration,
     /// Since the run's first due time.
     pub(crate) end: Duration,
+    /// The start of the newest of its intervals.
+    pub(crate) newest_start: Duration,
     /// Counts, and the latencies that the objectives need.
-    pub(crate) tally: Tally,
+    pub(crate) selected: Selected,
 }
 
 impl Window {
@@ -55,8 +68,15 @@ struct Needs {
 struct Slice {
     start: Duration,
     end: Duration,
+    /// By group.
+    parts: Vec<Part>,
+}
+
+/// What is kept of one group in one interval.
+#[derive(Debug)]
+struct Part {
     /// Without latencies.
-    counts: Tally,
+    counts: Selected,
     response: SparseLatencies,
     service: SparseLatencies,
     send_lag: SparseLatencies,
@@ -72,42 +92,55 @@ impl Windows {
             match objective.indicator() {
                 Indicator::Latency { of: Latency::Service, .. } => needs.service = true,
                 Indicator::Latency { of: Latency::SendLag, .. } => needs.send_lag = true,
-                Indicator::Latency { .. } | Indicator::Goodput { .. } => needs.response = true,
-                Indicator::ErrorRate => {}
+                Indicator::Latency { of: Latency::Response, .. } => needs.response = true,
+                // Shares and rates need counts only.
+                Indicator::ErrorRate | Indicator::Goodput { .. } => {}
             }
         }
         Self { ring: VecDeque::new(), longest, needs }
     }
 
-    /// Adds an interval and forgets those that no window reaches any more.
-    pub(crate) fn push(&mut self, snapshot: &Snapshot) {
+    /// Adds an interval, by group, and forgets those that no window reaches any more.
+    pub(crate) fn push(&mut self, start: Duration, end: Duration, selected: &[Selected]) {
         if self.longest.is_zero() {
             return;
         }
-        self.ring.push_back(Slice::of(snapshot, self.needs));
-        let reach = self.longest + slack(snapshot.start, snapshot.end);
-        while self.ring.front().is_some_and(|slice| slice.start + reach < snapshot.end) {
+        let parts = selected.iter().map(|group| Part::of(group, self.needs)).collect();
+        self.ring.push_back(Slice { start, end, parts });
+        let reach = self.longest + OFF;
+        while self.ring.front().is_some_and(|slice| slice.end + reach < end) {
             self.ring.pop_front();
         }
     }
 
-    /// The newest window of that length, if it is whole.
-    pub(crate) fn newest(&self, length: Duration) -> Option<Window> {
-        let last = self.ring.back()?;
-        let slack = slack(last.start, last.end);
-        let mut window = Window { start: last.end, end: last.end, tally: Tally::default() };
-        for slice in self.ring.iter().rev() {
-            if window.length() + slack >= length {
+    /// The newest window of that length over one group, if it is whole.
+    pub(crate) fn newest(&self, length: Duration, group: usize) -> Option<Window> {
+        let first = self.first_of(length)?;
+        let slices = self.ring.range(first..);
+        let newest = self.ring.back()?;
+        let (start, end, newest_start) = (self.ring[first].start, newest.end, newest.start);
+        let mut selected = Selected::default();
+        for slice in slices {
+            slice.parts[group].append_to(&mut selected);
+        }
+        Some(Window { start, end, newest_start, selected })
+    }
+
+    /// The first of the newest intervals that together come nearest to this length.
+    fn first_of(&self, length: Duration) -> Option<usize> {
+        let end = self.ring.back()?.end;
+        let off = |slice: &Slice| end.saturating_sub(slice.start).abs_diff(length);
+        let mut nearest = self.ring.len() - 1;
+        for index in (0..nearest).rev() {
+            if self.ring[index].end + SEAM < self.ring[index + 1].start {
                 break;
             }
-            if slice.end + slack < window.start {
-                return None;
+            if off(&self.ring[index]) > off(&self.ring[nearest]) {
+                break;
             }
-            slice.merge_into(&mut window.tally);
-            window.start = slice.start;
+            nearest = index;
         }
-        let off = window.length().abs_diff(length);
-        (off <= slack).then_some(window)
+        (off(&self.ring[nearest]) <= OFF).then_some(nearest)
     }
 
     /// How many intervals are held.
@@ -117,60 +150,70 @@ impl Windows {
     }
 }
 
-impl Slice {
-    fn of(snapshot: &Snapshot, needs: Needs) -> Self {
-        let all = &snapshot.measured;
-        let (offered, sent, outcomes) = (all.offered, all.sent, all.outcomes.clone());
-        let keep = |needed: bool, latencies: &plimsoll_domain::Latencies| {
+impl Part {
+    fn of(selected: &Selected, needs: Needs) -> Self {
+        let Selected { tally, lags } = selected;
+        let keep = |needed: bool, latencies: &Latencies| {
             if needed { latencies.sparse() } else { SparseLatencies::default() }
         };
+        let counts = Tally {
+            offered: tally.offered,
+            sent: tally.sent,
+            outcomes: tally.outcomes.clone(),
+            limits: tally.limits.clone(),
+            ..Tally::default()
+        };
         Self {
-            start: snapshot.start,
-            end: snapshot.end,
-            counts: Tally { offered, sent, outcomes, ..Tally::default() },
-            response: keep(needs.response, &all.response),
-            service: keep(needs.service, &all.service),
-            send_lag: keep(needs.send_lag, &all.send_lag),
+            counts: Selected {
+                tally: counts,
+                lags: Lags { limits: lags.limits.clone(), ..Lags::default() },
+            },
+            response: keep(needs.response, &tally.response),
+            service: keep(needs.service, &tally.service),
+            send_lag: keep(needs.send_lag, &lags.send),
         }
     }
 
-    fn merge_into(&self, tally: &mut Tally) {
-        tally.merge(&self.counts);
-        tally.response.merge_sparse(&self.response);
-        tally.service.merge_sparse(&self.service);
-        tally.send_lag.merge_sparse(&self.send_lag);
+    fn append_to(&self, selected: &mut Selected) {
+        selected.append(&self.counts);
+        selected.tally.response.merge_sparse(&self.response);
+        selected.tally.service.merge_sparse(&self.service);
+        selected.lags.send.merge_sparse(&self.send_lag);
     }
-}
-
-/// By how much interval ends may be off.
-pub(crate) fn slack(start: Duration, end: Duration) -> Duration {
-    end.saturating_sub(start) / 10
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{answered, second};
+    use crate::testing::{answered, selected};
+    use plimsoll_domain::Limits;
 
     fn windows(objectives: &[&str]) -> Windows {
         let parsed: Vec<Objective> = objectives.iter().map(|text| text.parse().unwrap()).collect();
         Windows::new(parsed.iter())
     }
 
+    fn push(windows: &mut Windows, from_ms: u64, to_ms: u64, answer_ms: u64) {
+        let limits = Limits::default();
+        let group = selected(answered(10, Duration::from_millis(answer_ms), &limits), &limits);
+        windows.push(Duration::from_millis(from_ms), Duration::from_millis(to_ms), &[group]);
+    }
+
     #[test]
     fn a_window_is_the_newest_intervals_merged() {
         let mut windows = windows(&["p99 < 1s in every 3s", "error rate < 1% in every 2s"]);
-        for index in 0..5 {
-            windows.push(&second(index, answered(10, Duration::from_millis(10 * (index + 1)))));
+        for index in 0..6 {
+            push(&mut windows, index * 1000, index * 1000 + 1000, 10 * (index + 1));
         }
-        let three = windows.newest(Duration::from_secs(3)).unwrap();
-        assert_eq!((three.start.as_secs(), three.end.as_secs()), (2, 5));
-        assert_eq!((three.tally.offered, three.tally.ended()), (30, 30));
-        assert_eq!(three.tally.response.min(), Some(Duration::from_millis(30)));
-        assert_eq!(three.tally.response.max(), Some(Duration::from_millis(50)));
-        let two = windows.newest(Duration::from_secs(2)).unwrap();
-        assert_eq!(two.tally.offered, 20);
-        assert_eq!(windows.held(), 3, "no more than the longest window needs");
+        let three = windows.newest(Duration::from_secs(3), 0).unwrap();
+        assert_eq!((three.start.as_secs(), three.end.as_secs()), (3, 6));
+        let tally = &three.selected.tally;
+        assert_eq!((tally.offered, tally.ended()), (30, 30));
+        assert_eq!(tally.response.min(), Some(Duration::from_millis(40)));
+        assert_eq!(tally.response.max(), Some(Duration::from_millis(60)));
+        let two = windows.newest(Duration::from_secs(2), 0).unwrap();
+        assert_eq!(two.selected.tally.offered, 20);
+        assert!(windows.held() <= 4, "no more than the longest window needs");
     }
 
     #[test]
@@ -178,23 +221,35 @@ mod tests {
         let mut windows = windows(&["p99 < 1s in every 3s"]);
         let length = Duration::from_secs(3);
         for index in [0, 1, 3, 4] {
-            windows.push(&second(index, answered(10, Duration::from_millis(10))));
-            assert!(windows.newest(length).is_none(), "after {index}");
+            push(&mut windows, index * 1000, index * 1000 + 1000, 10);
+            assert!(windows.newest(length, 0).is_none(), "after {index}");
         }
-        windows.push(&second(5, answered(10, Duration::from_millis(10))));
-        assert_eq!(windows.newest(length).unwrap().start.as_secs(), 3);
+        push(&mut windows, 5000, 6000, 10);
+        assert_eq!(windows.newest(length, 0).unwrap().start.as_secs(), 3);
     }
 
     #[test]
-    fn inexact_interval_ends_still_fill_a_window() {
+    fn an_interval_that_is_too_long_or_too_short_does_not_cost_the_windows_around_it() {
         let mut windows = windows(&["p99 < 1s in every 3s"]);
-        for index in 0..6 {
-            let mut snapshot = second(index, answered(10, Duration::from_millis(10)));
-            snapshot.end += Duration::from_millis(index % 3);
-            snapshot.start += Duration::from_millis((index + 2) % 3);
-            windows.push(&snapshot);
-            let whole = windows.newest(Duration::from_secs(3)).map(|w| w.tally.offered);
-            assert_eq!(whole, (index >= 2).then_some(30));
-        }
+        let ends = [0, 1000, 2000, 3400, 4000, 5000, 6000, 7000];
+        let whole: Vec<_> = ends
+            .windows(2)
+            .map(|two| {
+                push(&mut windows, two[0], two[1], 10);
+                windows.newest(Duration::from_secs(3), 0).map(|w| w.length().as_millis())
+            })
+            .collect();
+        assert_eq!(
+            whole,
+            [None, None, Some(3400), Some(3000), Some(3000), Some(2600), Some(3000)]
+        );
+    }
+
+    #[test]
+    fn a_stalled_interval_is_in_no_window() {
+        let mut windows = windows(&["p99 < 1s in every 1s"]);
+        push(&mut windows, 0, 1000, 10);
+        push(&mut windows, 1000, 4000, 10);
+        assert!(windows.newest(Duration::from_secs(1), 0).is_none());
     }
 }

@@ -2,8 +2,10 @@
 //! needs no further look at the files it came from, except the model, code and request bodies.
 
 mod formats;
+mod names;
 mod parts;
 mod raw;
+mod requests;
 mod stages;
 
 use std::collections::BTreeMap;
@@ -41,8 +43,10 @@ pub struct Scenario {
     pub file: Option<PathBuf>,
     /// What is loaded.
     pub place: Place,
-    /// What is sent.
-    pub request: Request,
+    /// What is sent: at least one.
+    pub requests: Vec<Request>,
+    /// From the sending of any of them to the end of its answer.
+    pub timeout: Duration,
     /// How much, and when.
     pub load: Load,
     /// What must hold.
@@ -101,14 +105,18 @@ pub struct Deployed {
 /// What is sent.
 #[derive(Debug, Clone)]
 pub struct Request {
+    /// Its name in results.
+    pub name: String,
+    /// How often it is drawn, against the weights of the others.
+    pub weight: f64,
+    /// Path and query instead of those of the scoring URL.
+    pub path: Option<String>,
     /// A JSON file, a `.jsonl` file, or a folder of them.
     pub body: Option<PathBuf>,
     /// The HTTP method.
     pub method: String,
     /// Further headers.
     pub headers: BTreeMap<String, String>,
-    /// From the sending to the end of the answer.
-    pub timeout: Duration,
     /// The deployment that gets everything, past the traffic weights.
     pub deployment: Option<String>,
 }

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! objective  = indicator comparison amount suffix*
-//! indicator  = percentile [of (response time | service time | send lag)]
-//!            | error rate | error_rate | errors | goodput
+//! indicator  = (percentile [of (response time | service time | send lag)]
+//!            | error rate | error_rate | errors | goodput) (of [stage | request | deployment] name)*
 //! comparison = < | <= | > | >=
 //! amount     = duration | number "%" | number | number ("/s" | "rps")
-//! suffix     = within duration | in every duration | over the run | successes only
+//! suffix     = within duration | in every duration | in share of duration windows
+//!            | over the run | successes only
 //! ```
 //!
 //! The text is first cut into words, each with its place; the rest reads word after word, so that
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use plimsoll_domain::latencies::{HIGHEST, LOWEST};
 
-use super::{Amount, Comparison, Indicator, Latency, Objective};
+use super::{Amount, Comparison, InWindows, Indicator, Latency, Objective, Part, Selector};
 use words::{EXAMPLES, Reader, number, refuse};
 
 const LONGEST_WINDOW: Duration = Duration::from_hours(1);
@@ -39,12 +40,14 @@ pub struct ParseError {
 pub(super) fn objective(text: &str) -> Result<Objective, ParseError> {
     let mut reader = Reader::new(text)?;
     let (indicator, indicator_span) = reader.indicator()?;
+    let selectors = reader.selectors(indicator)?;
     let (comparison, comparison_span) = reader.comparison()?;
     let (indicator, threshold) = reader.threshold(indicator)?;
     check_direction(indicator, comparison, comparison_span)?;
     let suffixes = reader.suffixes()?;
-    suffixes.apply(indicator, comparison, threshold, indicator_span)
+    suffixes.apply(indicator, comparison, threshold, selectors, indicator_span)
 }
+
 impl Reader<'_> {
     fn indicator(&mut self) -> Result<(Indicator, Range<usize>), ParseError> {
         for name in ["error rate", "error_rate", "errors"] {
@@ -65,21 +68,56 @@ impl Reader<'_> {
     }
 
     fn latency(&mut self) -> Result<Latency, ParseError> {
-        if self.take("of").is_none() {
-            return Ok(Latency::Response);
-        }
         let names = [
-            ("response time", Latency::Response),
-            ("service time", Latency::Service),
-            ("send lag", Latency::SendLag),
+            ("of response time", Latency::Response),
+            ("of service time", Latency::Service),
+            ("of send lag", Latency::SendLag),
         ];
-        match names.into_iter().find(|(name, _)| self.take(name).is_some()) {
-            Some((_, latency)) => Ok(latency),
-            None => self.error(
+        if let Some((_, latency)) = names.into_iter().find(|(name, _)| self.take(name).is_some()) {
+            return Ok(latency);
+        }
+        let here = self.here();
+        if self.take("of model time").is_some() {
+            return refuse(
+                here.start..self.taken_until(),
                 "this latency is not known",
                 "write `of response time`, `of service time` or `of send lag`",
-            ),
+            );
         }
+        Ok(Latency::Response)
+    }
+
+    /// What the objective is about.
+    fn selectors(&mut self, indicator: Indicator) -> Result<Vec<Selector>, ParseError> {
+        let mut selectors: Vec<Selector> = Vec::new();
+        while self.take("of").is_some() {
+            let here = self.here();
+            let part = Part::ALL.into_iter().find(|part| self.take(part.name()).is_some());
+            let Some((name, span)) = self.next().filter(|(word, _)| !is_comparison(word)) else {
+                return refuse(
+                    here,
+                    "a name is missing here",
+                    "write the name of a stage, request or deployment of the scenario, for \
+                     example `p99 of green < 200ms`",
+                );
+            };
+            if matches!(indicator, Indicator::Latency { of: Latency::SendLag, .. })
+                && part != Some(Part::Stage)
+            {
+                return refuse(
+                    span,
+                    "send lags are known by stage only: they do not depend on what was asked of \
+                     whom",
+                    "write `of stage NAME`, or leave it out",
+                );
+            }
+            let selector = Selector { part, name: name.to_owned() };
+            if selectors.contains(&selector) {
+                return refuse(span, "this is said twice", "keep one of them");
+            }
+            selectors.push(selector);
+        }
+        Ok(selectors)
     }
 
     fn comparison(&mut self) -> Result<(Comparison, Range<usize>), ParseError> {
@@ -116,7 +154,7 @@ impl Reader<'_> {
                 if value < LOWEST || value > HIGHEST {
                     return refuse(
                         span,
-                        "latencies are measured from 1 µs to 1 h",
+                        "latencies are measured from 1 ns to 1 h",
                         "write a bound in between",
                     );
                 }
@@ -148,7 +186,10 @@ impl Reader<'_> {
             } else if self.take("in every").is_some() {
                 let (window, span) = self.duration("10s")?;
                 check_window(window, span)?;
-                suffixes.scope.replace(Scope::Every(window)).is_some()
+                let every = InWindows { length: window, share: 1.0 };
+                suffixes.scope.replace(Scope::Windows(every)).is_some()
+            } else if self.take("in").is_some() {
+                suffixes.scope.replace(Scope::Windows(self.some_windows()?)).is_some()
             } else if self.take("over the run").is_some() {
                 suffixes.scope.replace(Scope::Run).is_some()
             } else if self.take("successes only").is_some() {
@@ -156,8 +197,8 @@ impl Reader<'_> {
             } else {
                 return self.error(
                     "this is not understood",
-                    "after the threshold may come `within 200ms`, `in every 10s`, `over the run` \
-                     and `successes only`",
+                    "after the threshold may come `within 200ms`, `in every 10s`, `in 99% of 10s \
+                     windows`, `over the run` and `successes only`",
                 );
             };
             if again {
@@ -166,12 +207,34 @@ impl Reader<'_> {
         }
         Ok(suffixes)
     }
+
+    /// `99% of 5s windows`, after the `in`.
+    fn some_windows(&mut self) -> Result<InWindows, ParseError> {
+        let (share, span) = self.share("99%")?;
+        if share < 0.5 {
+            let hint = "write for example `in 99% of 5s windows`";
+            return refuse(span, "an objective must hold in half of the windows at least", hint);
+        }
+        if self.take("of").is_none() {
+            return self.error("`of` is missing here", "write for example `in 99% of 5s windows`");
+        }
+        let (length, span) = self.duration("5s")?;
+        check_window(length, span)?;
+        if self.take("windows").is_none() {
+            return self.error("`windows` is missing", "write for example `in 99% of 5s windows`");
+        }
+        Ok(InWindows { length, share })
+    }
+}
+
+fn is_comparison(word: &str) -> bool {
+    word.starts_with(['<', '>', '=', '≤', '≥', '!'])
 }
 
 /// Over which time.
 enum Scope {
     Run,
-    Every(Duration),
+    Windows(InWindows),
 }
 
 /// What follows the threshold.
@@ -188,6 +251,7 @@ impl Suffixes {
         mut indicator: Indicator,
         comparison: Comparison,
         threshold: Amount,
+        selectors: Vec<Selector>,
         place: Range<usize>,
     ) -> Result<Objective, ParseError> {
         match (&mut indicator, self.within) {
@@ -195,7 +259,7 @@ impl Suffixes {
                 if limit < LOWEST || limit > HIGHEST {
                     return refuse(
                         span,
-                        "latencies are measured from 1 µs to 1 h",
+                        "latencies are measured from 1 ns to 1 h",
                         "write a limit in between",
                     );
                 }
@@ -215,12 +279,12 @@ impl Suffixes {
             let message = "only percentiles of response time can leave failures out";
             return refuse(span.clone(), message, "leave `successes only` out");
         }
-        let window = match self.scope {
-            Some(Scope::Every(window)) => Some(window),
+        let windows = match self.scope {
+            Some(Scope::Windows(windows)) => Some(windows),
             Some(Scope::Run) | None => None,
         };
         let successes_only = self.successes_only.is_some();
-        Ok(Objective { indicator, comparison, threshold, window, successes_only })
+        Ok(Objective { indicator, comparison, threshold, selectors, windows, successes_only })
     }
 }
 
@@ -298,6 +362,14 @@ mod tests {
             ("p99 of send lag ≤ 500us", "p99 of send lag <= 500us"),
             ("median < 2m 30s", "p50 < 150s"),
             ("p99 < 200ms in every 1m", "p99 < 200ms in every 60s"),
+            ("p95 < 200ms in 99% of 5 s windows", "p95 < 200ms in 99% of 5s windows"),
+            ("p99 of green < 200ms", "p99 of green < 200ms"),
+            ("p99 of deployment Green<200ms", "p99 of deployment Green < 200ms"),
+            ("p99 of service time of score < 1s", "p99 of service time of score < 1s"),
+            ("p99 of service < 1s", "p99 of service < 1s"),
+            ("error rate of request score of green < 1%", "error rate of request score of green < 1%"),
+            ("goodput of score >= 95% within 1s", "goodput of score >= 95% within 1s"),
+            ("p99 of send lag of stage hold < 1ms", "p99 of send lag of stage hold < 1ms"),
             (
                 "p99 < 200ms, successes only, in every 10s",
                 "p99 < 200ms in every 10s, successes only",
@@ -334,11 +406,16 @@ mod tests {
             ("p100 < 200ms", "p100", "bound a maximum"),
             ("p0 < 200ms", "p0", "above 0"),
             ("latency < 200ms", "latency", "not an indicator"),
-            ("p99 of model time < 200ms", "model", "not known"),
+            ("p99 of model time < 200ms", "of model time", "not known"),
+            ("p99 of < 200ms", "<", "a name is missing"),
+            ("p99 of send lag of green < 200ms", "green", "by stage only"),
+            ("p99 of green of green < 200ms", "green", "said twice"),
+            ("p99 < 200ms in 40% of 5s windows", "40%", "half of the windows"),
+            ("p99 < 200ms in 99% of 5s", "", "`windows` is missing"),
             ("p99 < 200", "200", "no unit"),
             ("p99 <", "", "duration is missing"),
             ("p99 < fast", "fast", "not a duration"),
-            ("p99 < 2h", "2h", "1 µs to 1 h"),
+            ("p99 < 2h", "2h", "1 ns to 1 h"),
             ("error rate < 1", "1", "exactly 0 % or 100 %"),
             ("error rate <= 0%", "0%", "exactly 0 % or 100 %"),
             ("error rate < 3", "3", "more than everything"),
@@ -370,7 +447,8 @@ mod tests {
             parts in 1u64..10_000_000_000,
             rate in 0.001f64..1e9,
             strict: bool,
-            window in prop::option::of(1u64..=3600),
+            window in prop::option::of((1u64..=3600, 5_000u64..=10_000)),
+            selectors in prop::collection::vec("[a-z][a-z0-9-]{8,12}", 0..2),
             successes_only: bool,
         ) {
             let latency = |of| Indicator::Latency { percentile: f64::from(percentile) / 1e4, of };
@@ -397,7 +475,13 @@ mod tests {
                 indicator,
                 comparison,
                 threshold,
-                window: window.map(Duration::from_secs),
+                selectors: selectors.into_iter().filter(|_| kind != 2)
+                    .map(|name| Selector { part: (!strict).then_some(Part::Request), name })
+                    .collect(),
+                windows: window.map(|(length, parts)| InWindows {
+                    length: Duration::from_secs(length),
+                    share: parts as f64 / 1e4,
+                }),
                 successes_only: successes_only && kind == 0,
             };
             prop_assert_eq!(objective(&wanted.to_string()), Ok(wanted));

@@ -1,7 +1,7 @@
 //! From the raw form of a scenario to the checked one, part by part, collecting every problem.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use plimsoll_deploy::files;
@@ -10,15 +10,15 @@ use plimsoll_deploy::spec::DeploymentSpec;
 use plimsoll_document::{Document, Problems};
 use plimsoll_domain::schedule::{ArrivalProcess, Profile};
 use plimsoll_domain::units::parse_duration;
-use plimsoll_loadgen::{Request as LoadRequest, Target};
+use plimsoll_loadgen::Target;
 use plimsoll_monitor::{AlertRule, Objective, Severity};
 
+use super::names::Known;
 use super::raw::{
-    RawAlert, RawArrivals, RawLoad, RawQuota, RawRequest, RawScenario, RawSeverity, RawTarget,
+    RawAlert, RawArrivals, RawLoad, RawQuota, RawScenario, RawSeverity, RawTarget,
 };
 use super::{
-    DEFAULT_MAX_CONNECTIONS, DEFAULT_TIMEOUT, Deployed, Existing, Load, Place, Quota, Request,
-    Scenario, bodies, open, stages,
+    DEFAULT_MAX_CONNECTIONS, Deployed, Existing, Load, Place, Quota, Scenario, open, stages,
 };
 
 pub(super) struct Reader<'a> {
@@ -30,10 +30,12 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     pub(super) fn scenario(&mut self, raw: RawScenario, path: &Path) -> Option<Scenario> {
         let place = self.place(&raw);
-        let request = self.request(raw.request, place.as_ref());
-        let load = raw.load.map(|load| self.load(load, request.timeout));
-        let objectives = self.objectives(raw.objectives.as_deref().unwrap_or_default());
-        let alerts = self.alerts(raw.alerts.unwrap_or_default());
+        let (requests, timeout) = self.requests(raw.request, place.as_ref());
+        let load = raw.load.map(|load| self.load(load, timeout));
+        let profile = load.as_ref().map(|load| load.profile.clone()).unwrap_or_default();
+        let known = Known::new(&profile, &requests, place.as_ref());
+        let objectives = self.objectives(raw.objectives.as_deref().unwrap_or_default(), &known);
+        let alerts = self.alerts(raw.alerts.unwrap_or_default(), &known);
         let quota = self.quota(raw.quota);
         let outputs = raw.outputs;
         let otlp = outputs.as_ref().and_then(|outputs| outputs.otlp.clone());
@@ -43,7 +45,8 @@ impl Reader<'_> {
             seed: raw.seed.unwrap_or(1),
             file: Some(path.to_owned()),
             place: place?,
-            request,
+            requests,
+            timeout,
             load: load?,
             objectives,
             alerts,
@@ -167,57 +170,6 @@ impl Reader<'_> {
         }
     }
 
-    fn request(&mut self, raw: Option<RawRequest>, place: Option<&Place>) -> Request {
-        let raw = raw.unwrap_or(RawRequest {
-            body: None,
-            method: None,
-            headers: None,
-            timeout: None,
-            deployment: None,
-        });
-        let body: Option<PathBuf> = raw.body.map(|body| self.folder.join(body));
-        let method = raw.method.map_or_else(|| "POST".to_owned(), |m| m.to_ascii_uppercase());
-        if let Err(error) = LoadRequest::get().with_method(&method) {
-            self.push("/request/method", &error.to_string());
-        }
-        for (name, value) in raw.headers.iter().flatten() {
-            if let Err(error) = LoadRequest::get().with_header(name, value) {
-                self.push("/request/headers", &error.to_string());
-            }
-        }
-        match &body {
-            Some(path) => {
-                if let Err(error) = bodies(path, raw.headers.as_ref().unwrap_or(&BTreeMap::new())) {
-                    self.push("/request/body", &error.to_string());
-                }
-            }
-            None if method == "POST" => {
-                self.push(
-                    "/request",
-                    "a POST request needs `body`: a JSON file, a .jsonl file, or a folder of them",
-                );
-            }
-            None => {}
-        }
-        if let (Some(name), Some(Place::Deployed(deployed))) = (&raw.deployment, place)
-            && !deployed.deployments.iter().any(|deployment| deployment.name == *name)
-        {
-            self.push("/request/deployment", &format!("there is no deployment named `{name}`"));
-        }
-        let timeout =
-            raw.timeout.and_then(|text| parse_duration(&text).ok()).unwrap_or(DEFAULT_TIMEOUT);
-        if timeout < Duration::from_millis(1) {
-            self.push("/request/timeout", "a request timeout must be at least 1ms");
-        }
-        Request {
-            body,
-            method,
-            headers: raw.headers.unwrap_or_default(),
-            timeout,
-            deployment: raw.deployment,
-        }
-    }
-
     fn load(&mut self, raw: RawLoad, timeout: Duration) -> Load {
         let (stages, wrong) = stages::stages(raw.stages.as_deref().unwrap_or_default());
         for (index, message) in wrong {
@@ -236,11 +188,11 @@ impl Reader<'_> {
         }
     }
 
-    fn objectives(&mut self, raw: &[String]) -> Vec<Objective> {
+    fn objectives(&mut self, raw: &[String], known: &Known) -> Vec<Objective> {
         let mut objectives = Vec::new();
         for (index, text) in raw.iter().enumerate() {
             let path = format!("/objectives/{index}");
-            let Some(objective) = self.objective(&path, text) else { continue };
+            let Some(objective) = self.objective(&path, text, known) else { continue };
             if objectives.contains(&objective) {
                 self.push(&path, &format!("`{objective}` is there twice; keep one of them"));
             }
@@ -249,9 +201,14 @@ impl Reader<'_> {
         objectives
     }
 
-    fn objective(&mut self, path: &str, text: &str) -> Option<Objective> {
+    fn objective(&mut self, path: &str, text: &str, known: &Known) -> Option<Objective> {
         match Objective::parse(text) {
-            Ok(objective) => Some(objective),
+            Ok(objective) => {
+                if let Some((message, hint)) = known.check(&objective) {
+                    self.problems.push(self.document.problem_at(path, message).hint(hint));
+                }
+                Some(objective)
+            }
             Err(error) => {
                 let problem = self.document.problem_within(path, text, error.span, error.message);
                 self.problems.push(problem.hint(error.hint));
@@ -260,7 +217,7 @@ impl Reader<'_> {
         }
     }
 
-    fn alerts(&mut self, raw: Vec<RawAlert>) -> Vec<AlertRule> {
+    fn alerts(&mut self, raw: Vec<RawAlert>, known: &Known) -> Vec<AlertRule> {
         let span = |text: Option<String>| {
             text.and_then(|text| parse_duration(&text).ok()).unwrap_or_default()
         };
@@ -268,7 +225,7 @@ impl Reader<'_> {
         for (index, raw) in raw.into_iter().enumerate() {
             let path = format!("/alerts/{index}/objective");
             let Some(objective) =
-                raw.objective.as_deref().and_then(|text| self.objective(&path, text))
+                raw.objective.as_deref().and_then(|text| self.objective(&path, text, known))
             else {
                 continue;
             };
@@ -334,7 +291,7 @@ impl Reader<'_> {
         }
     }
 
-    fn push(&mut self, path: &str, message: &str) {
+    pub(super) fn push(&mut self, path: &str, message: &str) {
         self.problems.push(self.document.problem_at(path, message));
     }
 }

@@ -32,8 +32,8 @@ pub struct RawScenario {
     pub traffic: Option<BTreeMap<String, u8>>,
     /// An endpoint that exists already, instead of `endpoint` and `deployments`.
     pub target: Option<RawTarget>,
-    /// What is sent.
-    pub request: Option<RawRequest>,
+    /// What is sent: one request, or a list of which each arrival draws one by weight.
+    pub request: Option<RawRequests>,
     /// How much of it, and when.
     #[schemars(required)]
     pub load: Option<RawLoad>,
@@ -60,10 +60,28 @@ pub struct RawTarget {
     pub ca_file: Option<String>,
 }
 
-/// What is sent.
+/// One request, or several.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RawRequests {
+    /// The only one.
+    One(RawRequest),
+    /// One of these for each arrival, drawn from the seed.
+    Several(Vec<RawRequest>),
+}
+
+/// What is sent.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawRequest {
+    /// Its name in results and objectives; `score` if it is the only one and has none.
+    #[schemars(extend("format" = "scenario-name"))]
+    pub name: Option<String>,
+    /// How often it is drawn, against the weights of the others; 1 if absent.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub weight: Option<f64>,
+    /// Path and query instead of those of the scoring URL.
+    pub path: Option<String>,
     /// A JSON file, a `.jsonl` file with one body per line, or a folder of JSON files; relative to
     /// this file.
     pub body: Option<String>,

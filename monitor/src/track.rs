@@ -1,0 +1,217 @@
+//! One objective of a run: its batches, its windows, and its newest look.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use plimsoll_domain::{Limits, Snapshot};
+
+use crate::batches::{Batch, Batches};
+use crate::counts::Counts;
+use crate::group::Selected;
+use crate::looks::Looks;
+use crate::objective::{Amount, Indicator, Objective};
+use crate::verdict::{self, Judgement, Verdict};
+use crate::window::{INTERVAL, Window};
+use crate::window_record::WindowRecord;
+
+/// The start of a window may be so much before the measured time.
+const SEAM: Duration = Duration::from_millis(100);
+
+/// An objective and what was seen of it.
+#[derive(Debug)]
+pub(crate) struct Track {
+    pub(crate) objective: Objective,
+    pub(crate) group: usize,
+    /// Everything selected for it over the run.
+    total: Selected,
+    batches: Batches,
+    /// The newest interval; what ends after the measured time still belongs to it.
+    open: Option<Batch>,
+    record: WindowRecord,
+    newest: Option<Amount>,
+    looks: Looks,
+    looked: Verdict,
+}
+
+impl Track {
+    pub(crate) fn new(objective: Objective, group: usize, confidence: f64) -> Self {
+        Self {
+            objective,
+            group,
+            total: Selected::default(),
+            batches: Batches::new(),
+            open: None,
+            record: WindowRecord::default(),
+            newest: None,
+            looks: Looks::new(confidence),
+            looked: Verdict::Inconclusive,
+        }
+    }
+
+    /// Takes the next interval of the measured time, or what ends after it.
+    pub(crate) fn observe(
+        &mut self,
+        snapshot: &Snapshot,
+        selected: &Selected,
+        measured: &Range<Duration>,
+        limits: &Limits,
+    ) {
+        self.total.append(selected);
+        let batch = self.batch(snapshot, selected, measured, limits);
+        match &mut self.open {
+            Some(open) if snapshot.start >= measured.end => open.merge(&batch),
+            open => {
+                if let Some(whole) = open.replace(batch) {
+                    self.batches.add(&whole);
+                }
+            }
+        }
+        if self.objective.window().is_some() {
+            return;
+        }
+        if let Some(confidence) = self.looks.due(self.batches.intervals()) {
+            self.looked = verdict::over_the_run(&self.objective, &self.batches, confidence).0;
+        }
+    }
+
+    fn batch(
+        &self,
+        snapshot: &Snapshot,
+        selected: &Selected,
+        measured: &Range<Duration>,
+        limits: &Limits,
+    ) -> Batch {
+        let counts = Counts::of(&self.objective, limits, selected, false);
+        let finite = match self.objective.indicator() {
+            Indicator::Latency { of, .. } => selected.latencies(of).sparse(),
+            // The walk to lower levels wants to know how slow the right answers were.
+            Indicator::Goodput { per_second: false, .. } => selected.tally.response.sparse(),
+            Indicator::ErrorRate | Indicator::Goodput { .. } => Default::default(),
+        };
+        let (start, end) = (snapshot.start.max(measured.start), snapshot.end.min(measured.end));
+        Batch {
+            requests: counts.samples,
+            bad: counts.bad,
+            ours: counts.ours,
+            infinite: counts.infinite,
+            finite,
+            length: end.saturating_sub(start),
+        }
+    }
+
+    /// Takes the window that ends with the newest interval into account, if the objective is to be
+    /// judged in it.
+    pub(crate) fn window(
+        &mut self,
+        window: Option<&Window>,
+        measured: &Range<Duration>,
+        limits: &Limits,
+    ) {
+        let Some(window) = window.filter(|window| is_judged(&self.objective, window, measured))
+        else {
+            return;
+        };
+        let counts = Counts::of(&self.objective, limits, &window.selected, true);
+        let value = counts.value(&self.objective, &window.selected, window.length());
+        if let Some(value) = value {
+            let planned = planned_windows(&self.objective, measured);
+            self.record.add(&self.objective, counts, value, (window.start, window.end), planned);
+        }
+        self.newest = value;
+    }
+
+    /// Its value over the run so far, or in the newest window.
+    pub(crate) fn value(&self, span: Duration, limits: &Limits) -> Option<Amount> {
+        match self.objective.window() {
+            Some(_) => self.newest,
+            None => self.total_value(span, limits),
+        }
+    }
+
+    fn total_value(&self, span: Duration, limits: &Limits) -> Option<Amount> {
+        let counts = Counts::of(&self.objective, limits, &self.total, false);
+        counts.value(&self.objective, &self.total, span)
+    }
+
+    /// How it stands in the middle of the run. Over the run that is the verdict of the newest look:
+    /// a verdict at any moment would sooner or later be the wanted one by luck.
+    pub(crate) fn standing(&self, measured: &Range<Duration>) -> Verdict {
+        if self.objective.window().is_none() {
+            return self.looked;
+        }
+        let (verdict, _) =
+            self.record.verdict(&self.objective, planned_windows(&self.objective, measured));
+        verdict
+    }
+
+    /// When the next look is, in intervals of the measured time; `None` in windows.
+    pub(crate) fn next_look(&self) -> Option<u64> {
+        self.objective.window().is_none().then(|| self.looks.next())
+    }
+
+    /// The verdict of the whole run, of which `span` was measured.
+    pub(crate) fn judge(
+        mut self,
+        span: Duration,
+        measured: &Range<Duration>,
+        limits: &Limits,
+        confidence: f64,
+    ) -> Judgement {
+        if self.objective.window().is_some() {
+            let planned = planned_windows(&self.objective, measured);
+            return verdict::judge_windows(&self.objective, &self.record, planned);
+        }
+        if let Some(last) = self.open.take() {
+            self.batches.add(&last);
+        }
+        let value = self.total_value(span, limits);
+        verdict::judge(&self.objective, value, &self.batches, span, confidence)
+    }
+}
+
+/// Whether an objective is judged in this window: inside the measured time, the last one with the
+/// end of it. Goodput per second is first judged once answers can have come: answers lag behind
+/// arrivals by up to the objective's own limit.
+pub(crate) fn is_judged(
+    objective: &Objective,
+    window: &Window,
+    measured: &Range<Duration>,
+) -> bool {
+    let first = measured.start + lag(objective);
+    window.start + SEAM >= first && window.newest_start < measured.end
+}
+
+/// How many windows the measured time has: they end with every interval.
+pub(crate) fn planned_windows(objective: &Objective, measured: &Range<Duration>) -> u64 {
+    let Some(length) = objective.window() else { return 0 };
+    let grid = |time: Duration| time.as_nanos().div_ceil(INTERVAL.as_nanos()) as u64;
+    let first = grid((measured.start + lag(objective)).saturating_sub(SEAM));
+    // The first start whose window would not reach into the measured time's last interval.
+    let beyond = grid((measured.end + INTERVAL).saturating_sub(length));
+    beyond.saturating_sub(first)
+}
+
+fn lag(objective: &Objective) -> Duration {
+    match objective.indicator() {
+        Indicator::Goodput { within, per_second: true } => within,
+        _ => Duration::ZERO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_planned_on_the_grid_of_the_intervals() {
+        let millis = Duration::from_millis;
+        let planned = |objective: &str, from, to| {
+            planned_windows(&objective.parse().unwrap(), &(millis(from)..millis(to)))
+        };
+        assert_eq!(planned("p99 < 1s in every 2s", 5_000, 10_000), 4);
+        assert_eq!(planned("p99 < 1s in every 5s", 0, 10_500), 7, "one with the last half second");
+        assert_eq!(planned("p99 < 1s in every 5s", 2_500, 12_000), 5);
+        assert_eq!(planned("p99 < 1s in every 10s", 0, 5_000), 0);
+        assert_eq!(planned("goodput > 5/s within 300ms in every 1s", 0, 10_000), 9);
+    }
+}

@@ -1,0 +1,125 @@
+//! The requests of a scenario: one, or several that are drawn by weight.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use plimsoll_domain::units::parse_duration;
+use plimsoll_loadgen::Request as LoadRequest;
+
+use super::parts::Reader;
+use super::raw::{RawRequest, RawRequests};
+use super::{DEFAULT_TIMEOUT, Place, Request, bodies};
+
+/// The name of a request that has none.
+const ONLY: &str = "score";
+
+/// Weights are at most this, so that none rounds away beside another.
+const HEAVIEST: f64 = 1e6;
+
+impl Reader<'_> {
+    /// The requests, and the timeout that all of them have.
+    pub(super) fn requests(
+        &mut self,
+        raw: Option<RawRequests>,
+        place: Option<&Place>,
+    ) -> (Vec<Request>, Duration) {
+        let (raw, is_list) = match raw {
+            Some(RawRequests::Several(list)) => (list, true),
+            Some(RawRequests::One(one)) => (vec![one], false),
+            None => (vec![RawRequest::default()], false),
+        };
+        let path = |index| if is_list { format!("/request/{index}") } else { "/request".to_owned() };
+        let timeout = self.timeout(&raw, path);
+        let mut requests: Vec<Request> = Vec::new();
+        for (index, raw) in raw.into_iter().enumerate() {
+            let request = self.request(&path(index), raw, is_list, place);
+            if requests.iter().any(|other| other.name == request.name) {
+                let message = format!("there are two requests named `{}`", request.name);
+                self.push(&format!("{}/name", path(index)), &message);
+            }
+            requests.push(request);
+        }
+        if is_list && requests.iter().all(|request| request.weight == 0.0) {
+            self.push("/request", "at least one request needs a `weight` above 0");
+        }
+        (requests, timeout)
+    }
+
+    /// One timeout for all: it also bounds how long an arrival may wait, whatever it asks.
+    fn timeout(&mut self, raw: &[RawRequest], path: impl Fn(usize) -> String) -> Duration {
+        let given = raw.iter().enumerate().filter_map(|(index, raw)| {
+            let timeout = parse_duration(raw.timeout.as_ref()?).ok()?;
+            Some((index, timeout))
+        });
+        let given: Vec<_> = given.collect();
+        let timeout = given.first().map_or(DEFAULT_TIMEOUT, |(_, timeout)| *timeout);
+        for (index, other) in &given {
+            let place = format!("{}/timeout", path(*index));
+            if *other < Duration::from_millis(1) {
+                self.push(&place, "a request timeout must be at least 1ms");
+            } else if *other != timeout {
+                self.push(&place, "all requests of a scenario have one timeout; give the same");
+            }
+        }
+        timeout
+    }
+
+    fn request(
+        &mut self,
+        path: &str,
+        raw: RawRequest,
+        is_list: bool,
+        place: Option<&Place>,
+    ) -> Request {
+        let body: Option<PathBuf> = raw.body.map(|body| self.folder.join(body));
+        let method = raw.method.map_or_else(|| "POST".to_owned(), |m| m.to_ascii_uppercase());
+        if let Err(error) = LoadRequest::get().with_method(&method) {
+            self.push(&format!("{path}/method"), &error.to_string());
+        }
+        for (name, value) in raw.headers.iter().flatten() {
+            if let Err(error) = LoadRequest::get().with_header(name, value) {
+                self.push(&format!("{path}/headers"), &error.to_string());
+            }
+        }
+        match &body {
+            Some(file) => {
+                if let Err(error) = bodies(file, raw.headers.as_ref().unwrap_or(&BTreeMap::new())) {
+                    self.push(&format!("{path}/body"), &error.to_string());
+                }
+            }
+            None if method == "POST" => {
+                self.push(
+                    path,
+                    "a POST request needs `body`: a JSON file, a .jsonl file, or a folder of them",
+                );
+            }
+            None => {}
+        }
+        if raw.path.as_ref().is_some_and(|path| !path.starts_with('/')) {
+            self.push(&format!("{path}/path"), "a path begins with `/`");
+        }
+        if let (Some(name), Some(Place::Deployed(deployed))) = (&raw.deployment, place)
+            && !deployed.deployments.iter().any(|deployment| deployment.name == *name)
+        {
+            let message = format!("there is no deployment named `{name}`");
+            self.push(&format!("{path}/deployment"), &message);
+        }
+        if is_list && raw.name.is_none() {
+            self.push(path, "each of several requests needs a `name`");
+        }
+        let weight = raw.weight.unwrap_or(1.0);
+        if !(0.0..=HEAVIEST).contains(&weight) {
+            self.push(&format!("{path}/weight"), "a weight is a number from 0 to 1000000");
+        }
+        Request {
+            name: raw.name.unwrap_or_else(|| ONLY.to_owned()),
+            weight,
+            path: raw.path,
+            body,
+            method,
+            headers: raw.headers.unwrap_or_default(),
+            deployment: raw.deployment,
+        }
+    }
+}
