@@ -8,13 +8,16 @@
 //! A share's interval is Clopper and Pearson's (1934): the binomial's tails solved for p.
 //!
 //! Limits: both assume that samples are independent. Requests that wait in the same queue are not,
-//! so the true interval is wider than the one given here; compare runs by blocks, not by requests.
+//! so the true interval is wider than the one given here. [`effective_share_interval`] takes the
+//! number of independent samples that they are worth instead, which need not be whole.
 //!
-//! The tails are summed term by term from the one nearest the middle outwards: the terms fall fast
+//! For whole numbers the tails are summed term by term from the one nearest the middle outwards: the terms fall fast
 //! enough to stop after a few standard deviations, and the incomplete beta function of the
 //! statistics library loses its digits above some ten thousand samples.
 
-use statrs::distribution::{Binomial, Discrete};
+mod beta;
+
+use statrs::distribution::{Binomial, ContinuousCDF, Discrete, Normal};
 
 /// The ranks, counted from 1, between whose samples the `quantile` of the population lies with at
 /// least this `confidence`. A lower rank of 0 is no lower bound, an upper of n + 1 no upper bound.
@@ -35,6 +38,28 @@ pub fn share_interval(hits: u64, samples: u64, confidence: f64) -> (f64, f64) {
     let high = upper_share(hits, samples, tail);
     let low = 1.0 - upper_share(samples - hits, samples, tail);
     (low.clamp(0.0, 1.0), high)
+}
+
+/// Clopper and Pearson's interval for numbers that need not be whole: `bad` of `samples` effective
+/// ones. Each end is left out with half of 1 − `confidence`. Of no samples nothing is known.
+pub fn effective_share_interval(bad: f64, samples: f64, confidence: f64) -> (f64, f64) {
+    let (tail, good) = ((1.0 - confidence) / 2.0, samples - bad);
+    let low = if bad > 0.0 { beta::quantile(tail, bad, good.max(0.0) + 1.0) } else { 0.0 };
+    let high = if good > 0.0 { 1.0 - beta::quantile(tail, good, bad.max(0.0) + 1.0) } else { 1.0 };
+    (low, high)
+}
+
+/// The z that a standard normal variable stays within, on both sides, with this `confidence`.
+pub fn normal_quantile(confidence: f64) -> f64 {
+    Normal::standard().inverse_cdf(f64::midpoint(1.0, confidence))
+}
+
+/// The t that Student's variable with so many degrees of freedom, whole or not, stays within, on
+/// both sides, with this `confidence`.
+pub fn student_quantile(degrees: f64, confidence: f64) -> f64 {
+    // P(|T| > t) = I_x(ν/2, ½) with x = ν / (ν + t²).
+    let x = beta::quantile(1.0 - confidence, degrees / 2.0, 0.5);
+    (degrees * (1.0 - x) / x).sqrt()
 }
 
 /// The largest rank l with P(B ≤ l − 1) ≤ `tail`, B being binomial(n, p); 0 if there is none.
@@ -177,6 +202,47 @@ mod tests {
         assert!((high - (0.01 + spread / 1e8)).abs() < 1e-7, "{high}");
     }
 
+    #[test]
+    fn quantiles_are_those_of_the_tables() {
+        // NIST/SEMATECH e-Handbook, sections 1.3.6.7.1 and 1.3.6.7.2; more digits by an
+        // independent program.
+        let cases = [
+            (1.0, 0.95, 12.706_204_736_174_7),
+            (1.0, 0.99, 63.656_741_162_871_6),
+            (7.0, 0.95, 2.364_624_251_592_79),
+            (31.0, 0.99, 2.744_041_919_294_27),
+            (62.0, 0.99, 2.657_478_564_951_16),
+            (31.0, 0.999_9, 4.460_989_140_783_94),
+        ];
+        for (degrees, confidence, table) in cases {
+            let got = student_quantile(degrees, confidence);
+            assert!((got / table - 1.0).abs() < 1e-10, "{degrees} {confidence}: {got}");
+        }
+        assert!((normal_quantile(0.95) - 1.959_963_984_540_05).abs() < 1e-12);
+        assert!((normal_quantile(0.99) - 2.575_829_303_548_9).abs() < 1e-12);
+    }
+
+    #[test]
+    fn fractional_counts_lie_between_whole_ones() {
+        let (low, high) = effective_share_interval(2.5, 140.25, 0.95);
+        assert!(share_interval(2, 141, 0.95).0 < low && low < share_interval(3, 140, 0.95).0);
+        assert!(share_interval(2, 141, 0.95).1 < high && high < share_interval(3, 140, 0.95).1);
+        let (low, high) = effective_share_interval(0.0, 0.001, 0.99);
+        assert!(low == 0.0 && high > 0.999_999, "a thousandth of a sample says nothing: {high}");
+        assert_eq!(effective_share_interval(0.0, 0.0, 0.99), (0.0, 1.0));
+        assert_eq!(effective_share_interval(5.0, 5.0, 0.99).1, 1.0);
+    }
+
+    #[test]
+    fn fractional_intervals_keep_their_digits_at_a_hundred_million() {
+        for (bad, samples) in [(0, 100_000_000), (30, 100_000_000), (1_000_000, 100_000_000)] {
+            let exact = share_interval(bad, samples, 0.99);
+            let got = effective_share_interval(bad as f64, samples as f64, 0.99);
+            assert!((got.0 - exact.0).abs() < 1e-10, "{bad}: {got:?}, not {exact:?}");
+            assert!((got.1 - exact.1).abs() < 1e-10, "{bad}: {got:?}, not {exact:?}");
+        }
+    }
+
     /// In how many of 2,000 simulated runs of `samples` uniform numbers the interval of the
     /// quantile holds the true one, and the interval of the share below it the true share.
     fn coverage(samples: u64, quantile: f64) -> (f64, f64) {
@@ -206,6 +272,18 @@ mod tests {
     }
 
     proptest! {
+        // For whole numbers the beta function says what the binomial's tails say.
+        #[test]
+        fn fractional_intervals_are_the_whole_ones_at_whole_numbers(
+            samples in 1u64..50_000, part in 0.0f64..=1.0, confidence in 0.5f64..0.9999,
+        ) {
+            let hits = (samples as f64 * part) as u64;
+            let exact = share_interval(hits, samples, confidence);
+            let got = effective_share_interval(hits as f64, samples as f64, confidence);
+            prop_assert!((got.0 - exact.0).abs() < 1e-9, "{:?} {:?}", got, exact);
+            prop_assert!((got.1 - exact.1).abs() < 1e-9, "{:?} {:?}", got, exact);
+        }
+
         // An interval holds the observed value, and a higher confidence never narrows it.
         #[test]
         fn intervals_hold_the_observed_value(

@@ -3,6 +3,8 @@
 //! A histogram of the fixed bounds takes some 200 kB, filled or not; one second of a run fills a
 //! few hundred buckets. Merging back loses nothing.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Latencies, empty_histogram};
@@ -55,26 +57,128 @@ impl From<SparseLatencies> for Latencies {
         latencies.merge_sparse(&sparse);
         latencies
     }
+impl SparseLatencies {
+    /// How many values there are.
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().map(|(_, count)| count).sum()
+    }
+
+    /// The filled buckets in ascending order: the middle of each and its count.
+    pub fn buckets(&self) -> impl ExactSizeIterator<Item = (Duration, u64)> + '_ {
+        self.buckets.iter().map(|(middle, count)| (Duration::from_nanos(*middle), *count))
+    }
+
+    /// How many values lie in buckets whose middle is above `limit`. With the middle of a bucket as
+    /// the limit, these are exactly the values in higher buckets.
+    pub fn count_above(&self, limit: Duration) -> u64 {
+        let first =
+            self.buckets.partition_point(|(middle, _)| u128::from(*middle) <= limit.as_nanos());
+        self.buckets[first..].iter().map(|(_, count)| count).sum()
+    }
+
+    /// The middle of the bucket with the `rank`-th smallest value, counted from 1; `None` beyond
+    /// the last.
+    pub fn bucket_at_rank(&self, rank: u64) -> Option<Duration> {
+        let mut seen = 0;
+        self.buckets().find_map(|(middle, count)| {
+            seen += count;
+            (seen >= rank).then_some(middle)
+        })
+    }
+
+    /// Adds all of `other`'s values; nothing is lost, and only filled buckets are kept.
+    pub fn merge(&mut self, other: &Self) {
+        if other.buckets.is_empty() {
+            return;
+        }
+        if self.buckets.is_empty() {
+            self.clone_from(other);
+            return;
+        }
+        self.buckets = merged(&self.buckets, &other.buckets);
+        self.sum_ns += other.sum_ns;
+        self.min_ns = self.min_ns.min(other.min_ns);
+        self.max_ns = self.max_ns.max(other.max_ns);
+        self.overflow += other.overflow;
+    }
+}
+
+/// Two ascending lists of buckets as one; the counts of a bucket in both are added.
+fn merged(one: &[(u64, u64)], other: &[(u64, u64)]) -> Box<[(u64, u64)]> {
+    let mut all = Vec::with_capacity(one.len() + other.len());
+    let (mut left, mut right) = (one, other);
+    while let (Some(&(low, count)), Some(&(high, more))) = (left.first(), right.first()) {
+        if low <= high {
+            left = &left[1..];
+        }
+        if high <= low {
+            right = &right[1..];
+        }
+        all.push(match low.cmp(&high) {
+            std::cmp::Ordering::Less => (low, count),
+            std::cmp::Ordering::Equal => (low, count + more),
+            std::cmp::Ordering::Greater => (high, more),
+        });
+    }
+    all.extend_from_slice(left);
+    all.extend_from_slice(right);
+    all.into_boxed_slice()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::time::Duration;
+
+    fn record(values: &[u64]) -> Latencies {
+        let mut latencies = Latencies::new();
+        values.iter().for_each(|ns| latencies.record(Duration::from_nanos(*ns)));
+        latencies
+    }
 
     proptest! {
+        // Merging two lists of filled buckets is the same as merging the histograms.
+        #[test]
+        fn sparse_into_sparse_loses_nothing(
+            first in prop::collection::vec(1u64..8_000_000_000_000, 0..100),
+            second in prop::collection::vec(1u64..8_000_000_000_000, 0..100),
+        ) {
+            let mut dense = record(&first);
+            dense.merge(&record(&second));
+            let mut sparse = record(&first).sparse();
+            sparse.merge(&record(&second).sparse());
+            prop_assert_eq!(sparse.count(), dense.count());
+            prop_assert_eq!(&sparse.buckets, &dense.sparse().buckets);
+            let mut back = Latencies::new();
+            back.merge_sparse(&sparse);
+            prop_assert_eq!((back.min(), back.max()), (dense.min(), dense.max()));
+            prop_assert_eq!((back.sum_ns(), back.overflow()), (dense.sum_ns(), dense.overflow()));
+        }
+
+        // A bucket's rank and the number above it tell the same story: of all values, those above
+        // the bucket of a rank are fewer than those from that rank on.
+        #[test]
+        fn ranks_and_counts_above_agree(
+            values in prop::collection::vec(1u64..8_000_000_000_000, 1..200),
+            part in 0.0f64..1.0,
+        ) {
+            let sparse = record(&values).sparse();
+            let rank = 1 + (part * values.len() as f64) as u64;
+            let bucket = sparse.bucket_at_rank(rank).expect("the rank is among the values");
+            let total = values.len() as u64;
+            prop_assert!(sparse.count_above(bucket) <= total - rank);
+            let below = bucket.saturating_sub(Duration::from_nanos(1));
+            prop_assert!(sparse.count_above(below) > total - rank);
+            prop_assert_eq!(sparse.bucket_at_rank(total + 1), None);
+            prop_assert_eq!(sparse.count_above(Duration::ZERO), total);
+        }
+
         // Merging the filled buckets is the same as merging the histograms.
         #[test]
         fn merging_buckets_loses_nothing(
             first in prop::collection::vec(1u64..8_000_000_000_000, 0..100),
             second in prop::collection::vec(1u64..8_000_000_000_000, 0..100),
         ) {
-            let record = |values: &[u64]| {
-                let mut latencies = Latencies::new();
-                for ns in values { latencies.record(Duration::from_nanos(*ns)); }
-                latencies
-            };
             let (mut dense, mut sparse) = (record(&first), record(&first));
             let other = record(&second);
             dense.merge(&other);
