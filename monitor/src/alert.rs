@@ -321,7 +321,8 @@ mod tests {
         let end = Duration::from_secs(9);
         let ended = |for_, steps: u64| {
             let mut alert = Alert::new(rule(for_, 0));
-            (0..steps).for_each(|second| drop(alert.step(Duration::from_secs(second), slow, false)));
+            (0..steps)
+                .for_each(|second| drop(alert.step(Duration::from_secs(second), slow, false)));
             alert.end(end).map(|event| (event.from, event.to, event.at, event.run_ended))
         };
         assert_eq!(ended(0, 1), Some((Firing, Resolved, end, true)));

@@ -77,9 +77,10 @@ fn select(selectors: &[Selector], snapshot: &Snapshot) -> Selected {
     // Lags are known by stage: those of every stage that has a key of the group.
     let wanted = |stage| {
         measured(stage)
-            && snapshot.tallies.keys().any(|key| {
-                key.stage == stage && selectors.iter().all(|s| s.selects(names, *key))
-            })
+            && snapshot
+                .tallies
+                .keys()
+                .any(|key| key.stage == stage && selectors.iter().all(|s| s.selects(names, *key)))
     };
     Selected { tally, lags: snapshot.lags(wanted) }
 }

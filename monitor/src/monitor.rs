@@ -45,7 +45,6 @@ pub struct Monitor {
     alerts: Vec<(Alert, usize)>,
     groups: Groups,
     limits: Limits,
-    confidence: f64,
     measured: Range<Duration>,
     windows: Windows,
     totals: Selected,
@@ -118,9 +117,8 @@ impl Monitor {
         let limits = limits(&objectives, &alerts);
         let all = || objectives.iter().chain(alerts.iter().map(AlertRule::objective));
         let (windows, groups) = (Windows::new(all()), Groups::new(all()));
-        let track = |objective: &Objective| {
-            Track::new(objective.clone(), groups.of(objective), confidence)
-        };
+        let track =
+            |objective: &Objective| Track::new(objective.clone(), groups.of(objective), confidence);
         let tracks = objectives.iter().map(track).collect();
         let alert = |rule: AlertRule| {
             let group = groups.of(rule.objective());
@@ -132,7 +130,6 @@ impl Monitor {
             alerts,
             groups,
             limits,
-            confidence,
             measured,
             windows,
             totals: Selected::default(),
@@ -223,17 +220,20 @@ impl Monitor {
             length: self.measured.end.saturating_sub(self.measured.start),
             tolerated,
         };
-        let Self { tracks, alerts, limits, confidence, measured, totals, mut whole, generator, .. } =
-            self;
-        let judge = |track: Track| track.judge(measured_time, &measured, &limits, confidence);
+        let Self { tracks, alerts, limits, measured, totals, mut whole, generator, .. } = self;
+        let judge = |track: Track| track.judge(measured_time, &measured, &limits);
         let judgements: Vec<Judgement> = tracks.into_iter().map(judge).collect();
         whole.tallies.values_mut().for_each(Tally::forget_overdue);
         let Selected { mut tally, lags } = totals;
         tally.forget_overdue();
+        let mut validity = generator.judge(&tally, &lags, planned);
+        for judgement in judgements.iter().filter(|judgement| judgement.withheld) {
+            validity.withheld(&judgement.objective);
+        }
         Report {
             verdict: Verdict::overall(judgements.iter().map(|judgement| judgement.verdict)),
             judgements,
-            validity: generator.judge(&tally, &lags, planned),
+            validity,
             totals: tally,
             lags,
             whole,

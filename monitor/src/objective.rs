@@ -142,12 +142,8 @@ impl Objective {
     /// The limit that must be counted exactly for it; a share of failures or a rate has none.
     pub fn limit(&self) -> Option<Limit> {
         match self.indicator {
-            Indicator::Latency { of, .. } => {
-                self.threshold.duration().map(|at| Limit { of, at })
-            }
-            Indicator::Goodput { within, .. } => {
-                Some(Limit { of: Latency::Response, at: within })
-            }
+            Indicator::Latency { of, .. } => self.threshold.duration().map(|at| Limit { of, at }),
+            Indicator::Goodput { within, .. } => Some(Limit { of: Latency::Response, at: within }),
             Indicator::ErrorRate => None,
         }
     }

@@ -30,6 +30,7 @@ pub(crate) struct Track {
     record: WindowRecord,
     newest: Option<Amount>,
     looks: Looks,
+    confidence: f64,
     looked: Verdict,
 }
 
@@ -43,7 +44,8 @@ impl Track {
             open: None,
             record: WindowRecord::default(),
             newest: None,
-            looks: Looks::new(confidence),
+            looks: Looks::new(),
+            confidence,
             looked: Verdict::Inconclusive,
         }
     }
@@ -69,7 +71,8 @@ impl Track {
         if self.objective.window().is_some() {
             return;
         }
-        if let Some(confidence) = self.looks.due(self.batches.intervals()) {
+        if let Some(look) = self.looks.due(self.batches.intervals()) {
+            let confidence = look.confidence(self.confidence);
             self.looked = verdict::over_the_run(&self.objective, &self.batches, confidence).0;
         }
     }
@@ -146,7 +149,7 @@ impl Track {
 
     /// When the next look is, in intervals of the measured time; `None` in windows.
     pub(crate) fn next_look(&self) -> Option<u64> {
-        self.objective.window().is_none().then(|| self.looks.next())
+        self.objective.window().is_none().then(|| self.looks.next_at())
     }
 
     /// The verdict of the whole run, of which `span` was measured.
@@ -155,7 +158,6 @@ impl Track {
         span: Duration,
         measured: &Range<Duration>,
         limits: &Limits,
-        confidence: f64,
     ) -> Judgement {
         if self.objective.window().is_some() {
             let planned = planned_windows(&self.objective, measured);
@@ -165,7 +167,7 @@ impl Track {
             self.batches.add(&last);
         }
         let value = self.total_value(span, limits);
-        verdict::judge(&self.objective, value, &self.batches, span, confidence)
+        verdict::judge(&self.objective, value, &self.batches, span, self.confidence)
     }
 }
 

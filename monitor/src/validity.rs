@@ -10,6 +10,7 @@
 //! | arrivals held back by the safety ceiling, of all offered | any | above 1 % |
 //! | arrivals for which this machine had no socket, of all offered | any | above 1 % |
 //! | arrivals that nobody accounted for, of all offered | any | above 1 % |
+//! | verdicts that the generator's own lateness or losses could have decided | any | |
 //! | measured time without a snapshot, or in which the generator did not run | any above 100 ms | above 5 % |
 //! | workers that ended without their last report | | any |
 //! | intervals with workers waiting over 20 % of it for a processor | above 10 % of them | never |
@@ -74,9 +75,7 @@ pub struct Validity {
 }
 
 /// Whether the generator could do what the schedule asked.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ValidityState {
     /// It could.
@@ -328,8 +327,12 @@ impl Validity {
         self.reasons.push(reason);
     }
 
-    /// Makes a run degraded, with the reason.
-    pub(crate) fn degrade(&mut self, reason: String) {
+    /// A verdict was not given, because the generator itself could have decided it.
+    pub(crate) fn withheld(&mut self, objective: &Objective) {
+        let reason = format!(
+            "`{objective}` is not decided, because what the load generator itself delayed or lost \
+             could have decided it"
+        );
         self.because(ValidityState::Degraded, reason);
     }
 

@@ -46,6 +46,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Why it is not decided, and what would help; `None` if it is.
     pub undecided: Option<String>,
+    /// Whether it was not decided because the load generator itself could have decided it.
+    pub withheld: bool,
     /// The value over the run, or in the worst window; `None` without a sample.
     pub value: Option<Amount>,
     /// The bound.
@@ -89,6 +91,7 @@ impl Judgement {
             objective: objective.clone(),
             verdict: Verdict::Inconclusive,
             undecided: Some("there is no sample yet".to_owned()),
+            withheld: false,
             value: None,
             threshold: objective.threshold(),
             samples: 0,
@@ -178,10 +181,17 @@ pub(crate) fn judge(
         _ if ours => "the load generator's own lateness or losses could have decided it; give it \
                       more cores, or ask for less"
             .to_owned(),
-        Some(reason) => in_words(reason, more_time, objective),
+        Some(reason) => {
+            let mut words = in_words(reason, more_time, objective);
+            if batches.has_ours() {
+                words.push_str("; some of what was bad may be the load generator's own fault");
+            }
+            words
+        }
         None => String::new(),
     });
     judgement.verdict = verdict;
+    judgement.withheld = ours;
     judgement.value = value;
     judgement.samples = inference.samples;
     judgement.evidence = Some(Evidence {
@@ -208,6 +218,7 @@ pub(crate) fn judge_windows(
     let (verdict, undecided) = record.verdict(objective, planned);
     judgement.verdict = verdict;
     judgement.undecided = undecided;
+    judgement.withheld = verdict == Verdict::Inconclusive && record.counts(planned).late > 0;
     judgement.value = record.worst().map(|worst| worst.value);
     judgement.samples = record.worst().map_or(0, |worst| worst.samples);
     judgement.windows = Some(record.counts(planned));

@@ -239,10 +239,7 @@ mod tests {
                 windows.newest(Duration::from_secs(3), 0).map(|w| w.length().as_millis())
             })
             .collect();
-        assert_eq!(
-            whole,
-            [None, None, Some(3400), Some(3000), Some(3000), Some(2600), Some(3000)]
-        );
+        assert_eq!(whole, [None, None, Some(3400), Some(3000), Some(3000), Some(2600), Some(3000)]);
     }
 
     #[test]

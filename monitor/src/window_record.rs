@@ -85,9 +85,9 @@ impl WindowRecord {
         self.counts.wrong += u64::from(wrong);
         self.counts.breached += u64::from(wrong && beyond_chance(objective, counts, planned));
         let upper = objective.comparison().is_upper_bound();
-        let worse = self.worst.is_none_or(|worst| {
-            if upper { value > worst.value } else { value < worst.value }
-        });
+        let worse = self
+            .worst
+            .is_none_or(|worst| if upper { value > worst.value } else { value < worst.value });
         if worse {
             self.worst = Some(Worst { value, samples: counts.samples, at: end });
         }
@@ -194,8 +194,11 @@ mod tests {
     #[test]
     fn what_cannot_be_judged_is_counted() {
         let every = "p99 < 200ms in every 1s";
-        let (verdict, counted) =
-            record(every, &[(17, counts(100, 0, 0)), (1, counts(99, 5, 0)), (2, counts(100, 9, 9))], 20);
+        let (verdict, counted) = record(
+            every,
+            &[(17, counts(100, 0, 0)), (1, counts(99, 5, 0)), (2, counts(100, 9, 9))],
+            20,
+        );
         assert_eq!(verdict, Verdict::Inconclusive);
         assert_eq!((counted.judged, counted.few, counted.late, counted.wrong), (17, 1, 2, 0));
         let objective: Objective = every.parse().unwrap();

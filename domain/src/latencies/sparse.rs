@@ -57,6 +57,8 @@ impl From<SparseLatencies> for Latencies {
         latencies.merge_sparse(&sparse);
         latencies
     }
+}
+
 impl SparseLatencies {
     /// How many values there are.
     pub fn count(&self) -> u64 {

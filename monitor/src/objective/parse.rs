@@ -367,7 +367,10 @@ mod tests {
             ("p99 of deployment Green<200ms", "p99 of deployment Green < 200ms"),
             ("p99 of service time of score < 1s", "p99 of service time of score < 1s"),
             ("p99 of service < 1s", "p99 of service < 1s"),
-            ("error rate of request score of green < 1%", "error rate of request score of green < 1%"),
+            (
+                "error rate of request score of green < 1%",
+                "error rate of request score of green < 1%",
+            ),
             ("goodput of score >= 95% within 1s", "goodput of score >= 95% within 1s"),
             ("p99 of send lag of stage hold < 1ms", "p99 of send lag of stage hold < 1ms"),
             (

@@ -71,9 +71,8 @@ mod tests {
         let stage = |name: &str| StageName { name: name.to_owned(), warmup: false };
         let mut names = Names::new(vec![stage("hold")], vec!["blue".to_owned()], []);
         let key = Key { stage: 0, request: 0, deployment: names.deployment("green") };
-        let selects = |part, name: &str| {
-            Selector { part, name: name.to_owned() }.selects(&names, key)
-        };
+        let selects =
+            |part, name: &str| Selector { part, name: name.to_owned() }.selects(&names, key);
         for name in ["hold", "blue", "green"] {
             assert!(selects(None, name), "{name}");
         }
