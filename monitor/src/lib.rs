@@ -4,7 +4,10 @@
 //! no clock, no task, no I/O.
 
 pub mod alert;
+pub mod batches;
+mod effect;
 mod evidence;
+pub mod inference;
 pub mod interval;
 mod monitor;
 pub mod objective;
@@ -16,6 +19,8 @@ pub mod verdict;
 mod window;
 
 pub use alert::{Alert, AlertError, AlertEvent, AlertRule, AlertState, Severity};
+pub use batches::{Batch, Batches};
+pub use inference::{Inference, Interval, Question, Undecided, infer};
 pub use monitor::{Monitor, MonitorConfig, Report, Standing};
 pub use objective::{Amount, Comparison, Indicator, Latency, Objective, ParseError, Unit};
 pub use validity::{Validity, ValidityState};
