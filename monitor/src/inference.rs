@@ -28,7 +28,7 @@
 //! only a few times longer than the queue's memory, 0.95 lets up to 7 % of runs at the limit pass
 //! as met, 0.99 up to 3 %.
 //!
-//! Limits: see [the effect](crate::effect); arrivals at a constant rate may fall into step with
+//! Limits: a level that drifts slowly needs a run of some 50 of its time constants; arrivals at a constant rate may fall into step with
 //! stalls of a fixed period, which no interval can see.
 
 mod bounds;
@@ -183,6 +183,19 @@ pub fn infer(batches: &Batches, question: Question, confidence: f64) -> Inferenc
         clumps: (verdict == Verdict::Met).then(|| trial.largest_clumps(samples, bad)),
         needed: if decided { None } else { trial.needed(samples, bad) },
     }
+}
+
+/// Whether so many bad requests show a share above the `allowed` one, each independent request
+/// being worth as many as the (known) design effect says.
+pub(crate) fn share_is_above(
+    allowed: f64,
+    bad: u64,
+    requests: u64,
+    design_effect: f64,
+    confidence: f64,
+) -> bool {
+    let bounds = Bounds::with_batches(f64::INFINITY, confidence);
+    bounds.low(requests as f64, bad as f64, design_effect.max(1.0)) > allowed
 }
 
 fn is_weak(batches: usize, effective: f64) -> bool {

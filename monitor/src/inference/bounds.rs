@@ -15,10 +15,13 @@ impl Bounds {
         Self::with_batches(batches as f64, confidence)
     }
 
-    /// The batches need not be whole. Nothing is known from fewer than two.
+    /// The batches need not be whole. Nothing is known from fewer than two; with infinitely many
+    /// the effect is known.
     pub(super) fn with_batches(batches: f64, confidence: f64) -> Self {
         let loss = if batches < 2.0 {
             0.0
+        } else if batches == f64::INFINITY {
+            1.0
         } else {
             let ratio = normal_quantile(confidence) / student_quantile(batches - 1.0, confidence);
             ratio * ratio
