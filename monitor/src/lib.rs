@@ -6,7 +6,8 @@
 pub mod alert;
 pub mod batches;
 mod counts;
-pub(crate) mod effect;
+mod effect;
+pub mod few;
 mod group;
 pub mod inference;
 pub mod interval;
@@ -24,6 +25,8 @@ mod window;
 pub mod window_record;
 
 pub use alert::{Alert, AlertError, AlertEvent, AlertRule, AlertState, Severity};
+pub use batches::{Batch, Batches};
+pub use inference::{Inference, Interval, Question, Undecided, infer};
 pub use monitor::{DEFAULT_CONFIDENCE, Monitor, MonitorConfig, Report, Standing, limits};
 pub use objective::{
     Amount, Comparison, InWindows, Indicator, Latency, Objective, ParseError, Part, Selector, Unit,

@@ -16,14 +16,14 @@
 use std::time::Duration;
 
 use crate::counts::Counts;
-use crate::interval::share_interval;
-use crate::objective::{Amount, Objective};
+use crate::few::{is_beyond_chance, least_requests};
+use crate::objective::{Amount, Indicator, Objective};
 use crate::verdict::Verdict;
 
 /// The share of the planned windows that must have been judged.
 const JUDGED: f64 = 0.95;
-/// The error allowed over all windows for "beyond chance".
-const CHANCE: f64 = 0.05;
+/// The confidence, over all windows, of "beyond chance".
+const CHANCE: f64 = 0.95;
 
 /// How many windows there were.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -140,21 +140,19 @@ pub(crate) fn allowed(objective: &Objective, planned: u64) -> u64 {
 }
 
 /// So many requests make a window that has the objective's percentile.
-pub(crate) fn least_samples(objective: &Objective) -> u64 {
+fn least_samples(objective: &Objective) -> u64 {
     match objective.indicator() {
-        crate::Indicator::Latency { percentile, .. } => {
-            (1.0 / (1.0 - percentile / 100.0) - 1e-9).ceil() as u64
-        }
+        Indicator::Latency { percentile, .. } => least_requests(percentile / 100.0),
         _ => 1,
     }
 }
 
-/// Whether a wrong window would be wrong by chance in fewer than one of twenty runs, if its
-/// requests were independent.
+/// Whether a wrong window would be wrong by luck in fewer than one of twenty runs, if its requests
+/// were independent.
 fn beyond_chance(objective: &Objective, counts: Counts, planned: u64) -> bool {
-    let Some(allowed) = objective.allowed_share() else { return true };
-    let confidence = 1.0 - CHANCE / planned.max(1) as f64;
-    share_interval(counts.bad, counts.samples, confidence).0 > allowed
+    objective.allowed_share().is_none_or(|allowed| {
+        is_beyond_chance(counts.bad, counts.samples, allowed, 1.0, planned, CHANCE)
+    })
 }
 
 #[cfg(test)]
