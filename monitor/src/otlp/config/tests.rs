@@ -19,9 +19,6 @@ fn refused(flag: Option<&str>, env: &[(&str, &str)]) -> String {
 fn nothing_asked_nothing_exported() {
     assert!(resolve(None, &[]).unwrap().is_none());
     assert!(resolve(None, &[("OTEL_EXPORTER_OTLP_ENDPOINT", " ")]).unwrap().is_none());
-    let off = [("OTEL_SDK_DISABLED", "TRUE"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://h:4317")];
-    assert!(resolve(None, &off).unwrap().is_none());
-    assert!(refused(Some("http://h:4317"), &off).contains("OTEL_SDK_DISABLED"));
 }
 
 #[test]
