@@ -8,7 +8,7 @@
 //!
 //! - `--otlp` is a base endpoint for both signals and wins over every endpoint variable. Without
 //!   the flag and without an endpoint variable nothing is exported, and only the signals that have
-//!   an endpoint are.
+//!   an endpoint are. The off switches win over all of them, see `config/switch.rs`.
 //! - Where no protocol variable is set, port 4317 means gRPC; any other port means HTTP/protobuf.
 //! - A value that the specification lets an exporter ignore with a warning is refused here.
 
@@ -24,6 +24,7 @@ use super::error::Error;
 
 mod endpoint;
 pub(super) mod receiver;
+mod switch;
 mod value;
 
 /// What a metric's points count: everything since the run began, or since the last export.
@@ -60,10 +61,6 @@ impl Config {
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, Error> {
         let env = Environment(env);
-        let off = choice(&env, "OTEL_SDK_DISABLED", &[("true", true), ("false", false)])?;
-        if off.unwrap_or(false) {
-            return Ok(None);
-        }
         let metrics = Receiver::resolve(&METRICS, flag, &env)?;
         let logs = Receiver::resolve(&LOGS, flag, &env)?;
         if metrics.is_none() && logs.is_none() {

@@ -12,6 +12,7 @@ use opentelemetry_otlp as standard;
 
 use super::super::error::Error;
 use super::endpoint::{self, Protocol};
+use super::switch;
 use super::value::{Environment, headers, pick, to_millis};
 
 /// How to reach the receiver of one signal, checked.
@@ -28,6 +29,8 @@ pub(in crate::otlp) struct Receiver {
 
 /// What a signal's settings are called: its own variable, and the one of all signals.
 pub(super) struct Names {
+    /// Selects the signal's exporter.
+    exporter: &'static str,
     /// What a base endpoint gets appended.
     path: &'static str,
     endpoint: [&'static str; 2],
@@ -41,6 +44,7 @@ pub(super) struct Names {
 }
 
 pub(super) const METRICS: Names = Names {
+    exporter: "OTEL_METRICS_EXPORTER",
     path: "/v1/metrics",
     endpoint: [
         standard::OTEL_EXPORTER_OTLP_METRICS_ENDPOINT,
@@ -64,6 +68,7 @@ pub(super) const METRICS: Names = Names {
 };
 
 pub(super) const LOGS: Names = Names {
+    exporter: "OTEL_LOGS_EXPORTER",
     path: "/v1/logs",
     endpoint: [standard::OTEL_EXPORTER_OTLP_LOGS_ENDPOINT, standard::OTEL_EXPORTER_OTLP_ENDPOINT],
     protocol: [standard::OTEL_EXPORTER_OTLP_LOGS_PROTOCOL, standard::OTEL_EXPORTER_OTLP_PROTOCOL],
@@ -92,6 +97,9 @@ impl Receiver {
             None => env.first(names.endpoint),
         };
         let Some((source, text)) = asked else { return Ok(None) };
+        if switch::is_off(env, names.exporter)? {
+            return Ok(None);
+        }
         let append = (source != names.endpoint[0]).then_some(names.path);
         let asked = env.first(names.protocol).map(|(name, word)| protocol(name, &word));
         let (endpoint, protocol) = endpoint::check(source, &text, asked.transpose()?, append)?;
