@@ -2,10 +2,12 @@
 //!
 //! The lists are those of the OTLP specification. Over gRPC: cancelled, deadline exceeded, aborted,
 //! out of range, unavailable and data loss; resource exhausted only when the receiver says with
-//! `RetryInfo` that it will recover. Over HTTP: 429, 502, 503 and 504. A connection that fails is tried again too. A receiver's own delay (`RetryInfo`, `Retry-After`) is never shortened;
+//! `RetryInfo` that it will recover. Over HTTP: 429, 502, 503 and 504. A connection that fails or
+//! breaks off is tried again too. A receiver's own delay (`RetryInfo`, `Retry-After`) is never shortened;
 //! otherwise the delay, [`delays`], doubles from 0.2 s to 5 s, of which a random half is taken off
 //! so that many senders do not come back together. The sender bounds the time of all tries.
 
+use std::error::Error as _;
 use std::time::{Duration, SystemTime};
 
 use backon::ExponentialBuilder;
@@ -28,6 +30,8 @@ pub(super) fn grpc(status: &Status) -> Retry {
     let told = status.get_details_retry_info().and_then(|info| info.retry_delay);
     match (status.code(), told) {
         (Code::ResourceExhausted, None) => Retry::Never,
+        // Our own word for a connection that broke off; a receiver's has no cause.
+        (Code::Unknown, None) if status.source().is_some() => Retry::Later,
         (
             Code::Cancelled
             | Code::DeadlineExceeded
@@ -90,6 +94,11 @@ mod tests {
 
     use super::*;
 
+    /// As a transport has it, around its own cause.
+    #[derive(Debug, thiserror::Error)]
+    #[error("transport error")]
+    struct Broken(#[source] std::io::Error);
+
     #[test]
     fn only_the_listed_http_answers_are_retried() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
@@ -112,6 +121,9 @@ mod tests {
             let expected = if retried.contains(&code) { Retry::Later } else { Retry::Never };
             assert_eq!(grpc(&Status::new(Code::from_i32(code), "")), expected, "{code}");
         }
+        let broke_off = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        let broke_off = Status::from_error(Box::new(Broken(broke_off)));
+        assert_eq!((broke_off.code(), grpc(&broke_off)), (Code::Unknown, Retry::Later));
         let told = Duration::from_millis(1500);
         let details = ErrorDetails::with_retry_info(Some(told));
         for code in [Code::ResourceExhausted, Code::Unavailable] {
