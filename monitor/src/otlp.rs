@@ -6,109 +6,68 @@
 //! [`Exporter::finish`], which is bounded in time, says how much that was.
 //!
 //! Latencies leave as exponential histograms made from the HDR histograms, see [`exponential`];
-//! counters and gauges go with them, in `metrics`; alerts are log events, in `event`. OpenTelemetry
+//! counters and gauges go with them, in `metrics`; alerts are log events, in `alert`. OpenTelemetry
 //! is named in this module only.
+//!
+//! # One way out
+//!
+//! Metrics and alerts are built as OTLP's own messages and leave by one sender, over gRPC and HTTP,
+//! with one rule for what is tried again (`retry`), one deadline at the end (`courier`) and one
+//! balance of what arrived, was lost and was rejected (`delivery`). The exporters of
+//! `opentelemetry-otlp` cannot be that sender, for three reasons. They take what the SDK recorded,
+//! one value at a time, where we have merged histograms. They keep what a receiver rejects in a
+//! partial success to themselves, so that rejected alerts would count as delivered. And they try
+//! again by a rule of their own, which says nothing of a failure while it goes on: of a request
+//! that the run's end cuts off we could not say why it had not arrived.
+//!
+//! What is OpenTelemetry's is taken from its crates all the same: attributes, scope and severities
+//! from `opentelemetry`; the names of the standard's variables and its defaults from
+//! `opentelemetry-otlp`. Its exporter is the measure of ours: the tests send the same alert and the
+//! same metrics by both ways to one receiver, which must get the same messages.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use opentelemetry_otlp::ExporterBuildError;
 use plimsoll_domain::{Moment, Snapshot, clock};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
+use self::courier::Ending;
 use self::delivery::Ledger;
 use self::inbox::Inbox;
 use self::worker::Context;
+use crate::AlertEvent;
 
-mod backoff;
+mod alert;
 mod channel;
 pub mod config;
+mod courier;
 mod delivery;
-mod event;
+mod error;
 pub mod exponential;
+mod gauges;
 mod inbox;
 mod metrics;
 mod post;
-mod record;
 mod request;
+mod retry;
+mod run;
 mod sender;
+mod signal;
+mod untrusted;
+mod wire;
 mod worker;
 
 pub use self::config::{Config, Protocol, Temporality};
 pub use self::delivery::Delivery;
-pub use self::record::{Gauges, Run};
-
-use crate::AlertEvent;
+pub use self::error::Error;
+pub use self::gauges::Gauges;
+pub use self::run::Run;
 
 /// How long [`Exporter::finish`] should be given.
 pub const FINISH: Duration = Duration::from_secs(5);
-
-/// Why nothing can be exported.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A flag or a variable has a value that cannot be used.
-    #[error("{name}: {problem}; {remedy}")]
-    Setting {
-        /// The flag or the variable.
-        name: String,
-        /// What is wrong.
-        problem: String,
-        /// What to do about it.
-        remedy: String,
-    },
-    /// The flag asks for an export, and the environment forbids it.
-    #[error("--otlp asks for an export, but OTEL_SDK_DISABLED is true; leave one of them out")]
-    Disabled,
-    /// The file with the certificates to trust cannot be read.
-    #[error("{name}: cannot read `{file}` ({source}); name a readable PEM file")]
-    Certificate {
-        /// The variable.
-        name: String,
-        /// The file that it names.
-        file: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// No encrypted connection can be set up.
-    #[error("cannot set up TLS for {endpoint}: {source}; check OTEL_EXPORTER_OTLP_CERTIFICATE")]
-    Tls {
-        /// The receiver.
-        endpoint: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The exporter of the alerts cannot be built.
-    #[error(
-        "cannot export alerts to {endpoint}: {source}; check the OTEL_EXPORTER_OTLP_ variables"
-    )]
-    Logs {
-        /// The receiver.
-        endpoint: String,
-        /// Why not.
-        source: ExporterBuildError,
-    },
-    /// The exporter's thread or its runtime cannot be started.
-    #[error("cannot start the thread that exports: {0}; check the limits on threads and files")]
-    Thread(#[source] io::Error),
-}
-
-impl Error {
-    fn setting(name: &str, problem: &str, remedy: &str) -> Self {
-        let [name, problem, remedy] = [name, problem, remedy].map(str::to_owned);
-        Self::Setting { name, problem, remedy }
-    }
-}
-
-/// What a receiver answered: taken, but for so many.
-#[derive(Debug, Default)]
-struct PartialSuccess {
-    rejected: u64,
-    message: String,
-}
 
 /// Exports one run.
 #[derive(Debug)]
@@ -133,7 +92,7 @@ impl Exporter {
         let context = Context {
             inbox: Arc::clone(&inbox),
             ledger: Arc::clone(&ledger),
-            ending: known_ending,
+            ending: Ending(known_ending),
         };
         let (has_metrics, has_logs) = (config.metrics.is_some(), config.logs.is_some());
         let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;

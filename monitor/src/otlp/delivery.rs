@@ -55,6 +55,9 @@ struct Counts {
 
 const ERRORS: usize = 5;
 
+/// What is said of a request that the run's end cuts off.
+pub(super) const CUT_OFF: &str = "no answer before the export had to end";
+
 impl Ledger {
     /// `count` points or alerts leave.
     pub(super) fn begin(&self, kind: Kind, count: u64) {
@@ -105,7 +108,7 @@ impl Ledger {
         counts.lose(Kind::Points, points);
         counts.lose(Kind::Logs, logs);
         if points + logs > 0 {
-            counts.note("no answer before the export had to end");
+            counts.note(CUT_OFF);
         }
         let complete = !counts.incomplete && points == 0;
         let errors = counts.errors.iter().cloned().collect();

@@ -13,8 +13,8 @@ use std::time::Duration;
 use plimsoll_domain::{Generator, Snapshot, Tally};
 use tokio::sync::Notify;
 
-use super::Gauges;
 use super::delivery::Ledger;
+use super::gauges::Gauges;
 use crate::AlertEvent;
 
 /// As many alerts as the specification's batch processor queues.

@@ -1,24 +1,19 @@
 //! One HTTP request on one connection: all that OTLP over HTTP needs.
 //!
 //! A request leaves every few seconds, so that a connection is opened for each: none can have gone
-//! stale meanwhile, and nothing is left open when the run ends. The metrics go this way, and the
-//! log exporter of `opentelemetry-otlp` through its `HttpClient`, which keeps its default client,
-//! a blocking one, out of the build.
+//! stale meanwhile, and nothing is left open when the run ends.
 
-use std::fmt;
+use std::error::Error as StdError;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderValue, USER_AGENT};
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
-use opentelemetry_http::{HttpClient, HttpError};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -26,33 +21,31 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::Error;
-use super::config::signal::Signal;
+use super::config::receiver::Receiver;
+use super::error::Error;
 
 /// Longer answers than this are cut off: a receiver has little to say.
 const LONGEST_ANSWER: usize = 4 << 20;
 
+/// Why no answer came.
+pub(super) type Broken = Box<dyn StdError + Send + Sync>;
+
 /// Sends requests to one receiver.
-#[derive(Clone)]
 pub(super) struct Post {
     tls: Option<TlsConnector>,
-    timeout: Duration,
 }
 
 impl Post {
-    pub(super) fn new(signal: &Signal) -> Result<Self, Error> {
-        let tls = signal.is_https().then(|| connector(signal)).transpose()?;
-        Ok(Self { tls, timeout: signal.timeout })
+    pub(super) fn new(receiver: &Receiver) -> Result<Self, Error> {
+        let tls = receiver.is_https().then(|| connector(receiver)).transpose()?;
+        Ok(Self { tls })
     }
 
-    /// Sends the request and reads the whole answer, within the signal's timeout.
-    pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        tokio::time::timeout(self.timeout, self.exchange(request))
-            .await
-            .map_err(|_| format!("no answer within {:?}", self.timeout))?
-    }
-
-    async fn exchange(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+    /// Sends the request and reads the whole answer. The sender bounds the time that it takes.
+    pub(super) async fn send(
+        &self,
+        mut request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, Broken> {
         let host = request.uri().host().ok_or("the URL names no host")?.to_owned();
         let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let default = if self.tls.is_some() { 443 } else { 80 };
@@ -76,7 +69,7 @@ impl Post {
     }
 }
 
-async fn talk<S>(stream: S, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError>
+async fn talk<S>(stream: S, request: Request<Bytes>) -> Result<Response<Bytes>, Broken>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -103,10 +96,10 @@ async fn driven<T>(answer: impl Future<Output = T>, connection: impl Future) -> 
     }
 }
 
-fn connector(signal: &Signal) -> Result<TlsConnector, Error> {
-    let failed = |source: io::Error| Error::Tls { endpoint: signal.endpoint.to_string(), source };
+fn connector(receiver: &Receiver) -> Result<TlsConnector, Error> {
+    let failed = |source: io::Error| Error::Tls { endpoint: receiver.endpoint.to_string(), source };
     let mut roots = RootCertStore::empty();
-    if let Some(pem) = &signal.certificate {
+    if let Some(pem) = &receiver.certificate {
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|error| failed(io::Error::other(error)))?;
             roots.add(certificate).map_err(|error| failed(io::Error::other(error)))?;
@@ -120,17 +113,4 @@ fn connector(signal: &Signal) -> Result<TlsConnector, Error> {
     }
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
-}
-
-impl fmt::Debug for Post {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Post").field("timeout", &self.timeout).finish_non_exhaustive()
-    }
-}
-
-#[async_trait]
-impl HttpClient for Post {
-    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        self.send(request).await
-    }
 }

@@ -1,44 +1,42 @@
-//! Delivers metric requests: one try is one call, and what may be tried again is, with growing
-//! delays, until the signal's timeout is over.
+//! Delivers requests of one signal: one try is one call, and what may be tried again is, with
+//! growing delays, until the receiver's timeout is over.
 
 use std::error::Error as _;
 use std::io::Write as _;
 use std::time::Duration;
 
+use backon::Retryable as _;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use hyper::{HeaderMap, Request, Uri};
-use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
-use opentelemetry_proto::tonic::collector::metrics::v1::{
-    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
-};
+use hyper::{HeaderMap, Request, Response, Uri};
 use plimsoll_domain::{clock, with_causes};
 use prost::Message as _;
 use tonic::Status;
-use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
-use tonic::transport::Channel;
 
-use super::backoff::{self, Backoff, Retry};
 use super::channel;
 use super::config::Protocol;
-use super::config::signal::Signal;
+use super::config::receiver::Receiver;
+use super::error::Error;
 use super::post::Post;
-use super::{Error, PartialSuccess};
+use super::retry::{self, Retry};
+use super::signal::{PartialSuccess, Signal};
+use super::untrusted::readable;
 
-/// Sends metrics to one receiver.
-pub(super) struct Sender {
-    way: Way,
-    backoff: Backoff,
+/// Sends to one receiver.
+pub(super) struct Sender<S: Signal> {
+    way: Way<S>,
+    endpoint: Uri,
     timeout: Duration,
+    seed: u64,
     failure: Option<String>,
 }
 
-enum Way {
-    Grpc { client: MetricsServiceClient<Channel>, endpoint: Uri, metadata: MetadataMap },
-    Http { post: Post, endpoint: Uri, headers: HeaderMap, gzip: bool },
+enum Way<S: Signal> {
+    Grpc { client: S::Client, metadata: MetadataMap },
+    Http { post: Post, headers: HeaderMap, gzip: bool },
 }
 
 /// Why one try failed, and whether another may be made.
@@ -47,58 +45,49 @@ struct Failure {
     retry: Retry,
 }
 
-impl Sender {
-    /// Needs a runtime.
-    pub(super) fn new(signal: &Signal, seed: u64) -> Result<Self, Error> {
-        let way = match signal.protocol {
-            Protocol::Grpc => {
-                let mut client = MetricsServiceClient::new(channel::open(signal)?);
-                if signal.gzip {
-                    client = client.send_compressed(CompressionEncoding::Gzip);
-                }
-                let client = client.accept_compressed(CompressionEncoding::Gzip);
-                let metadata = channel::metadata(&signal.headers);
-                Way::Grpc { client, endpoint: signal.endpoint.clone(), metadata }
-            }
+impl<S: Signal> Sender<S> {
+    /// Needs a runtime. The seed is the jitter's.
+    pub(super) fn new(receiver: &Receiver, seed: u64) -> Result<Self, Error> {
+        let way = match receiver.protocol {
+            Protocol::Grpc => Way::Grpc {
+                client: S::client(channel::open(receiver)?, receiver.gzip),
+                metadata: channel::metadata(&receiver.headers),
+            },
             Protocol::HttpProtobuf => Way::Http {
-                post: Post::new(signal)?,
-                endpoint: signal.endpoint.clone(),
-                headers: signal.headers.clone(),
-                gzip: signal.gzip,
+                post: Post::new(receiver)?,
+                headers: receiver.headers.clone(),
+                gzip: receiver.gzip,
             },
         };
-        Ok(Self { way, backoff: Backoff::new(seed), timeout: signal.timeout, failure: None })
+        let endpoint = receiver.endpoint.clone();
+        Ok(Self { way, endpoint, timeout: receiver.timeout, seed, failure: None })
     }
 
     /// Delivers the request; the error is a sentence for people.
-    pub(super) async fn deliver(
-        &mut self,
-        request: ExportMetricsServiceRequest,
-    ) -> Result<PartialSuccess, String> {
-        let end = clock::now() + self.timeout;
-        loop {
-            let left = end.since(clock::now());
+    pub(super) async fn deliver(&mut self, request: &S::Request) -> Result<PartialSuccess, String> {
+        let Self { way, endpoint, timeout, seed, failure } = self;
+        // No two deliveries draw the same delays.
+        *seed = seed.wrapping_add(1);
+        let end = clock::now() + *timeout;
+        let left = || end.since(clock::now());
+        let attempt = async || {
             // Boxed: with TLS and HTTP/2 inside, the future is larger than a stack should carry.
-            let call = Box::pin(self.way.call(&request));
-            let failure = match tokio::time::timeout(left, call).await {
-                Ok(Ok(answer)) => {
-                    self.backoff.reset();
-                    self.failure = None;
-                    return Ok(answer);
-                }
-                Ok(Err(failure)) => failure,
-                Err(_) => return Err(format!("metrics: no answer within {:?}", self.timeout)),
-            };
-            let left = end.since(clock::now());
-            let message = format!("metrics: {}", failure.message);
-            match self.backoff.delay(failure.retry).filter(|delay| *delay < left) {
-                Some(delay) => {
-                    self.failure = Some(message);
-                    tokio::time::sleep(delay).await;
-                }
-                None => return Err(message),
-            }
+            let call = Box::pin(way.call(endpoint, request));
+            tokio::time::timeout(left(), call).await.unwrap_or_else(|_| {
+                let message = format!("{}: no answer within {timeout:?}", S::NAME);
+                Err(Failure { message, retry: Retry::Never })
+            })
+        };
+        let answer = attempt
+            .retry(retry::delays(*seed))
+            .when(|failed: &Failure| failed.retry != Retry::Never)
+            .adjust(|failed, own| failed.retry.delay(own?).filter(|delay| *delay < left()))
+            .notify(|failed, _| *failure = Some(failed.message.clone()))
+            .await;
+        if answer.is_ok() {
+            *failure = None;
         }
+        answer.map_err(|failed| failed.message)
     }
 
     /// Why the last try failed, if its request has not arrived since: what is to be said of a
@@ -108,49 +97,40 @@ impl Sender {
     }
 }
 
-impl Way {
-    async fn call(
-        &mut self,
-        request: &ExportMetricsServiceRequest,
-    ) -> Result<PartialSuccess, Failure> {
-        let answer = match self {
-            Self::Grpc { client, endpoint, metadata } => {
+impl<S: Signal> Way<S> {
+    async fn call(&self, endpoint: &Uri, request: &S::Request) -> Result<PartialSuccess, Failure> {
+        let response = match self {
+            Self::Grpc { client, metadata } => {
                 let mut call = tonic::Request::new(request.clone());
                 *call.metadata_mut() = metadata.clone();
-                let answer = client.export(call).await.map_err(|status| Failure {
-                    message: format!("{endpoint}: {}", in_words(&status)),
-                    retry: backoff::grpc(&status),
-                })?;
-                answer.into_inner()
+                let called = S::call(client.clone(), call).await;
+                let failed = |status: Status| {
+                    let words = format!("{endpoint}: {}", in_words(&status));
+                    Failure::new::<S>(&words, retry::grpc(&status))
+                };
+                called.map_err(failed)?.into_inner()
             }
-            Self::Http { post, endpoint, headers, gzip } => {
-                let request = http_request(endpoint, headers, *gzip, request);
-                let answer = post.send(request).await.map_err(|error| Failure {
-                    message: format!("{endpoint}: {}", with_causes(error.as_ref())),
-                    retry: Retry::Later,
+            Self::Http { post, headers, gzip } => {
+                let request = http_request(endpoint, headers, *gzip, request.encode_to_vec());
+                let answer = post.send(request).await.map_err(|error| {
+                    let words = format!("{endpoint}: {}", with_causes(error.as_ref()));
+                    Failure::new::<S>(&words, Retry::Later)
                 })?;
-                read(endpoint, &answer)?
+                read::<S>(endpoint, &answer)?
             }
         };
-        Ok(answer.partial_success.map_or(PartialSuccess::default(), |partial| PartialSuccess {
-            rejected: u64::try_from(partial.rejected_data_points).unwrap_or(0),
-            message: partial.error_message,
-        }))
+        Ok(S::partial_success(response))
     }
 }
 
-fn http_request(
-    endpoint: &Uri,
-    headers: &HeaderMap,
-    gzip: bool,
-    request: &ExportMetricsServiceRequest,
-) -> Request<Bytes> {
-    let mut body = request.encode_to_vec();
-    if gzip {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(&body).expect("memory takes every write");
-        body = encoder.finish().expect("memory takes every write");
+impl Failure {
+    fn new<S: Signal>(words: &str, retry: Retry) -> Self {
+        Self { message: format!("{}: {}", S::NAME, readable(words)), retry }
     }
+}
+
+fn http_request(endpoint: &Uri, headers: &HeaderMap, gzip: bool, body: Vec<u8>) -> Request<Bytes> {
+    let body = if gzip { compressed(&body) } else { body };
     let mut request = Request::post(endpoint.clone())
         .body(Bytes::from(body))
         .expect("a checked URL and no header make a request");
@@ -163,19 +143,21 @@ fn http_request(
     request
 }
 
-fn read(
-    endpoint: &Uri,
-    answer: &hyper::Response<Bytes>,
-) -> Result<ExportMetricsServiceResponse, Failure> {
+fn compressed(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body).expect("memory takes every write");
+    encoder.finish().expect("memory takes every write")
+}
+
+fn read<S: Signal>(endpoint: &Uri, answer: &Response<Bytes>) -> Result<S::Response, Failure> {
     if answer.status().is_success() {
         // Some receivers answer 200 with a body that is no protobuf; taken is taken.
-        return Ok(ExportMetricsServiceResponse::decode(answer.body().as_ref()).unwrap_or_default());
+        return Ok(S::Response::decode(answer.body().as_ref()).unwrap_or_default());
     }
     let told = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    Err(Failure {
-        message: format!("{endpoint} answered {}", answer.status()),
-        retry: backoff::http(answer.status().as_u16(), told, clock::wall()),
-    })
+    let words = format!("{endpoint} answered {}", answer.status());
+    let retry = retry::http(answer.status().as_u16(), told, clock::wall());
+    Err(Failure::new::<S>(&words, retry))
 }
 
 /// A failed call: what the receiver says, or why there was none.

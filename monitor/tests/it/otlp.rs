@@ -9,6 +9,7 @@ use plimsoll_monitor::{AlertEvent, AlertState, Amount, Severity};
 use self::receiver::{Answer, Protocol, Receiver, counter, histogram_count};
 
 pub(crate) mod receiver;
+mod reference;
 
 /// An interval of which one request is as slow as `millis`, and the others are faster.
 pub(crate) fn snapshot(index: u64, millis: u64) -> Snapshot {
@@ -110,7 +111,7 @@ fn a_healthy_receiver_gets_everything_over_both_protocols() {
             );
             assert_eq!(record.time_unix_nano, 1_700_000_002 * 1_000_000_000);
             let attributes: Vec<_> = record.attributes.iter().map(|a| a.key.as_str()).collect();
-            for wanted in ["rule", "state", "value", "threshold", "fingerprint"] {
+            for wanted in ["rule", "state", "previous_state", "value", "threshold", "fingerprint"] {
                 let name = format!("plimsoll.alert.{wanted}");
                 assert!(attributes.contains(&name.as_str()), "{name} in {attributes:?}");
             }
@@ -133,16 +134,34 @@ fn a_transient_refusal_is_tried_again_when_the_receiver_says() {
 }
 
 #[test]
+fn a_refused_alert_is_tried_again_by_the_same_rule() {
+    for protocol in [Protocol::Grpc, Protocol::Http] {
+        let receiver = Receiver::start(protocol, Answer::Take);
+        receiver.first_answers_to_logs(vec![Answer::Unavailable { retry_after: 1 }]);
+        let before = clock::now();
+        let delivery = export(&receiver, &[], ENOUGH);
+        assert!(clock::now().since(before) >= Duration::from_secs(1), "{protocol:?}");
+        assert!(delivery.complete && !delivery.has_losses(), "{protocol:?} {delivery:?}");
+        let logs = receiver.logs();
+        assert_eq!((logs.len(), delivery.logs_sent), (2, 1), "{protocol:?}");
+        assert_eq!(logs[0], logs[1]);
+    }
+}
+
+#[test]
 fn a_lasting_refusal_is_not_tried_again() {
     for protocol in [Protocol::Grpc, Protocol::Http] {
         let receiver = Receiver::start(protocol, Answer::BadRequest);
         let delivery = export(&receiver, &[], ENOUGH);
-        assert_eq!(receiver.calls(), 1, "{protocol:?}");
+        assert_eq!((receiver.calls(), receiver.logs().len()), (1, 1), "{protocol:?}");
         assert!(!delivery.complete && delivery.points_lost > 0 && delivery.points_sent == 0);
         assert_eq!((delivery.logs_lost, delivery.logs_sent), (1, 0));
         let told = delivery.errors.join("\n");
-        let reason = if protocol == Protocol::Grpc { "InvalidArgument" } else { "400" };
+        let reason = if protocol == Protocol::Grpc { "not like this" } else { "400" };
+        assert!(told.contains(&format!("metrics: {}", receiver.url)), "{told}");
+        assert!(told.contains(&format!("alerts: {}", receiver.url)), "{told}");
         assert!(told.contains(reason), "{told}");
+        assert_harmless(&delivery);
     }
 }
 
@@ -151,12 +170,22 @@ fn what_a_receiver_rejects_is_counted_and_not_tried_again() {
     for protocol in [Protocol::Grpc, Protocol::Http] {
         let receiver = Receiver::start(protocol, Answer::Partial(2));
         let delivery = export(&receiver, &[], ENOUGH);
-        assert_eq!(receiver.calls(), 1);
-        // The SDK's exporter does not say how many log records were rejected over gRPC.
-        let logs = u64::from(protocol == Protocol::Http);
-        assert_eq!(delivery.rejected, 2 + logs, "{protocol:?} {delivery:?}");
-        assert!(!delivery.complete && delivery.points_lost == 0);
-        assert!(delivery.errors.iter().any(|error| error.contains("too many")), "{delivery:?}");
+        assert_eq!((receiver.calls(), receiver.logs().len()), (1, 1));
+        // Two points and the one alert.
+        assert_eq!((delivery.rejected, delivery.logs_sent), (3, 0), "{protocol:?} {delivery:?}");
+        assert!(!delivery.complete && delivery.points_lost + delivery.logs_lost == 0);
+        let told = delivery.errors.join("\n");
+        assert!(told.contains("metrics: the receiver says: [2Jtoo many points"), "{told}");
+        assert!(told.contains("alerts: the receiver says: [2Jtoo many records"), "{told}");
+        assert_harmless(&delivery);
+    }
+}
+
+/// What the receiver says can neither move the cursor nor fill the screen.
+fn assert_harmless(delivery: &Delivery) {
+    for error in &delivery.errors {
+        assert!(!error.contains(|c: char| c.is_control() || c == '\u{202e}'), "{error:?}");
+        assert!(error.chars().count() < 400, "{error}");
     }
 }
 
@@ -210,10 +239,13 @@ fn a_receiver_that_dies_in_the_middle_leaves_a_counted_loss() {
         let receiver = Receiver::start(protocol, Answer::Take);
         let config = config(&receiver.url, protocol, &[OFTEN]);
         let exporter = Exporter::start(&config, run()).unwrap();
-        exporter.interval(&snapshot(0, 100));
-        receiver.wait_for_calls(1);
+        // A second export is only made once the first is answered.
+        for index in 0..2 {
+            exporter.interval(&snapshot(index, 100));
+            receiver.wait_for_calls(index as usize + 1);
+        }
         drop(receiver);
-        (1..4).for_each(|index| exporter.interval(&snapshot(index, 100)));
+        (2..5).for_each(|index| exporter.interval(&snapshot(index, 100)));
         exporter.alert(alert(3, AlertState::Firing));
         let delivery = exporter.finish(Duration::from_secs(1));
         assert!(delivery.points_sent > 0, "{protocol:?} {delivery:?}");

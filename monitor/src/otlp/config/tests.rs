@@ -19,9 +19,40 @@ fn refused(flag: Option<&str>, env: &[(&str, &str)]) -> String {
 fn nothing_asked_nothing_exported() {
     assert!(resolve(None, &[]).unwrap().is_none());
     assert!(resolve(None, &[("OTEL_EXPORTER_OTLP_ENDPOINT", " ")]).unwrap().is_none());
-    let off = [("OTEL_SDK_DISABLED", "TRUE"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://h:4317")];
-    assert!(resolve(None, &off).unwrap().is_none());
-    assert!(refused(Some("http://h:4317"), &off).contains("OTEL_SDK_DISABLED"));
+}
+
+#[test]
+fn the_standards_off_switches_win_over_every_endpoint() {
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://h:4317");
+    let own = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://h:4317");
+    let (metrics, logs) = (("OTEL_METRICS_EXPORTER", "none"), ("OTEL_LOGS_EXPORTER", " None "));
+    let disabled = ("OTEL_SDK_DISABLED", "TRUE");
+    for flag in [None, Some("http://flag:4317")] {
+        for off in [&[disabled][..], &[metrics, logs]] {
+            let env = [&[endpoint, own], off].concat();
+            assert!(resolve(flag, &env).unwrap().is_none(), "{flag:?} {off:?}");
+        }
+        let only = config(flag, &[endpoint, own, metrics]);
+        assert!(only.metrics.is_none() && only.logs.is_some(), "{flag:?}");
+        let only = config(flag, &[endpoint, own, logs]);
+        assert!(only.metrics.is_some() && only.logs.is_none(), "{flag:?}");
+    }
+    // What is set for a signal that is off is not looked at.
+    let wrong = ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s");
+    assert!(resolve(None, &[endpoint, disabled, wrong]).unwrap().is_none());
+    // Nor are the switches when there is nothing to switch off.
+    let elsewhere = ("OTEL_METRICS_EXPORTER", "prometheus");
+    assert!(resolve(None, &[elsewhere, ("OTEL_SDK_DISABLED", "1")]).unwrap().is_none());
+}
+
+#[test]
+fn an_exporter_that_is_selected_is_used() {
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://h:4317");
+    let on = [("OTEL_METRICS_EXPORTER", "otlp"), ("OTEL_LOGS_EXPORTER", "console, OTLP")];
+    for env in [&[endpoint, ("OTEL_SDK_DISABLED", "false")][..], &[&[endpoint], &on[..]].concat()] {
+        let both = config(None, env);
+        assert!(both.metrics.is_some() && both.logs.is_some(), "{env:?}");
+    }
 }
 
 #[test]
@@ -109,6 +140,8 @@ fn what_cannot_be_used_is_refused_by_name() {
         ),
         ("OTEL_RESOURCE_ATTRIBUTES", "a=%zz", "entry 1"),
         ("OTEL_SDK_DISABLED", "yes", "`true`"),
+        ("OTEL_METRICS_EXPORTER", "prometheus", "`otlp` or `none`"),
+        ("OTEL_LOGS_EXPORTER", "none,otlp", "`otlp` or `none`"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "-1", "milliseconds"),
     ];
     for (name, value, hint) in cases {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 
-use super::super::Error;
+use super::super::error::Error;
 
 /// The environment; a function, so that a test brings its own.
 pub(super) struct Environment<'a>(pub(super) &'a dyn Fn(&str) -> Option<String>);
@@ -16,14 +16,10 @@ impl Environment<'_> {
         (self.0)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
-    /// The first of two variables that has a value, and its name.
-    pub(super) fn either(&self, first: &str, second: &str) -> Option<(String, String)> {
-        [first, second].iter().find_map(|name| Some(((*name).to_owned(), self.get(name)?)))
+    /// The first of two variables that has a value: its name and its value.
+    pub(super) fn first(&self, names: [&'static str; 2]) -> Option<(&'static str, String)> {
+        names.into_iter().find_map(|name| Some((name, self.get(name)?)))
     }
-}
-
-pub(super) fn boolean(env: &Environment<'_>, name: &str) -> Result<bool, Error> {
-    Ok(choice(env, name, &[("true", true), ("false", false)])?.unwrap_or(false))
 }
 
 /// One of some words, whatever their case.

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry::KeyValue;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{Gauge, Metric, NumberDataPoint};
 
-use super::super::record::{ObjectiveGauge, on_the_wire};
-use super::{View, metric, text};
+use super::super::gauges::ObjectiveGauge;
+use super::super::wire::{attributes, base, whole};
+use super::build::metric;
+use super::view::View;
 use crate::{AlertState, Amount, ValidityState, Verdict};
 
 type Points = Vec<(Vec<KeyValue>, Number)>;
@@ -24,7 +26,7 @@ fn generator(view: &View<'_>) -> Vec<Metric> {
     let Some(state) = view.generator else {
         return Vec::new();
     };
-    let one = |value: u64| vec![(Vec::new(), whole(value))];
+    let one = |value: u64| vec![(Vec::new(), Number::AsInt(whole(value)))];
     let gauges: [(&str, &str, &str, Points); 3] = [
         ("plimsoll.requests.in_flight", "Requests in flight", "{request}", one(state.in_flight)),
         (
@@ -44,23 +46,23 @@ fn judgement(view: &View<'_>) -> Vec<Metric> {
     };
     let objectives = |of: fn(&ObjectiveGauge) -> Option<Amount>| -> Points {
         let points = gauges.objectives().iter().filter_map(|objective| {
-            let (value, unit) = on_the_wire(of(objective)?);
-            let name = text("plimsoll.objective", &objective.name);
-            Some((vec![name, text("plimsoll.unit", unit)], Number::AsDouble(value)))
+            let (value, unit) = base(of(objective)?);
+            let name = KeyValue::new("plimsoll.objective", objective.name.clone());
+            Some((vec![name, KeyValue::new("plimsoll.unit", unit)], Number::AsDouble(value)))
         });
         points.collect()
     };
     let verdicts = gauges.objectives().iter().map(|objective| {
-        let name = text("plimsoll.objective", &objective.name);
+        let name = KeyValue::new("plimsoll.objective", objective.name.clone());
         (vec![name], Number::AsInt(verdict(objective.verdict)))
     });
     let rate = gauges.target_rate.map(|rate| (Vec::new(), Number::AsDouble(rate)));
-    let instances = gauges
-        .instances
-        .iter()
-        .map(|(deployment, count)| (vec![text("plimsoll.deployment", deployment)], whole(*count)));
+    let instances = gauges.instances.iter().map(|(deployment, count)| {
+        let name = KeyValue::new("plimsoll.deployment", deployment.clone());
+        (vec![name], Number::AsInt(whole(*count)))
+    });
     let alerts = gauges.alerts().iter().map(|(rule, state)| {
-        (vec![text("plimsoll.alert.rule", rule)], Number::AsInt(alert(*state)))
+        (vec![KeyValue::new("plimsoll.alert.rule", rule.clone())], Number::AsInt(alert(*state)))
     });
     let validity = gauges.validity.map(|state| (Vec::new(), Number::AsInt(validity(state))));
     let all: [(&str, &str, &str, Points); 7] = [
@@ -105,8 +107,8 @@ fn build<const N: usize>(
         .into_iter()
         .filter(|(.., points)| !points.is_empty())
         .map(|(name, description, unit, points)| {
-            let data_points = points.into_iter().map(|(attributes, value)| NumberDataPoint {
-                attributes,
+            let data_points = points.into_iter().map(|(labels, value)| NumberDataPoint {
+                attributes: attributes(labels),
                 time_unix_nano: time,
                 value: Some(value),
                 ..NumberDataPoint::default()
@@ -115,10 +117,6 @@ fn build<const N: usize>(
             metric(name, description, unit, data)
         })
         .collect()
-}
-
-fn whole(value: u64) -> Number {
-    Number::AsInt(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
 // The numbers are part of the format (no unit: Prometheus would call a unit of 1 a ratio): dashboards and rules compare with them.

@@ -1,5 +1,15 @@
-use plimsoll_domain::{Moment, Outcome, Sample, Transport};
+use std::time::{Duration, UNIX_EPOCH};
 
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
+use opentelemetry_proto::tonic::metrics::v1::{ExponentialHistogramDataPoint, NumberDataPoint};
+use plimsoll_domain::{Generator, Moment, Outcome, Sample, Tally, Transport};
+
+use super::super::config::Temporality;
+use super::super::gauges::Gauges;
+use super::super::run::Run;
 use super::*;
 use crate::testing::{answered, second};
 use crate::{AlertRule, Monitor, MonitorConfig, Objective, Severity, ValidityState};
@@ -77,10 +87,9 @@ fn lines(metrics: &[Metric]) -> Vec<String> {
             Data::Sum(sum) => sum.data_points.iter().map(|p| (&p.attributes, number(p))).collect(),
             Data::Gauge(it) => it.data_points.iter().map(|p| (&p.attributes, number(p))).collect(),
             Data::ExponentialHistogram(histogram) => {
-                let shown =
-                    |p: &opentelemetry_proto::tonic::metrics::v1::ExponentialHistogramDataPoint| {
-                        format!("{} of {:?}", p.count, p.sum.unwrap())
-                    };
+                let shown = |p: &ExponentialHistogramDataPoint| {
+                    format!("{} of {:?}", p.count, p.sum.unwrap())
+                };
                 histogram.data_points.iter().map(|p| (&p.attributes, shown(p))).collect()
             }
             _ => panic!("no other kind is exported"),
@@ -104,15 +113,14 @@ fn shown_attribute(attribute: &KeyValue) -> String {
 
 #[test]
 fn an_export_says_this() {
-    let (run, tally, gauges) = (run(), tally(), gauges());
+    let (run, none, tally, gauges) = (run(), Tally::default(), tally(), gauges());
     let generator = Generator { in_flight: 4, backlog: 1, connections: 6, ..Generator::default() };
     let view = View {
         run: &run,
         temporality: Temporality::Cumulative,
         from: Duration::ZERO,
         to: Duration::from_secs(2),
-        warmup: &Tally::default(),
-        measured: &tally,
+        series: vec![Series::phase("warmup", &none), Series::phase("measured", &tally)],
         generator: Some(&generator),
         gauges: Some(&gauges),
     };
@@ -142,7 +150,7 @@ fn an_export_says_this() {
         "plimsoll.alert.state {plimsoll.alert.rule=slow} 2 ",
         "plimsoll.validity {} 0 ",
     ];
-    assert_eq!(lines(&view.metrics()), expected);
+    assert_eq!(lines(&metrics(&view)), expected);
 }
 
 #[test]
@@ -153,13 +161,12 @@ fn points_are_stamped_with_the_interval_they_cover() {
         temporality,
         from: Duration::from_secs(5),
         to: Duration::from_secs(10),
-        warmup: &tally,
-        measured: &tally,
+        series: vec![Series::phase("warmup", &tally), Series::phase("measured", &tally)],
         generator: None,
         gauges: None,
     };
     for (temporality, wire) in [(Temporality::Cumulative, 2), (Temporality::Delta, 1)] {
-        for metric in view(temporality).metrics() {
+        for metric in metrics(&view(temporality)) {
             let (times, on_the_wire): (Vec<_>, i32) = match metric.data.unwrap() {
                 Data::Sum(sum) => {
                     assert!(sum.is_monotonic);
@@ -190,10 +197,9 @@ fn nothing_measured_has_no_points() {
         temporality: Temporality::Cumulative,
         from: Duration::ZERO,
         to: Duration::ZERO,
-        warmup: &none,
-        measured: &none,
+        series: vec![Series::phase("warmup", &none), Series::phase("measured", &none)],
         generator: None,
         gauges: None,
     };
-    assert!(view.metrics().is_empty());
+    assert!(metrics(&view).is_empty());
 }

@@ -92,6 +92,7 @@ struct State(Arc<(Mutex<Seen>, Condvar)>);
 struct Seen {
     always: Answer,
     first: VecDeque<Answer>,
+    first_to_logs: VecDeque<Answer>,
     calls: usize,
     metrics: Vec<ExportMetricsServiceRequest>,
     logs: Vec<ExportLogsServiceRequest>,
@@ -113,6 +114,7 @@ impl Receiver {
         let seen = Seen {
             always,
             first: VecDeque::new(),
+            first_to_logs: VecDeque::new(),
             calls: 0,
             metrics: Vec::new(),
             logs: Vec::new(),
@@ -139,6 +141,11 @@ impl Receiver {
         self.state.0.0.lock().unwrap().first = answers.into();
     }
 
+    /// The answers to the next exports of logs; after them, the usual one.
+    pub(crate) fn first_answers_to_logs(&self, answers: Vec<Answer>) {
+        self.state.0.0.lock().unwrap().first_to_logs = answers.into();
+    }
+
     /// How many exports of metrics came, the refused ones too.
     pub(crate) fn calls(&self) -> usize {
         self.state.0.0.lock().unwrap().calls
@@ -158,6 +165,7 @@ impl Receiver {
         self.state.0.0.lock().unwrap().metrics.clone()
     }
 
+    /// The exports of logs that came, the refused ones too.
     pub(crate) fn logs(&self) -> Vec<ExportLogsServiceRequest> {
         self.state.0.0.lock().unwrap().logs.clone()
     }
@@ -191,7 +199,7 @@ impl State {
     fn logs(&self, request: ExportLogsServiceRequest) -> Answer {
         let mut seen = self.0.0.lock().unwrap();
         seen.logs.push(request);
-        seen.always
+        seen.first_to_logs.pop_front().unwrap_or(seen.always)
     }
 
     fn authorized(&self, value: Option<&str>) {
@@ -232,7 +240,7 @@ impl LogsService for State {
         request: tonic::Request<ExportLogsServiceRequest>,
     ) -> Result<tonic::Response<ExportLogsServiceResponse>, Status> {
         self.authorized(request.metadata().get("authorization").and_then(|v| v.to_str().ok()));
-        let answer = refuse(self.logs(request.into_inner()))?;
+        let answer = refuse(self.logs(request.into_inner()).or_silence().await)?;
         Ok(tonic::Response::new(logs_taken(answer)))
     }
 }
@@ -243,7 +251,7 @@ fn refuse(answer: Answer) -> Result<Answer, Status> {
             let told = ErrorDetails::with_retry_info(Some(Duration::from_secs(retry_after)));
             Err(Status::with_error_details(Code::Unavailable, "busy", told))
         }
-        Answer::BadRequest => Err(Status::invalid_argument("not like this")),
+        Answer::BadRequest => Err(Status::invalid_argument(hostile("not like this"))),
         other => Ok(other),
     }
 }
@@ -252,7 +260,7 @@ fn taken(answer: Answer) -> ExportMetricsServiceResponse {
     let partial = match answer {
         Answer::Partial(rejected_data_points) => Some(ExportMetricsPartialSuccess {
             rejected_data_points,
-            error_message: "too many".to_owned(),
+            error_message: hostile("too many points"),
         }),
         _ => None,
     };
@@ -261,12 +269,18 @@ fn taken(answer: Answer) -> ExportMetricsServiceResponse {
 
 fn logs_taken(answer: Answer) -> ExportLogsServiceResponse {
     let partial = match answer {
-        Answer::Partial(_) => {
-            Some(ExportLogsPartialSuccess { rejected_log_records: 1, ..Default::default() })
-        }
+        Answer::Partial(_) => Some(ExportLogsPartialSuccess {
+            rejected_log_records: 1,
+            error_message: hostile("too many records"),
+        }),
         _ => None,
     };
     ExportLogsServiceResponse { partial_success: partial }
+}
+
+/// What is said, in the way of a receiver that would like to have the terminal.
+fn hostile(words: &str) -> String {
+    format!("\u{1b}[2J{words}\u{202e}\u{7}{}", "x".repeat(2_000))
 }
 
 async fn serve_http(listener: TcpListener, state: State, tls: Option<(String, String)>) {
@@ -320,7 +334,8 @@ async fn handle(
             (answer, taken(answer).encode_to_vec())
         }
         "/v1/logs" => {
-            let answer = state.logs(Message::decode(body.as_slice()).unwrap());
+            let request = Message::decode(body.as_slice()).unwrap();
+            let answer = state.logs(request).or_silence().await;
             (answer, logs_taken(answer).encode_to_vec())
         }
         other => panic!("nothing is exported to {other}"),

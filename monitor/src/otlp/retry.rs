@@ -2,15 +2,15 @@
 //!
 //! The lists are those of the OTLP specification. Over gRPC: cancelled, deadline exceeded, aborted,
 //! out of range, unavailable and data loss; resource exhausted only when the receiver says with
-//! `RetryInfo` that it will recover. Over HTTP: 429, 502, 503 and 504. A connection that fails is
-//! tried again too. A receiver's own delay (`RetryInfo`, `Retry-After`) is never shortened;
-//! otherwise the delay doubles from 0.2 s to 5 s, of which a random half is taken off so that
-//! many senders do not come back together.
+//! `RetryInfo` that it will recover. Over HTTP: 429, 502, 503 and 504. A connection that fails or
+//! breaks off is tried again too. A receiver's own delay (`RetryInfo`, `Retry-After`) is never shortened;
+//! otherwise the delay, [`delays`], doubles from 0.2 s to 5 s, of which a random half is taken off
+//! so that many senders do not come back together. The sender bounds the time of all tries.
 
+use std::error::Error as _;
 use std::time::{Duration, SystemTime};
 
-use rand_pcg::Pcg64;
-use rand_pcg::rand_core::{Rng as _, SeedableRng as _};
+use backon::ExponentialBuilder;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -30,6 +30,8 @@ pub(super) fn grpc(status: &Status) -> Retry {
     let told = status.get_details_retry_info().and_then(|info| info.retry_delay);
     match (status.code(), told) {
         (Code::ResourceExhausted, None) => Retry::Never,
+        // Our own word for a connection that broke off; a receiver's has no cause.
+        (Code::Unknown, None) if status.source().is_some() => Retry::Later,
         (
             Code::Cancelled
             | Code::DeadlineExceeded
@@ -58,47 +60,44 @@ pub(super) fn http(status: u16, retry_after: Option<&str>, now: SystemTime) -> R
     seconds.or_else(until).map_or(Retry::Later, Retry::After)
 }
 
+impl Retry {
+    /// The delay before the next try, of which the sender's own is `own`; none if there must not
+    /// be one.
+    pub(super) fn delay(self, own: Duration) -> Option<Duration> {
+        match self {
+            Self::Never => None,
+            Self::Later | Self::After(Duration::ZERO) => Some(own),
+            // Spread the senders that were all told the same delay, too.
+            Self::After(told) => Some(told.saturating_add(own / 4)),
+        }
+    }
+}
+
 const FIRST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// Delays that grow with each failure in a row.
-#[derive(Debug)]
-pub(super) struct Backoff {
-    next: Duration,
-    random: Pcg64,
-}
-
-impl Backoff {
-    pub(super) fn new(seed: u64) -> Self {
-        Self { next: FIRST, random: Pcg64::seed_from_u64(seed) }
-    }
-
-    /// The delay before the next try; none if there must not be one.
-    pub(super) fn delay(&mut self, retry: Retry) -> Option<Duration> {
-        let told = match retry {
-            Retry::Never => return None,
-            Retry::Later => Duration::ZERO,
-            Retry::After(delay) => delay,
-        };
-        // The upper 53 bits of a random number, as a share of one.
-        let share = (self.random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
-        let own = self.next.mul_f64(0.5 + share / 2.0);
-        self.next = (self.next * 2).min(LONGEST);
-        // Spread the senders that were all told the same delay, too.
-        Some(if told.is_zero() { own } else { told.saturating_add(own / 4) })
-    }
-
-    /// After a success the next failure is the first again.
-    pub(super) fn reset(&mut self) {
-        self.next = FIRST;
-    }
+/// The sender's own delays after one failure, two, and so on.
+pub(super) fn delays(seed: u64) -> ExponentialBuilder {
+    // Its jitter adds up to as much again: from half of ours to the whole.
+    ExponentialBuilder::new()
+        .with_min_delay(FIRST / 2)
+        .with_max_delay(LONGEST / 2)
+        .with_jitter()
+        .with_jitter_seed(seed)
+        .without_max_times()
 }
 
 #[cfg(test)]
 mod tests {
+    use backon::BackoffBuilder as _;
     use tonic_types::ErrorDetails;
 
     use super::*;
+
+    /// As a transport has it, around its own cause.
+    #[derive(Debug, thiserror::Error)]
+    #[error("transport error")]
+    struct Broken(#[source] std::io::Error);
 
     #[test]
     fn only_the_listed_http_answers_are_retried() {
@@ -122,6 +121,9 @@ mod tests {
             let expected = if retried.contains(&code) { Retry::Later } else { Retry::Never };
             assert_eq!(grpc(&Status::new(Code::from_i32(code), "")), expected, "{code}");
         }
+        let broke_off = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        let broke_off = Status::from_error(Box::new(Broken(broke_off)));
+        assert_eq!((broke_off.code(), grpc(&broke_off)), (Code::Unknown, Retry::Later));
         let told = Duration::from_millis(1500);
         let details = ErrorDetails::with_retry_info(Some(told));
         for code in [Code::ResourceExhausted, Code::Unavailable] {
@@ -132,23 +134,19 @@ mod tests {
 
     #[test]
     fn delays_double_with_jitter_and_never_shorten_what_was_told() {
-        let mut backoff = Backoff::new(7);
-        let mut ceiling = FIRST;
-        for _ in 0..10 {
-            let delay = backoff.delay(Retry::Later).unwrap();
+        let ceilings = std::iter::successors(Some(FIRST), |last| Some((*last * 2).min(LONGEST)));
+        let first = |seed| delays(seed).build().take(20).collect::<Vec<_>>();
+        for (delay, ceiling) in first(7).into_iter().zip(ceilings) {
             assert!(delay >= ceiling / 2 && delay <= ceiling, "{delay:?} of {ceiling:?}");
-            ceiling = (ceiling * 2).min(LONGEST);
         }
-        let told = Duration::from_secs(9);
-        assert!(backoff.delay(Retry::After(told)).unwrap() >= told);
-        assert_eq!(backoff.delay(Retry::Never), None);
-        backoff.reset();
-        assert!(backoff.delay(Retry::Later).unwrap() <= FIRST);
-        let delays = |seed| {
-            let mut backoff = Backoff::new(seed);
-            [(); 4].map(|()| backoff.delay(Retry::Later))
-        };
-        assert_eq!(delays(1), delays(1));
-        assert_ne!(delays(1), delays(2));
+        assert_eq!(first(1), first(1));
+        assert_ne!(first(1), first(2));
+
+        let (own, told) = (Duration::from_millis(100), Duration::from_secs(9));
+        assert_eq!(Retry::Later.delay(own), Some(own));
+        assert_eq!(Retry::After(Duration::ZERO).delay(own), Some(own));
+        assert_eq!(Retry::After(told).delay(own), Some(told + own / 4));
+        assert_eq!(Retry::After(Duration::MAX).delay(own), Some(Duration::MAX));
+        assert_eq!(Retry::Never.delay(own), None);
     }
 }

@@ -1,11 +1,8 @@
-//! What the session hands over for export beside snapshots and alerts: who runs, and how it stands.
+//! Who runs: what every export says about the run.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use opentelemetry_proto::tonic::common::v1::KeyValue;
-
-use super::metrics::{text, whole};
-use crate::{Alert, AlertState, Amount, Standing, Unit, ValidityState, Verdict};
+use opentelemetry::KeyValue;
 
 /// The run, as receivers are to know it.
 #[derive(Debug, Clone)]
@@ -55,70 +52,10 @@ impl Run {
     /// What the conventions require of `http.client.request.duration`.
     pub(super) fn convention_attributes(&self) -> Vec<KeyValue> {
         vec![
-            text("http.request.method", &self.method),
-            text("server.address", &self.server_address),
-            whole("server.port", i64::from(self.server_port)),
+            KeyValue::new("http.request.method", self.method.clone()),
+            KeyValue::new("server.address", self.server_address.clone()),
+            KeyValue::new("server.port", i64::from(self.server_port)),
         ]
-    }
-}
-
-/// What holds at a moment. Each replaces the one before.
-#[derive(Debug, Clone, Default)]
-pub struct Gauges {
-    /// The moment, since the run's first due time.
-    pub at: Duration,
-    /// Requests per second that the schedule asks for.
-    pub target_rate: Option<f64>,
-    /// Running instances by deployment.
-    pub instances: Vec<(String, u64)>,
-    /// Whether the generator could do what the schedule asked.
-    pub validity: Option<ValidityState>,
-    objectives: Vec<ObjectiveGauge>,
-    alerts: Vec<(String, AlertState)>,
-}
-
-/// An objective and how it stands.
-#[derive(Debug, Clone)]
-pub(super) struct ObjectiveGauge {
-    pub(super) name: String,
-    pub(super) value: Option<Amount>,
-    pub(super) threshold: Amount,
-    pub(super) verdict: Verdict,
-}
-
-impl Gauges {
-    /// How the objectives and alerts stand `at` this time. The other fields are the caller's.
-    pub fn new(at: Duration, standings: &[Standing<'_>], alerts: &[Alert]) -> Self {
-        let objective = |standing: &Standing<'_>| ObjectiveGauge {
-            name: standing.objective.to_string(),
-            value: standing.value,
-            threshold: standing.objective.threshold(),
-            verdict: standing.verdict,
-        };
-        let alert = |alert: &Alert| (alert.rule().name().to_owned(), alert.state());
-        Self {
-            at,
-            objectives: standings.iter().map(objective).collect(),
-            alerts: alerts.iter().map(alert).collect(),
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn objectives(&self) -> &[ObjectiveGauge] {
-        &self.objectives
-    }
-
-    pub(super) fn alerts(&self) -> &[(String, AlertState)] {
-        &self.alerts
-    }
-}
-
-/// An amount in the base unit that receivers expect, and that unit in UCUM.
-pub(super) fn on_the_wire(amount: Amount) -> (f64, &'static str) {
-    match amount.unit {
-        Unit::Milliseconds => (amount.number / 1e3, "s"),
-        Unit::Share => (amount.number, "1"),
-        Unit::PerSecond => (amount.number, "{request}/s"),
     }
 }
 

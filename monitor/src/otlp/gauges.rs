@@ -1,0 +1,56 @@
+//! How the run stands: what the session hands over beside snapshots and alerts.
+
+use std::time::Duration;
+
+use crate::{Alert, AlertState, Amount, Standing, ValidityState, Verdict};
+
+/// What holds at a moment. Each replaces the one before.
+#[derive(Debug, Clone, Default)]
+pub struct Gauges {
+    /// The moment, since the run's first due time.
+    pub at: Duration,
+    /// Requests per second that the schedule asks for.
+    pub target_rate: Option<f64>,
+    /// Running instances by deployment.
+    pub instances: Vec<(String, u64)>,
+    /// Whether the generator could do what the schedule asked.
+    pub validity: Option<ValidityState>,
+    objectives: Vec<ObjectiveGauge>,
+    alerts: Vec<(String, AlertState)>,
+}
+
+/// An objective and how it stands.
+#[derive(Debug, Clone)]
+pub(super) struct ObjectiveGauge {
+    pub(super) name: String,
+    pub(super) value: Option<Amount>,
+    pub(super) threshold: Amount,
+    pub(super) verdict: Verdict,
+}
+
+impl Gauges {
+    /// How the objectives and alerts stand `at` this time. The other fields are the caller's.
+    pub fn new(at: Duration, standings: &[Standing<'_>], alerts: &[Alert]) -> Self {
+        let objective = |standing: &Standing<'_>| ObjectiveGauge {
+            name: standing.objective.to_string(),
+            value: standing.value,
+            threshold: standing.objective.threshold(),
+            verdict: standing.verdict,
+        };
+        let alert = |alert: &Alert| (alert.rule().name().to_owned(), alert.state());
+        Self {
+            at,
+            objectives: standings.iter().map(objective).collect(),
+            alerts: alerts.iter().map(alert).collect(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn objectives(&self) -> &[ObjectiveGauge] {
+        &self.objectives
+    }
+
+    pub(super) fn alerts(&self) -> &[(String, AlertState)] {
+        &self.alerts
+    }
+}
