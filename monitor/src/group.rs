@@ -48,11 +48,6 @@ impl Groups {
         Self(groups)
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// The number of the objective's group.
     pub(crate) fn of(&self, objective: &Objective) -> usize {
         let found = self.0.iter().position(|selectors| selectors == objective.selectors());
@@ -101,7 +96,7 @@ mod tests {
                 .map(|text| text.parse().unwrap())
                 .collect();
         let groups = Groups::new(objectives.iter());
-        assert_eq!(groups.len(), 3);
+        assert_eq!(groups.0.len(), 3);
         let mut snapshot = second(0, answered(10, Duration::from_millis(1), &limits));
         let deployment = snapshot.names.deployment("green");
         let green = answered(7, Duration::from_millis(1), &limits);

@@ -14,7 +14,6 @@ pub mod interval;
 pub mod looks;
 mod monitor;
 pub mod objective;
-#[cfg(any())]
 pub mod otlp;
 #[cfg(test)]
 mod testing;

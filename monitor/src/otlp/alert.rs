@@ -48,6 +48,7 @@ pub(super) fn record(alert: &AlertEvent, run_id: &str, started: SystemTime) -> L
             KeyValue::new("plimsoll.unit", unit),
             KeyValue::new("plimsoll.alert.fingerprint", alert.fingerprint.clone()),
             KeyValue::new("plimsoll.objective", alert.objective.clone()),
+            KeyValue::new("plimsoll.alert.run_ended", alert.run_ended),
             KeyValue::new("plimsoll.run.id", run_id.to_owned()),
         ]),
         ..LogRecord::default()
@@ -84,6 +85,7 @@ mod tests {
             value: Amount::latency(Duration::from_millis(250)),
             threshold: Amount::latency(Duration::from_millis(200)),
             fingerprint: "00ff".to_owned(),
+            run_ended: false,
         }
     }
 
@@ -115,6 +117,7 @@ mod tests {
             ("plimsoll.unit", text("s")),
             ("plimsoll.alert.fingerprint", text("00ff")),
             ("plimsoll.objective", text("p99 < 200ms in every 10s")),
+            ("plimsoll.alert.run_ended", Any::BoolValue(false)),
             ("plimsoll.run.id", text("run-1")),
         ];
         assert_eq!(found, expected);

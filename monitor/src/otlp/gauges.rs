@@ -11,12 +11,25 @@ pub struct Gauges {
     pub at: Duration,
     /// Requests per second that the schedule asks for.
     pub target_rate: Option<f64>,
-    /// Running instances by deployment.
-    pub instances: Vec<(String, u64)>,
+    /// Instances by deployment.
+    pub instances: Vec<Instances>,
     /// Whether the generator could do what the schedule asked.
     pub validity: Option<ValidityState>,
     objectives: Vec<ObjectiveGauge>,
     alerts: Vec<(String, AlertState)>,
+}
+
+/// The instances of one deployment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Instances {
+    /// The deployment's name.
+    pub deployment: String,
+    /// Instances that take requests.
+    pub ready: u64,
+    /// Instances that there should be.
+    pub wanted: u64,
+    /// Instances that are being started.
+    pub starting: u64,
 }
 
 /// An objective and how it stands.
@@ -30,7 +43,11 @@ pub(super) struct ObjectiveGauge {
 
 impl Gauges {
     /// How the objectives and alerts stand `at` this time. The other fields are the caller's.
-    pub fn new(at: Duration, standings: &[Standing<'_>], alerts: &[Alert]) -> Self {
+    pub fn new<'a>(
+        at: Duration,
+        standings: &[Standing<'_>],
+        alerts: impl IntoIterator<Item = &'a Alert>,
+    ) -> Self {
         let objective = |standing: &Standing<'_>| ObjectiveGauge {
             name: standing.objective.to_string(),
             value: standing.value,
@@ -41,7 +58,7 @@ impl Gauges {
         Self {
             at,
             objectives: standings.iter().map(objective).collect(),
-            alerts: alerts.iter().map(alert).collect(),
+            alerts: alerts.into_iter().map(alert).collect(),
             ..Self::default()
         }
     }

@@ -6,11 +6,9 @@
 //! each other. Alerts are queued, since each one counts; when the queue is full the oldest gives
 //! way and is counted as lost.
 
+use plimsoll_domain::Snapshot;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-use plimsoll_domain::{Generator, Snapshot, Tally};
 use tokio::sync::Notify;
 
 use super::delivery::Ledger;
@@ -23,11 +21,8 @@ const ALERTS: usize = 2048;
 /// What gathered since the last export.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
-    pub(super) warmup: Tally,
-    pub(super) measured: Tally,
-    /// The end of the last snapshot.
-    pub(super) end: Duration,
-    pub(super) generator: Option<Generator>,
+    /// The snapshots since then, as one.
+    pub(super) snapshot: Option<Snapshot>,
     pub(super) gauges: Option<Gauges>,
 }
 
@@ -42,10 +37,10 @@ pub(super) struct Inbox {
 impl Inbox {
     pub(super) fn interval(&self, snapshot: &Snapshot) {
         let mut gathered = lock(&self.gathered);
-        gathered.warmup.merge(&snapshot.warmup);
-        gathered.measured.merge(&snapshot.measured);
-        gathered.end = snapshot.end;
-        gathered.generator = Some(snapshot.generator.clone());
+        match &mut gathered.snapshot {
+            Some(before) => before.append(snapshot),
+            none => *none = Some(snapshot.clone()),
+        }
     }
 
     pub(super) fn gauges(&self, gauges: Gauges) {
@@ -66,7 +61,7 @@ impl Inbox {
     /// Takes what has gathered; none if nothing has.
     pub(super) fn take(&self) -> Option<Gathered> {
         let gathered = std::mem::take(&mut *lock(&self.gathered));
-        (gathered.generator.is_some() || gathered.gauges.is_some()).then_some(gathered)
+        (gathered.snapshot.is_some() || gathered.gauges.is_some()).then_some(gathered)
     }
 
     pub(super) fn take_alerts(&self) -> Vec<AlertEvent> {
@@ -81,20 +76,24 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::testing;
     use crate::{AlertState, Amount, Severity};
+    use plimsoll_domain::Tally;
 
     #[test]
     fn snapshots_are_merged_and_taken_once() {
         let inbox = Inbox::default();
         assert!(inbox.take().is_none());
         for second in 1..=3 {
-            let mut snapshot = Snapshot { end: Duration::from_secs(second), ..Default::default() };
-            snapshot.measured.offered = second;
+            let tally = Tally { offered: second, ..Tally::default() };
+            let snapshot = testing::second(second - 1, tally);
             inbox.interval(&snapshot);
         }
-        let gathered = inbox.take().unwrap();
-        assert_eq!((gathered.measured.offered, gathered.end), (6, Duration::from_secs(3)));
+        let gathered = inbox.take().unwrap().snapshot.unwrap();
+        assert_eq!((gathered.measured().offered, gathered.end), (6, Duration::from_secs(3)));
         assert!(inbox.take().is_none());
     }
 
@@ -112,6 +111,7 @@ mod tests {
                 value: Amount::latency(Duration::from_millis(250)),
                 threshold: Amount::latency(Duration::from_millis(200)),
                 fingerprint: String::new(),
+                run_ended: false,
             };
             inbox.alert(alert, &ledger);
         }

@@ -19,7 +19,7 @@ mod gauge;
 mod histogram;
 mod view;
 
-pub(super) use self::view::{Series, View};
+pub(super) use self::view::View;
 
 /// The metrics that have at least one point.
 pub(super) fn metrics(view: &View<'_>) -> Vec<Metric> {

@@ -2,13 +2,14 @@
 //!
 //! The Collector runs with dashboards/collector.yaml, the configuration that people are given.
 
+use std::collections::BTreeMap;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use plimsoll_domain::latencies::rank_of;
-use plimsoll_domain::{Latencies, Snapshot, Tally, clock};
+use plimsoll_domain::{Key, Lags, Latencies, Snapshot, Tally, clock};
 use plimsoll_monitor::otlp::{Exporter, Gauges, exponential};
 use plimsoll_monitor::{
     AlertEvent, AlertState, Amount, Monitor, MonitorConfig, Unit, ValidityState,
@@ -17,7 +18,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::otlp::receiver::Protocol;
-use crate::otlp::{alert, config, run, snapshot};
+use crate::otlp::{alert, config, names, run, snapshot};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -219,15 +220,18 @@ fn what_the_collector_writes_is_what_was_measured() {
         let interval = [("OTEL_METRIC_EXPORT_INTERVAL", "200")];
         let config = config(&collector.url(protocol), protocol, &interval);
         let exporter = Exporter::start(&config, run()).unwrap();
-        let mut measured = Tally::default();
+        let (mut measured, mut lags) = (Tally::default(), Lags::default());
         for index in 0..40 {
             let snapshot = snapshot(index, 3 + index * 40);
-            measured.merge(&snapshot.measured);
+            measured.merge(&snapshot.measured());
+            lags.merge(&snapshot.measured_lags());
             exporter.interval(&snapshot);
         }
         collector.wait_for("metrics", |written| !written.is_empty());
-        exporter.interval(&snapshot(40, 2_000));
-        measured.merge(&snapshot(40, 2_000).measured);
+        let last = snapshot(40, 2_000);
+        exporter.interval(&last);
+        measured.merge(&last.measured());
+        lags.merge(&last.measured_lags());
         exporter.alert(alert(7, AlertState::Firing));
         let infinite = Amount { number: f64::INFINITY, unit: Unit::Milliseconds };
         exporter.alert(AlertEvent { value: infinite, ..alert(9, AlertState::Resolved) });
@@ -258,7 +262,8 @@ fn what_the_collector_writes_is_what_was_measured() {
             &measured.failed,
         );
         agrees(&written, "http.client.request.duration", ("", ""), &measured.service);
-        agrees(&written, "plimsoll.send.lag", ("", ""), &measured.send_lag);
+        agrees(&written, "plimsoll.send.lag", ("", ""), &lags.send);
+        agrees(&written, "plimsoll.release.lag", ("", ""), &lags.release);
         check_alerts(&written);
         check_gauges(&written);
         assert!(scraped(&collector).contains("plimsoll_requests_sent_total"));
@@ -292,7 +297,9 @@ fn standing(measured: &Tally) -> Gauges {
         measured: Duration::ZERO..Duration::from_secs(41),
     });
     let end = Duration::from_secs(41);
-    monitor.observe(&Snapshot { end, measured: measured.clone(), ..Snapshot::default() });
+    let key = Key { stage: 1, ..Key::default() };
+    let tallies = BTreeMap::from([(key, measured.clone())]);
+    monitor.observe(&Snapshot { end, names: names(), tallies, ..Snapshot::default() });
     let mut gauges = Gauges::new(end, &monitor.current(), monitor.alerts());
     gauges.target_rate = Some(100.0);
     gauges.validity = Some(ValidityState::Valid);
@@ -308,7 +315,7 @@ fn check_gauges(written: &[Value]) {
     assert_eq!(values("plimsoll.objective.value")[1], "Infinity");
     let verdicts = points(written, "plimsoll.objective.verdict");
     let verdicts: Vec<_> = verdicts.iter().map(|point| whole(&point["asInt"])).collect();
-    assert_eq!(verdicts, [0, 1]);
+    assert_eq!(verdicts, [2, 2], "no look before its time");
 }
 
 /// What Prometheus would read from the Collector.

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use plimsoll_domain::{Moment, Outcome, Sample, Snapshot, clock};
+use plimsoll_domain::{
+    Key, Limits, Moment, Names, Outcome, Recorder, Sample, Snapshot, StageName, clock,
+};
 use plimsoll_monitor::otlp::{Config, Delivery, Exporter, Run};
 use plimsoll_monitor::{AlertEvent, AlertState, Amount, Severity};
 
@@ -11,23 +13,30 @@ use self::receiver::{Answer, Protocol, Receiver, counter, histogram_count};
 pub(crate) mod receiver;
 mod reference;
 
+/// A warm-up and what is measured after it, of one request.
+pub(crate) fn names() -> Names {
+    let stage = |name: &str, warmup| StageName { name: name.to_owned(), warmup };
+    let stages = vec![stage("warm-up", true), stage("hold", false)];
+    Names::new(stages, vec!["score".to_owned()], [])
+}
+
 /// An interval of which one request is as slow as `millis`, and the others are faster.
 pub(crate) fn snapshot(index: u64, millis: u64) -> Snapshot {
     let (start, end) = (Duration::from_secs(index), Duration::from_secs(index + 1));
-    let mut snapshot = Snapshot { index, start, end, ..Snapshot::default() };
+    let mut recorder = Recorder::new(names(), Limits::default());
+    let key = Key { stage: u16::from(index > 0), ..Key::default() };
     for n in 1..=100 {
         let due = Moment::from_nanos(1_000_000_000);
         let sent = due + Duration::from_micros(20 + n);
         // From a hundredth of the slowest to the slowest, and no two intervals alike.
         let done = sent + Duration::from_nanos(millis * 10_000 * n + index * 777 + 1_234);
-        let outcome = if n == 50 { Outcome::Answered(503) } else { Outcome::Answered(200) };
-        let sample = Sample { due, released: due, sent, done, outcome, model_time: None };
-        let tally = if index == 0 { &mut snapshot.warmup } else { &mut snapshot.measured };
-        tally.offered += 1;
-        tally.sent += 1;
-        tally.record(&sample);
+        let outcome = Outcome::status(if n == 50 { 503 } else { 200 });
+        let (released, handover, model_time) = (due, Duration::ZERO, None);
+        recorder.offer(key);
+        recorder.send(key);
+        recorder.record(key, &Sample { due, released, handover, sent, done, outcome, model_time });
     }
-    snapshot
+    recorder.take(index, start, end)
 }
 
 pub(crate) fn alert(at: u64, to: AlertState) -> AlertEvent {
@@ -41,6 +50,7 @@ pub(crate) fn alert(at: u64, to: AlertState) -> AlertEvent {
         value: Amount::latency(Duration::from_millis(250)),
         threshold: Amount::latency(Duration::from_millis(200)),
         fingerprint: "00ff".to_owned(),
+        run_ended: false,
     }
 }
 

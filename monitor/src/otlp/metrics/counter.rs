@@ -23,8 +23,8 @@ pub(super) fn metrics(view: &View<'_>) -> Vec<Metric> {
         ("plimsoll.requests.sent", "Requests sent", each(|tally| tally.sent)),
         (
             "plimsoll.requests.dropped",
-            "Requests never sent, for want of a connection",
-            each(|tally| tally.outcomes.dropped),
+            "Requests never sent, for want of a connection or above the safety ceiling",
+            each(|tally| tally.outcomes.dropped()),
         ),
         (
             "plimsoll.requests.completed",
@@ -55,28 +55,24 @@ fn point(view: &View<'_>, labels: Vec<KeyValue>, count: u64) -> NumberDataPoint 
     }
 }
 
-/// How the sent requests of a tally ended: attributes and count.
+/// How the sent requests of a tally ended: attributes and count. The type of an error is the class
+/// of its outcome; where Azure's gateway passes on an error of the model, its status is told, too.
 fn endings(tally: &Tally) -> impl Iterator<Item = (Vec<KeyValue>, u64)> {
-    let outcomes = &tally.outcomes;
-    let answered = outcomes.status.iter().map(|(status, count)| {
-        let mut how = vec![KeyValue::new("http.response.status_code", i64::from(*status))];
-        if (200..300).contains(status) {
-            how.push(KeyValue::new("plimsoll.outcome", "ok"));
-        } else {
-            // The convention: the status, as a string, is the type of the error.
-            how.push(KeyValue::new("plimsoll.outcome", "failed"));
-            how.push(KeyValue::new("error.type", status.to_string()));
+    let sent = tally.outcomes.iter().filter(|(outcome, _)| outcome.class.is_sent());
+    sent.map(|(outcome, count)| {
+        let mut how = Vec::new();
+        if let Some(status) = outcome.status {
+            how.push(KeyValue::new("http.response.status_code", i64::from(status)));
         }
-        (how, *count)
-    });
-    let failed = |kind: &'static str, count| {
-        let how = [("plimsoll.outcome", "failed"), ("error.type", kind)];
-        (how.map(|(key, value)| KeyValue::new(key, value)).to_vec(), count)
-    };
-    let transport = outcomes.transport.iter().map(move |(kind, count)| failed(kind.name(), *count));
-    let others = [("timeout", outcomes.timeout), ("aborted", outcomes.aborted)]
-        .into_iter()
-        .filter(|(_, count)| *count > 0)
-        .map(move |(kind, count)| failed(kind, count));
-    answered.chain(transport).chain(others)
+        if let Some(status) = outcome.model_status {
+            how.push(KeyValue::new("plimsoll.model.status_code", i64::from(status)));
+        }
+        let ok = outcome.is_ok();
+        how.push(KeyValue::new("plimsoll.outcome", if ok { "ok" } else { "failed" }));
+        how.push(KeyValue::new("plimsoll.outcome.class", outcome.class.name()));
+        if !ok {
+            how.push(KeyValue::new("error.type", outcome.class.name()));
+        }
+        (how, count)
+    })
 }

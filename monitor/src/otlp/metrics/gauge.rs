@@ -57,9 +57,13 @@ fn judgement(view: &View<'_>) -> Vec<Metric> {
         (vec![name], Number::AsInt(verdict(objective.verdict)))
     });
     let rate = gauges.target_rate.map(|rate| (Vec::new(), Number::AsDouble(rate)));
-    let instances = gauges.instances.iter().map(|(deployment, count)| {
-        let name = KeyValue::new("plimsoll.deployment", deployment.clone());
-        (vec![name], Number::AsInt(whole(*count)))
+    let instances = gauges.instances.iter().flat_map(|of| {
+        let states = [("ready", of.ready), ("wanted", of.wanted), ("starting", of.starting)];
+        states.map(|(state, count)| {
+            let name = KeyValue::new("plimsoll.deployment", of.deployment.clone());
+            let state = KeyValue::new("plimsoll.instance.state", state);
+            (vec![name, state], Number::AsInt(whole(count)))
+        })
     });
     let alerts = gauges.alerts().iter().map(|(rule, state)| {
         (vec![KeyValue::new("plimsoll.alert.rule", rule.clone())], Number::AsInt(alert(*state)))

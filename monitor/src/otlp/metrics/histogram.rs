@@ -27,7 +27,7 @@ pub(super) fn metrics(view: &View<'_>) -> Vec<Metric> {
     let each = |of: fn(&Tally) -> &Latencies| -> Labelled<'_> {
         view.used().map(|series| (series.with([]), of(series.tally))).collect()
     };
-    let histograms: [(&str, &str, Labelled<'_>); 4] = [
+    let histograms: [(&str, &str, Labelled<'_>); 5] = [
         (
             "plimsoll.response.duration",
             "Response time: from when a request was due to when it ended",
@@ -41,7 +41,12 @@ pub(super) fn metrics(view: &View<'_>) -> Vec<Metric> {
         (
             "plimsoll.send.lag",
             "From when a request was due to when it was sent",
-            each(|tally| &tally.send_lag),
+            view.lag(|lags| &lags.send),
+        ),
+        (
+            "plimsoll.release.lag",
+            "The generator's own part of the send lag",
+            view.lag(|lags| &lags.release),
         ),
         (
             "plimsoll.model.duration",

@@ -5,13 +5,13 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{ExponentialHistogramDataPoint, NumberDataPoint};
-use plimsoll_domain::{Generator, Moment, Outcome, Sample, Tally, Transport};
+use plimsoll_domain::{Class, Generator, Key, Lags, Limits, Outcome, Sample, Snapshot, Tally};
 
 use super::super::config::Temporality;
-use super::super::gauges::Gauges;
+use super::super::gauges::{Gauges, Instances};
 use super::super::run::Run;
 use super::*;
-use crate::testing::{answered, second};
+use crate::testing::{MEASURED, WARMUP, answered, second};
 use crate::{AlertRule, Monitor, MonitorConfig, Objective, Severity, ValidityState};
 
 fn run() -> Run {
@@ -28,27 +28,44 @@ fn run() -> Run {
 }
 
 fn sample(outcome: Outcome, millis: u64) -> Sample {
-    let due = Moment::from_nanos(1_000_000);
-    let sent = due + Duration::from_millis(1);
-    let done = due + Duration::from_millis(millis);
-    Sample { due, released: due, sent, done, outcome, model_time: Some(Duration::from_millis(2)) }
+    let mut sample = crate::testing::sample(outcome, Duration::from_millis(millis));
+    sample.sent = sample.due + Duration::from_millis(1);
+    sample.model_time = Some(Duration::from_millis(2));
+    sample
 }
 
-fn tally() -> Tally {
-    let mut tally = Tally { offered: 8, sent: 7, ..Tally::default() };
+fn tally() -> (Tally, Lags) {
+    let (mut tally, mut lags) =
+        (Tally { offered: 8, sent: 7, ..Tally::default() }, Lags::default());
+    let limits = Limits::default();
     for outcome in [
-        Outcome::Answered(200),
-        Outcome::Answered(200),
-        Outcome::Answered(200),
-        Outcome::Answered(503),
-        Outcome::Timeout,
-        Outcome::Transport(Transport::Closed),
-        Outcome::Aborted,
+        Outcome::status(200),
+        Outcome::status(200),
+        Outcome { class: Class::Late, ..Outcome::status(200) },
+        Outcome { model_status: Some(500), ..Outcome::status(424) },
+        Outcome::of(Class::ClientTimeout),
+        Outcome::of(Class::Closed),
+        Outcome::of(Class::Aborted),
     ] {
-        tally.record(&sample(outcome, 250));
+        tally.record(&sample(outcome, 250), &limits);
+        lags.record(&sample(outcome, 250), &limits);
     }
-    tally.drop_one();
-    tally
+    tally.drop_one(Outcome::of(Class::Dropped));
+    (tally, lags)
+}
+
+/// Five seconds of one key, answered by `green`.
+fn snapshot(key: Key) -> Snapshot {
+    let (tally, lags) = tally();
+    let mut snapshot = second(5, Tally::default());
+    (snapshot.tallies, snapshot.lags) = Default::default();
+    let deployment = snapshot.names.deployment("green");
+    snapshot.tallies.insert(Key { deployment, ..key }, tally);
+    snapshot.lags.insert(key.stage, lags);
+    snapshot.end = Duration::from_secs(10);
+    snapshot.generator =
+        Generator { in_flight: 4, backlog: 1, connections: 6, ..Generator::default() };
+    snapshot
 }
 
 fn gauges() -> Gauges {
@@ -61,15 +78,17 @@ fn gauges() -> Gauges {
         Severity::Warning,
     );
     let mut monitor = Monitor::new(MonitorConfig {
-        objectives: vec![objective],
+        objectives: vec![objective.clone()],
         alerts: vec![rule.unwrap()],
         confidence: 0.95,
         measured: Duration::ZERO..Duration::from_secs(3),
     });
-    monitor.observe(&second(0, answered(1000, Duration::from_millis(250))));
+    let limits = crate::limits(&[objective], []);
+    monitor.observe(&second(0, answered(1000, Duration::from_millis(250), &limits)));
     let mut gauges = Gauges::new(Duration::from_secs(3), &monitor.current(), monitor.alerts());
     gauges.target_rate = Some(12.5);
-    gauges.instances = vec![("blue".to_owned(), 2)];
+    let deployment = "blue".to_owned();
+    gauges.instances = vec![Instances { deployment, ready: 2, wanted: 3, starting: 1 }];
     gauges.validity = Some(ValidityState::Valid);
     gauges
 }
@@ -113,37 +132,62 @@ fn shown_attribute(attribute: &KeyValue) -> String {
 
 #[test]
 fn an_export_says_this() {
-    let (run, none, tally, gauges) = (run(), Tally::default(), tally(), gauges());
-    let generator = Generator { in_flight: 4, backlog: 1, connections: 6, ..Generator::default() };
-    let view = View {
-        run: &run,
-        temporality: Temporality::Cumulative,
-        from: Duration::ZERO,
-        to: Duration::from_secs(2),
-        series: vec![Series::phase("warmup", &none), Series::phase("measured", &tally)],
-        generator: Some(&generator),
-        gauges: Some(&gauges),
+    let (run, snapshot, gauges) = (run(), snapshot(MEASURED), gauges());
+    let view = View::new(&run, Temporality::Cumulative, &snapshot, Some(&gauges));
+    let stage = "plimsoll.phase=measured";
+    let key = "plimsoll.request=score,plimsoll.stage=hold";
+    let all = format!("plimsoll.deployment=green,{stage},{key}");
+    let http = format!("http.request.method=POST,{all},server.address=127.0.0.1,server.port=8080");
+    let ended = |status: &str, outcome: &str, class: &str, rest: &str| {
+        let error =
+            if outcome == "failed" { format!("error.type={class},") } else { String::new() };
+        format!(
+            "{{{error}{status}plimsoll.deployment=green,{rest}plimsoll.outcome.class={class},\
+             plimsoll.outcome={outcome},{stage},{key}}}"
+        )
     };
-    let http = "http.request.method=POST,plimsoll.phase=measured,server.address=127.0.0.1,server.port=8080";
+    let ok = "http.response.status_code=200,";
     let expected = [
-        "plimsoll.requests.offered {plimsoll.phase=measured} 8 {request}",
-        "plimsoll.requests.sent {plimsoll.phase=measured} 7 {request}",
-        "plimsoll.requests.dropped {plimsoll.phase=measured} 1 {request}",
-        "plimsoll.requests.completed {http.response.status_code=200,plimsoll.outcome=ok,plimsoll.phase=measured} 3 {request}",
-        "plimsoll.requests.completed {error.type=503,http.response.status_code=503,plimsoll.outcome=failed,plimsoll.phase=measured} 1 {request}",
-        "plimsoll.requests.completed {error.type=closed,plimsoll.outcome=failed,plimsoll.phase=measured} 1 {request}",
-        "plimsoll.requests.completed {error.type=timeout,plimsoll.outcome=failed,plimsoll.phase=measured} 1 {request}",
-        "plimsoll.requests.completed {error.type=aborted,plimsoll.outcome=failed,plimsoll.phase=measured} 1 {request}",
-        "plimsoll.response.duration {plimsoll.outcome=ok,plimsoll.phase=measured} 3 of 0.75 s",
-        "plimsoll.response.duration {plimsoll.outcome=failed,plimsoll.phase=measured} 4 of 1.0 s",
+        &*format!("plimsoll.requests.offered {{{all}}} 8 {{request}}"),
+        &format!("plimsoll.requests.sent {{{all}}} 7 {{request}}"),
+        &format!("plimsoll.requests.dropped {{{all}}} 1 {{request}}"),
+        &format!("plimsoll.requests.completed {} 2 {{request}}", ended(ok, "ok", "ok", "")),
+        &format!("plimsoll.requests.completed {} 1 {{request}}", ended(ok, "ok", "late", "")),
+        &format!(
+            "plimsoll.requests.completed {} 1 {{request}}",
+            ended("", "failed", "client_timeout", "")
+        ),
+        &format!(
+            "plimsoll.requests.completed {} 1 {{request}}",
+            ended(
+                "http.response.status_code=424,",
+                "failed",
+                "model_error",
+                "plimsoll.model.status_code=500,"
+            )
+        ),
+        &format!("plimsoll.requests.completed {} 1 {{request}}", ended("", "failed", "closed", "")),
+        &format!(
+            "plimsoll.requests.completed {} 1 {{request}}",
+            ended("", "failed", "aborted", "")
+        ),
+        &format!(
+            "plimsoll.response.duration {{plimsoll.deployment=green,plimsoll.outcome=ok,{stage},{key}}} 3 of 0.75 s"
+        ),
+        &format!(
+            "plimsoll.response.duration {{plimsoll.deployment=green,plimsoll.outcome=failed,{stage},{key}}} 4 of 1.0 s"
+        ),
         &format!("http.client.request.duration {{{http}}} 4 of 0.996 s"),
-        "plimsoll.send.lag {plimsoll.phase=measured} 7 of 0.007 s",
-        "plimsoll.model.duration {plimsoll.phase=measured} 7 of 0.014 s",
+        "plimsoll.send.lag {plimsoll.phase=measured,plimsoll.stage=hold} 7 of 0.007 s",
+        "plimsoll.release.lag {plimsoll.phase=measured,plimsoll.stage=hold} 7 of 0.0 s",
+        &format!("plimsoll.model.duration {{{all}}} 7 of 0.014 s"),
         "plimsoll.requests.in_flight {} 4 {request}",
         "plimsoll.requests.backlog {} 1 {request}",
         "plimsoll.connections {} 6 {connection}",
         "plimsoll.load.target_rate {} 12.5 {request}/s",
-        "plimsoll.instances {plimsoll.deployment=blue} 2 {instance}",
+        "plimsoll.instances {plimsoll.deployment=blue,plimsoll.instance.state=ready} 2 {instance}",
+        "plimsoll.instances {plimsoll.deployment=blue,plimsoll.instance.state=wanted} 3 {instance}",
+        "plimsoll.instances {plimsoll.deployment=blue,plimsoll.instance.state=starting} 1 {instance}",
         "plimsoll.objective.value {plimsoll.objective=p99 < 200ms in every 1s,plimsoll.unit=s} 0.25 ",
         "plimsoll.objective.threshold {plimsoll.objective=p99 < 200ms in every 1s,plimsoll.unit=s} 0.2 ",
         "plimsoll.objective.verdict {plimsoll.objective=p99 < 200ms in every 1s} 1 ",
@@ -155,18 +199,15 @@ fn an_export_says_this() {
 
 #[test]
 fn points_are_stamped_with_the_interval_they_cover() {
-    let (run, tally) = (run(), tally());
-    let view = |temporality| View {
-        run: &run,
-        temporality,
-        from: Duration::from_secs(5),
-        to: Duration::from_secs(10),
-        series: vec![Series::phase("warmup", &tally), Series::phase("measured", &tally)],
-        generator: None,
-        gauges: None,
+    let run = run();
+    let mut both = snapshot(MEASURED);
+    both.append(&snapshot(WARMUP));
+    let counted = |metrics: Vec<Metric>| {
+        metrics.into_iter().filter(|metric| !matches!(metric.data, Some(Data::Gauge(_))))
     };
     for (temporality, wire) in [(Temporality::Cumulative, 2), (Temporality::Delta, 1)] {
-        for metric in metrics(&view(temporality)) {
+        let view = View::new(&run, temporality, &both, None);
+        for metric in counted(metrics(&view)) {
             let (times, on_the_wire): (Vec<_>, i32) = match metric.data.unwrap() {
                 Data::Sum(sum) => {
                     assert!(sum.is_monotonic);
@@ -191,15 +232,7 @@ fn points_are_stamped_with_the_interval_they_cover() {
 
 #[test]
 fn nothing_measured_has_no_points() {
-    let (run, none) = (run(), Tally::default());
-    let view = View {
-        run: &run,
-        temporality: Temporality::Cumulative,
-        from: Duration::ZERO,
-        to: Duration::ZERO,
-        series: vec![Series::phase("warmup", &none), Series::phase("measured", &none)],
-        generator: None,
-        gauges: None,
-    };
+    let (run, nothing) = (run(), Snapshot::default());
+    let view = View::new(&run, Temporality::Cumulative, &nothing, None);
     assert!(metrics(&view).is_empty());
 }

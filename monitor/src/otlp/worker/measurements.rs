@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use plimsoll_domain::{Generator, Tally};
+use plimsoll_domain::Snapshot;
 
 use super::super::config::Temporality;
 use super::super::courier::Courier;
 use super::super::gauges::Gauges;
 use super::super::inbox::Inbox;
-use super::super::metrics::{Series, View, metrics};
+use super::super::metrics::{View, metrics};
 use super::super::request::Envelope;
 use super::super::run::Run;
 use super::super::signal::Metrics;
@@ -29,11 +29,8 @@ pub(super) struct Measurements {
 /// What the next export says.
 #[derive(Default)]
 struct State {
-    warmup: Tally,
-    measured: Tally,
-    from: Duration,
-    to: Duration,
-    generator: Option<Generator>,
+    /// The snapshots that it is about, as one.
+    snapshot: Snapshot,
     gauges: Option<Gauges>,
 }
 
@@ -70,15 +67,18 @@ impl Measurements {
         if !new && !again {
             return;
         }
-        let view = self.state.view(&self.run, self.temporality);
+        let State { snapshot, gauges } = &self.state;
+        let view = View::new(&self.run, self.temporality, snapshot, gauges.as_ref());
         let requests = self.envelope.metrics(metrics(&view));
         let delivered = self.courier.deliver(&requests, last).await;
         // A cumulative export makes up for all that failed before; a delta export for nothing.
         self.complete = delivered && (cumulative || self.complete);
         self.courier.ledger.set_complete(self.complete);
         if !cumulative {
-            let State { to, generator, gauges, .. } = std::mem::take(&mut self.state);
-            self.state = State { from: to, to, generator, gauges, ..State::default() };
+            let State { snapshot, .. } = &mut self.state;
+            // The states of the generator hold until others come.
+            let Snapshot { end, generator, names, .. } = std::mem::take(snapshot);
+            *snapshot = Snapshot { start: end, end, generator, names, ..Snapshot::default() };
         }
     }
 
@@ -88,30 +88,10 @@ impl Measurements {
             return false;
         };
         let state = &mut self.state;
-        state.warmup.merge(&gathered.warmup);
-        state.measured.merge(&gathered.measured);
-        if gathered.generator.is_some() {
-            state.generator = gathered.generator;
-            state.to = gathered.end;
+        if let Some(snapshot) = gathered.snapshot {
+            state.snapshot.append(&snapshot);
         }
         state.gauges = gathered.gauges.or(state.gauges.take());
         true
-    }
-}
-
-impl State {
-    fn view<'a>(&'a self, run: &'a Run, temporality: Temporality) -> View<'a> {
-        View {
-            run,
-            temporality,
-            from: self.from,
-            to: self.to,
-            series: vec![
-                Series::phase("warmup", &self.warmup),
-                Series::phase("measured", &self.measured),
-            ],
-            generator: self.generator.as_ref(),
-            gauges: self.gauges.as_ref(),
-        }
     }
 }

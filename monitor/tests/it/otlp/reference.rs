@@ -3,6 +3,7 @@
 //! The same alert, and the same counter and gauge, leave twice: by our exporter, and by the SDK with the exporters of
 //! `opentelemetry-otlp`. The receiver must not be able to tell one from the other, but for the time of a metric's export.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _, Severity};
@@ -16,13 +17,13 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
-use plimsoll_domain::{Generator, Snapshot, Tally};
+use plimsoll_domain::{Generator, Key, Snapshot, Tally};
 use plimsoll_monitor::AlertState;
 use plimsoll_monitor::otlp::Exporter;
 use tokio::runtime::Runtime;
 
 use super::receiver::{Answer, Protocol, Receiver};
-use super::{ENOUGH, ONLY_AT_THE_END, alert, config, run};
+use super::{ENOUGH, ONLY_AT_THE_END, alert, config, names, run};
 
 fn resource() -> Resource {
     let attributes = [
@@ -72,6 +73,7 @@ fn send_an_alert(url: &str) {
     record.add_attribute("plimsoll.unit", "s");
     record.add_attribute("plimsoll.alert.fingerprint", "00ff");
     record.add_attribute("plimsoll.objective", "p99 < 200ms in every 10s");
+    record.add_attribute("plimsoll.alert.run_ended", false);
     record.add_attribute("plimsoll.run.id", "run-1");
     logger.emit(record);
     provider.shutdown().unwrap();
@@ -109,7 +111,8 @@ fn send_metrics(url: &str) {
         .with_description("Requests sent")
         .with_unit("{request}")
         .build();
-    sent.add(3, &[KeyValue::new("plimsoll.phase", "measured")]);
+    let key = [("phase", "measured"), ("stage", "hold"), ("request", "score")];
+    sent.add(3, &key.map(|(name, value)| KeyValue::new(format!("plimsoll.{name}"), value)));
     let in_flight = meter
         .u64_gauge("plimsoll.requests.in_flight")
         .with_description("Requests in flight")
@@ -124,9 +127,11 @@ fn metrics_are_what_the_sdk_would_send() {
     let receiver = Receiver::start(Protocol::Grpc, Answer::Take);
     let config = config(&receiver.url, Protocol::Grpc, &[ONLY_AT_THE_END]);
     let exporter = Exporter::start(&config, run()).unwrap();
-    let measured = Tally { offered: 3, sent: 3, ..Tally::default() };
+    let tally = Tally { offered: 3, sent: 3, ..Tally::default() };
+    let tallies = BTreeMap::from([(Key { stage: 1, ..Key::default() }, tally)]);
     let generator = Generator { in_flight: 4, ..Generator::default() };
-    exporter.interval(&Snapshot { measured, generator, ..Snapshot::default() });
+    let end = Duration::from_secs(1);
+    exporter.interval(&Snapshot { end, names: names(), tallies, generator, ..Snapshot::default() });
     assert!(!exporter.finish(ENOUGH).has_losses());
     send_metrics(&receiver.url);
     let [ours, theirs] = receiver.metrics().try_into().unwrap();
@@ -156,6 +161,7 @@ fn without_times(metric: &mut Metric) {
         other => panic!("{other:?} is neither"),
     };
     for point in points {
+        point.attributes.sort_by(|a, b| a.key.cmp(&b.key));
         assert!(point.time_unix_nano > 0);
         (point.start_time_unix_nano, point.time_unix_nano) = (0, 0);
     }
