@@ -7,7 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// The address of an absolute path.
-pub(crate) fn from_path(path: &Path) -> String {
+pub fn from_path(path: &Path) -> String {
     let mut text = String::from("file://");
     for &byte in path.as_os_str().as_bytes() {
         if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
@@ -20,7 +20,7 @@ pub(crate) fn from_path(path: &Path) -> String {
 }
 
 /// The path of an address, or of an absolute path as it is; nothing if it is neither.
-pub(crate) fn to_path(text: &str) -> Option<PathBuf> {
+pub fn to_path(text: &str) -> Option<PathBuf> {
     let Some(encoded) = text.strip_prefix("file://") else {
         return text.starts_with('/').then(|| PathBuf::from(text));
     };
