@@ -1,5 +1,6 @@
 //! Endpoints, deployments, instances and quota: the deployment driver.
 
+pub mod admission;
 pub mod arm;
 pub mod files;
 pub mod quota;

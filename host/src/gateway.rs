@@ -24,6 +24,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::HeaderValue;
 use hyper::{Method, Request, Response, StatusCode};
+use plimsoll_deploy::admission::Refusal;
 use plimsoll_domain::clock;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -51,10 +52,15 @@ pub(super) struct Gateway {
 }
 
 /// Why a request got no answer from the model.
-enum Refusal {
-    NotReady,
-    TooMany,
+enum Unanswered {
+    Refused(Refusal),
     Broken,
+}
+
+impl From<Refusal> for Unanswered {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 impl Gateway {
@@ -108,7 +114,7 @@ impl Gateway {
         let mut response = match tokio::time::timeout(route.timeout, forwarding).await {
             Err(_) => answer::text(StatusCode::REQUEST_TIMEOUT, "upstream request timeout"),
             Ok(Ok(response)) => response,
-            Ok(Err(refusal)) => answer_refusal(&refusal),
+            Ok(Err(unanswered)) => answer_in_its_place(&unanswered),
         };
         mark(&mut response, route);
         response
@@ -146,14 +152,13 @@ pub(super) fn same_secret(given: &[u8], secret: &SecretString) -> bool {
 async fn forward(
     pool: &Arc<Pool>,
     mut request: Request<Incoming>,
-) -> Result<Response<Body>, Refusal> {
+) -> Result<Response<Body>, Unanswered> {
     let mut avoid = None;
     for _ in 0..ATTEMPTS {
         let mut lease = match pool.admit(avoid) {
             Admission::Granted(lease) => lease,
-            Admission::Waiting(turn) => turn.await.map_err(|_| Refusal::NotReady)?,
-            Admission::TooMany => return Err(Refusal::TooMany),
-            Admission::NotReady => return Err(Refusal::NotReady),
+            Admission::Waiting(pending) => pending.await?,
+            Admission::Refused(refusal) => return Err(refusal.into()),
         };
         let sent = clock::now();
         match upstream::send(&mut lease, request).await {
@@ -163,40 +168,43 @@ async fn forward(
                 return Ok(response);
             }
             Err(Failure::NotSent(again)) => {
-                avoid = Some(lease.seat);
+                avoid = Some(lease.instance);
                 request = *again;
             }
-            Err(Failure::Broken) => return Err(Refusal::Broken),
+            Err(Failure::Broken) => return Err(Unanswered::Broken),
         }
     }
-    Err(Refusal::NotReady)
+    Err(Refusal::NotReady.into())
 }
 
 /// Passes an instance's answer on. The instance stays taken until the answer is through.
-async fn relay(response: Response<Incoming>, mut lease: Lease) -> Result<Response<Body>, Refusal> {
+async fn relay(
+    response: Response<Incoming>,
+    mut lease: Lease,
+) -> Result<Response<Body>, Unanswered> {
     let (mut head, body) = response.into_parts();
     headers::prepare_answer(&mut head);
     if body.size_hint().exact().is_some_and(|size| size <= WHOLE) {
-        let bytes = body.collect().await.map_err(|_| Refusal::Broken)?.to_bytes();
+        let bytes = body.collect().await.map_err(|_| Unanswered::Broken)?.to_bytes();
         lease.clean = true;
         return Ok(Response::from_parts(head, Body::whole(bytes)));
     }
     Ok(Response::from_parts(head, Body::passing(body, lease)))
 }
 
-fn answer_refusal(refusal: &Refusal) -> Response<Body> {
-    match refusal {
-        Refusal::TooMany => {
+fn answer_in_its_place(unanswered: &Unanswered) -> Response<Body> {
+    match unanswered {
+        Unanswered::Refused(Refusal::TooMany) => {
             let mut response = answer::empty(StatusCode::TOO_MANY_REQUESTS);
             headers::write_reason(response.headers_mut(), "too_many_pending_request");
             response
         }
-        Refusal::NotReady => answer::model_error(
+        Unanswered::Refused(Refusal::NotReady) => answer::model_error(
             StatusCode::SERVICE_UNAVAILABLE,
             "model_not_ready",
             "no instance of the deployment is ready",
         ),
-        Refusal::Broken => answer::model_error(
+        Unanswered::Broken => answer::model_error(
             StatusCode::BAD_GATEWAY,
             "model_error",
             "the instance broke off without an answer",

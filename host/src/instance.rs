@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use plimsoll_deploy::admission::InstanceId;
 use plimsoll_deploy::arm::wire::InstanceStatus;
 use plimsoll_deploy::spec::Probe;
 use plimsoll_domain::clock;
@@ -163,34 +164,39 @@ impl Instance {
             Err(error) => return End::Died(format!("it cannot be started: {error}")),
         };
         self.lock().pid = Some(process.id());
-        let mut seat = None;
+        let mut open = None;
         let end = tokio::select! {
             () = self.stop.cancelled() => End::Asked,
             status = process.ended() => End::Died(match status {
                 Ok(status) => format!("its process ended with {status}"),
                 Err(error) => format!("its process was lost: {error}"),
             }),
-            reason = self.serve(crew, address, &mut seat) => End::Died(reason),
+            reason = self.serve(crew, address, &mut open) => End::Died(reason),
         };
         self.lock().ready = false;
-        let Some(seat) = seat else {
+        let Some(id) = open else {
             process.stop().await;
             let lost = matches!(end, End::Died(_)) && ports::is_taken(port);
             return if lost { End::LostPort(port) } else { end };
         };
-        crew.pool.close(seat);
+        crew.pool.close(id);
         if matches!(end, End::Asked) {
             tokio::select! {
                 () = crew.shutdown.cancelled() => {}
-                _ = tokio::time::timeout(crew.drain, crew.pool.drained(seat)) => {}
+                _ = tokio::time::timeout(crew.drain, crew.pool.drained(id)) => {}
             }
         }
         process.stop().await;
         end
     }
 
-    /// Probes until the process is unfit to live; `seat` is its place in the pool while it is ready.
-    async fn serve(&self, crew: &Crew, address: SocketAddr, seat: &mut Option<u64>) -> String {
+    /// Probes until the process is unfit to live; `open` is its id in the pool while it is ready.
+    async fn serve(
+        &self,
+        crew: &Crew,
+        address: SocketAddr,
+        open: &mut Option<InstanceId>,
+    ) -> String {
         let readiness = &crew.readiness;
         let periods = readiness.period.saturating_mul(readiness.failure_threshold);
         let patience = readiness.initial_delay.saturating_add(periods);
@@ -202,40 +208,51 @@ impl Instance {
         if tokio::time::timeout(patience, ready).await.is_err() {
             return format!("it was not ready after {patience:?}");
         }
-        self.set_ready(crew, address, seat, true);
+        self.set_ready(crew, address, open, true);
         self.phase.send_if_modified(|phase| {
             let first = *phase == Phase::Starting;
             *phase = Phase::Started;
             first
         });
-        let readiness = self.watch_readiness(crew, address, seat);
+        let readiness = self.watch_readiness(crew, address, open);
         tokio::select! {
             () = watch_liveness(&crew.liveness, address) => "its liveness probe failed".to_owned(),
             () = readiness => unreachable!("readiness is watched for ever"),
         }
     }
 
-    async fn watch_readiness(&self, crew: &Crew, address: SocketAddr, seat: &mut Option<u64>) {
+    async fn watch_readiness(
+        &self,
+        crew: &Crew,
+        address: SocketAddr,
+        open: &mut Option<InstanceId>,
+    ) {
         let probe = &crew.readiness;
         let mut in_a_row = 0;
         loop {
             tokio::time::sleep(probe.period).await;
             let answered = upstream::probe(address, probe.timeout).await;
-            in_a_row = if answered == seat.is_some() { 0 } else { in_a_row + 1 };
+            in_a_row = if answered == open.is_some() { 0 } else { in_a_row + 1 };
             let enough = if answered { probe.success_threshold } else { probe.failure_threshold };
             if in_a_row > 0 && in_a_row >= enough {
                 in_a_row = 0;
-                self.set_ready(crew, address, seat, answered);
+                self.set_ready(crew, address, open, answered);
                 let word = if answered { "ready" } else { "not ready" };
                 self.log.push(format!("plimsoll: the readiness probe finds it {word}"));
             }
         }
     }
 
-    fn set_ready(&self, crew: &Crew, address: SocketAddr, seat: &mut Option<u64>, ready: bool) {
-        match (ready, seat.take()) {
-            (true, None) => *seat = Some(crew.pool.open(address)),
-            (true, Some(id)) => *seat = Some(id),
+    fn set_ready(
+        &self,
+        crew: &Crew,
+        address: SocketAddr,
+        open: &mut Option<InstanceId>,
+        ready: bool,
+    ) {
+        match (ready, open.take()) {
+            (true, None) => *open = Some(crew.pool.open(address)),
+            (true, Some(id)) => *open = Some(id),
             (false, Some(id)) => crew.pool.close(id),
             (false, None) => {}
         }

@@ -1,61 +1,60 @@
-//! The instances of a deployment as the gateway sees them: who is free, who waits, who is refused.
+//! The instances of a deployment as the gateway sees them: who gets a slot, who waits, who is refused.
 //!
-//! An instance works on `max_concurrent` requests at a time. As many again may wait, in order of
-//! arrival; more are refused at once, which is Azure's `2 × max_concurrent × instances`. Only instances
-//! that are ready count. A request that finds none ready is told so, instead of waiting for one.
+//! [`plimsoll_deploy::admission`] decides; here is what it decides about: the instances' addresses and idle
+//! connections, and the requests that wait.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
+use plimsoll_deploy::admission::{self, Decision, InstanceId, Refusal, Ticket};
 use tokio::sync::{Notify, oneshot};
 
 use super::upstream::Connection;
 
-/// Ready instances, and the queue for them.
+/// Ready instances, and the backlog for them.
 #[derive(Debug)]
 pub(super) struct Pool {
-    max_concurrent: usize,
     state: Mutex<State>,
     emptied: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    seats: Vec<Seat>,
-    waiting: VecDeque<oneshot::Sender<Lease>>,
-    last_id: u64,
-    turn: usize,
+    admission: admission::Admission,
+    /// As many as are open: an instance that was closed is only known to the admission.
+    instances: BTreeMap<InstanceId, Instance>,
+    /// As many as wait.
+    pending: BTreeMap<Ticket, oneshot::Sender<Lease>>,
 }
 
 #[derive(Debug)]
-struct Seat {
-    id: u64,
+struct Instance {
     address: SocketAddr,
-    open: bool,
-    busy: usize,
+    /// At most as many as it has slots.
     idle: Vec<Connection>,
 }
 
 /// What becomes of a request.
 #[derive(Debug)]
 pub(super) enum Admission {
-    /// An instance is free.
+    /// It has a slot.
     Granted(Lease),
-    /// One will be; the sender is dropped if the last instance goes away.
-    Waiting(oneshot::Receiver<Lease>),
-    /// The queue is full.
-    TooMany,
-    /// No instance is ready.
-    NotReady,
+    /// It will have one, or [`Refusal::NotReady`] if the last instance goes away.
+    Waiting(Pending),
+    /// It is not taken.
+    Refused(Refusal),
 }
 
-/// The right to one request at an instance, given back on drop.
+/// A slot of an instance, given back on drop.
 #[derive(Debug)]
 pub(super) struct Lease {
     pool: Option<Arc<Pool>>,
-    /// The instance, while it is ready.
-    pub(super) seat: u64,
+    /// Whose slot it is.
+    pub(super) instance: InstanceId,
     /// Where it listens.
     pub(super) address: SocketAddr,
     /// A connection to it: kept for the next request if it was left clean.
@@ -64,92 +63,83 @@ pub(super) struct Lease {
     pub(super) clean: bool,
 }
 
+/// A place in the backlog, given up on drop.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pool: Arc<Pool>,
+    ticket: Ticket,
+    granted: oneshot::Receiver<Lease>,
+}
+
 impl Pool {
     /// An empty pool.
-    pub(super) fn new(max_concurrent: usize) -> Self {
-        Self { max_concurrent, state: Mutex::default(), emptied: Notify::new() }
+    pub(super) fn new(max_concurrent: NonZeroU32) -> Self {
+        let admission = admission::Admission::new(max_concurrent);
+        let (instances, pending) = (BTreeMap::new(), BTreeMap::new());
+        let state = Mutex::new(State { admission, instances, pending });
+        Self { state, emptied: Notify::new() }
     }
 
     /// Admits a request or not, to any instance but `avoid`, if there is another.
-    pub(super) fn admit(self: &Arc<Self>, avoid: Option<u64>) -> Admission {
+    pub(super) fn admit(self: &Arc<Self>, avoid: Option<InstanceId>) -> Admission {
         let mut state = self.lock();
-        let open = state.seats.iter().filter(|seat| seat.open);
-        let (ready, busy) = open.fold((0, 0), |(ready, busy), seat| (ready + 1, busy + seat.busy));
-        if ready == 0 {
-            return Admission::NotReady;
+        match state.admission.arrive(avoid) {
+            Decision::Start(instance) => Admission::Granted(self.lease(&mut state, instance)),
+            Decision::Refuse(refusal) => Admission::Refused(refusal),
+            Decision::Wait(ticket) => {
+                let (grant, granted) = oneshot::channel();
+                state.pending.insert(ticket, grant);
+                Admission::Waiting(Pending { pool: Arc::clone(self), ticket, granted })
+            }
         }
-        if state.waiting.is_empty()
-            && let Some(seat) = state.least_busy(self.max_concurrent, avoid)
-        {
-            return Admission::Granted(self.lease(seat));
-        }
-        let limit = 2 * self.max_concurrent * ready;
-        if busy + state.waiting.len() >= limit {
-            state.waiting.retain(|waiter| !waiter.is_closed());
-        }
-        if busy + state.waiting.len() >= limit {
-            return Admission::TooMany;
-        }
-        let (waiter, turn) = oneshot::channel();
-        state.waiting.push_back(waiter);
-        Admission::Waiting(turn)
     }
 
     /// Adds an instance that became ready; its id is for [`Pool::close`].
-    pub(super) fn open(self: &Arc<Self>, address: SocketAddr) -> u64 {
+    pub(super) fn open(self: &Arc<Self>, address: SocketAddr) -> InstanceId {
         let id = {
             let mut state = self.lock();
-            state.last_id += 1;
-            let id = state.last_id;
-            state.seats.push(Seat { id, address, open: true, busy: 0, idle: Vec::new() });
+            let id = state.admission.add();
+            state.instances.insert(id, Instance { address, idle: Vec::new() });
             id
         };
-        self.serve_waiting();
+        self.serve_backlog();
         id
     }
 
     /// Gives the instance no further requests. Those under way go on.
-    pub(super) fn close(&self, id: u64) {
+    pub(super) fn close(&self, id: InstanceId) {
         let mut state = self.lock();
-        if let Some(index) = state.seats.iter().position(|seat| seat.id == id) {
-            state.seats[index].open = false;
-            if state.seats[index].busy == 0 {
-                state.seats.swap_remove(index);
-            }
-        }
-        if !state.seats.iter().any(|seat| seat.open) {
-            state.waiting.clear();
+        state.instances.remove(&id);
+        for ticket in state.admission.remove(id) {
+            state.pending.remove(&ticket);
         }
         drop(state);
         self.emptied.notify_waiters();
     }
 
     /// Waits until a closed instance has answered all its requests.
-    pub(super) async fn drained(&self, id: u64) {
+    pub(super) async fn drained(&self, id: InstanceId) {
         loop {
             let mut emptied = std::pin::pin!(self.emptied.notified());
             emptied.as_mut().enable();
-            if !self.lock().seats.iter().any(|seat| seat.id == id) {
+            if !self.lock().admission.holds(id) {
                 return;
             }
             emptied.await;
         }
     }
 
-    fn serve_waiting(self: &Arc<Self>) {
+    fn serve_backlog(self: &Arc<Self>) {
         loop {
-            let (waiter, mut lease) = {
+            let (grant, mut lease) = {
                 let mut state = self.lock();
-                if state.waiting.is_empty() {
-                    return;
-                }
-                let Some(seat) = state.least_busy(self.max_concurrent, None) else { return };
-                let lease = self.lease(seat);
-                let waiter = state.waiting.pop_front().expect("it was seen not to be empty");
-                (waiter, lease)
+                let Some((ticket, instance)) = state.admission.start_next() else { return };
+                let lease = self.lease(&mut state, instance);
+                let grant = state.pending.remove(&ticket).expect("who has a ticket is pending");
+                (grant, lease)
             };
-            // A waiter that gave up hands the lease back: undone here, so that no drop recurses.
-            lease = match waiter.send(lease) {
+            // One that gives up at this moment hands the lease back: undone here, so that no drop recurses.
+            lease = match grant.send(lease) {
                 Ok(()) => continue,
                 Err(lease) => lease,
             };
@@ -158,23 +148,19 @@ impl Pool {
         }
     }
 
-    fn lease(self: &Arc<Self>, seat: &mut Seat) -> Lease {
-        seat.busy += 1;
-        let connection = seat.idle.pop();
-        let (seat, address) = (seat.id, seat.address);
-        Lease { pool: Some(Arc::clone(self)), seat, address, connection, clean: true }
+    fn lease(self: &Arc<Self>, state: &mut State, id: InstanceId) -> Lease {
+        let instance = state.instances.get_mut(&id).expect("only open instances get requests");
+        let (address, connection) = (instance.address, instance.idle.pop());
+        Lease { pool: Some(Arc::clone(self)), instance: id, address, connection, clean: true }
     }
 
     fn give_back(&self, lease: &mut Lease) {
         let connection = lease.connection.take().filter(|c| lease.clean && !c.is_closed());
         let mut state = self.lock();
-        let Some(index) = state.seats.iter().position(|seat| seat.id == lease.seat) else { return };
-        let seat = &mut state.seats[index];
-        seat.busy -= 1;
-        if seat.open {
-            seat.idle.extend(connection);
-        } else if seat.busy == 0 {
-            state.seats.swap_remove(index);
+        if let Some(instance) = state.instances.get_mut(&lease.instance) {
+            instance.idle.extend(connection);
+        }
+        if state.admission.free(lease.instance) {
             drop(state);
             self.emptied.notify_waiters();
         }
@@ -185,29 +171,29 @@ impl Pool {
     }
 }
 
-impl State {
-    /// The open instance with the fewest requests and room for one more; equals take turns.
-    fn least_busy(&mut self, max_concurrent: usize, avoid: Option<u64>) -> Option<&mut Seat> {
-        self.turn = self.turn.wrapping_add(1);
-        let (count, turn) = (self.seats.len(), self.turn);
-        let index = (0..count).map(|step| (turn + step) % count).filter(|&index| {
-            let seat = &self.seats[index];
-            seat.open && seat.busy < max_concurrent
-        });
-        let index = index.min_by_key(|&index| {
-            let seat = &self.seats[index];
-            (Some(seat.id) == avoid, seat.busy)
-        })?;
-        Some(&mut self.seats[index])
-    }
-}
-
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(pool) = self.pool.take() {
             pool.give_back(self);
-            pool.serve_waiting();
+            pool.serve_backlog();
         }
+    }
+}
+
+impl Future for Pending {
+    type Output = Result<Lease, Refusal>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // The other end is dropped only when the last instance is gone.
+        Pin::new(&mut self.granted).poll(context).map_err(|_| Refusal::NotReady)
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let mut state = self.pool.lock();
+        state.admission.give_up(self.ticket);
+        state.pending.remove(&self.ticket);
     }
 }
 
@@ -215,8 +201,8 @@ impl Drop for Lease {
 mod tests {
     use super::*;
 
-    fn pool(max_concurrent: usize, instances: u16) -> Arc<Pool> {
-        let pool = Arc::new(Pool::new(max_concurrent));
+    fn pool(max_concurrent: u32, instances: u16) -> Arc<Pool> {
+        let pool = Arc::new(Pool::new(NonZeroU32::new(max_concurrent).unwrap()));
         for port in 0..instances {
             pool.open(SocketAddr::from(([127, 0, 0, 1], port)));
         }
@@ -230,60 +216,57 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_seventeenth_of_four_by_two_is_refused() {
-        let pool = pool(4, 2);
-        let leases: Vec<_> = (0..8).map(|_| granted(pool.admit(None))).collect();
-        assert_eq!(leases.iter().filter(|lease| lease.address.port() == 0).count(), 4);
-        let waiting: Vec<_> = (0..8).map(|_| pool.admit(None)).collect();
-        assert!(waiting.iter().all(|each| matches!(each, Admission::Waiting(_))));
-        assert!(matches!(pool.admit(None), Admission::TooMany));
-        drop(leases);
-        assert!(matches!(pool.admit(None), Admission::Waiting(_)), "the queue is served first");
+    fn waiting(admission: Admission) -> Pending {
+        match admission {
+            Admission::Waiting(pending) => pending,
+            other => panic!("does not wait: {other:?}"),
+        }
     }
 
-    #[test]
-    fn waiting_is_in_order_and_skips_who_gave_up() {
+    #[tokio::test]
+    async fn a_lease_given_back_goes_to_the_first_who_still_waits() {
         let pool = pool(1, 1);
         let lease = granted(pool.admit(None));
-        let Admission::Waiting(first) = pool.admit(None) else { panic!("one may wait") };
-        assert!(matches!(pool.admit(None), Admission::TooMany));
+        let first = waiting(pool.admit(None));
+        assert!(matches!(pool.admit(None), Admission::Refused(Refusal::TooMany)));
         drop(first);
-        let Admission::Waiting(mut second) = pool.admit(None) else { panic!("a place is free") };
-        assert!(second.try_recv().is_err());
+        let second = waiting(pool.admit(None));
         drop(lease);
-        drop(second.try_recv().unwrap());
-        granted(pool.admit(None));
+        let lease = second.await.unwrap();
+        let third = waiting(pool.admit(None));
+        pool.open(SocketAddr::from(([127, 0, 0, 1], 1)));
+        assert_eq!(third.await.unwrap().address.port(), 1);
+        drop(lease);
+        assert!(pool.lock().pending.is_empty());
     }
 
-    #[test]
-    fn the_last_instance_gone_frees_those_who_wait() {
+    #[tokio::test]
+    async fn the_last_instance_gone_frees_those_who_wait() {
         let pool = pool(1, 1);
         let lease = granted(pool.admit(None));
-        let Admission::Waiting(mut waiting) = pool.admit(None) else { panic!("one may wait") };
-        pool.close(lease.seat);
-        assert_eq!(waiting.try_recv().err(), Some(oneshot::error::TryRecvError::Closed));
-        assert!(matches!(pool.admit(None), Admission::NotReady));
-        drop(lease);
-        assert!(pool.lock().seats.is_empty());
+        let pending = waiting(pool.admit(None));
+        pool.close(lease.instance);
+        assert_eq!(pending.await.err(), Some(Refusal::NotReady));
+        assert!(matches!(pool.admit(None), Admission::Refused(Refusal::NotReady)));
     }
 
-    #[test]
-    fn another_instance_is_preferred_to_the_one_to_avoid() {
-        let pool = pool(2, 2);
-        let first = granted(pool.admit(None));
-        let second = granted(pool.admit(Some(first.seat)));
-        let third = granted(pool.admit(Some(first.seat)));
-        assert!(second.seat != first.seat && third.seat != first.seat);
-        assert_eq!(granted(pool.admit(Some(first.seat))).seat, first.seat, "the only one left");
+    /// The lease was sent, and nobody received it.
+    #[tokio::test]
+    async fn a_lease_that_comes_too_late_is_given_back() {
+        let pool = pool(1, 1);
+        let lease = granted(pool.admit(None));
+        let pending = waiting(pool.admit(None));
+        drop(lease);
+        drop(pending);
+        granted(pool.admit(None));
     }
 
     #[tokio::test]
     async fn draining_waits_for_the_requests_under_way() {
         let pool = pool(2, 1);
         let lease = granted(pool.admit(None));
-        pool.close(lease.seat);
-        let id = lease.seat;
+        pool.close(lease.instance);
+        let id = lease.instance;
         let drained = tokio::spawn({
             let pool = Arc::clone(&pool);
             async move { pool.drained(id).await }

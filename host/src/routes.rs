@@ -61,7 +61,7 @@ mod tests {
             name: HeaderValue::from_static(name),
             weight,
             timeout: Duration::from_secs(5),
-            pool: Arc::new(Pool::new(1)),
+            pool: Arc::new(Pool::new(std::num::NonZeroU32::MIN)),
         };
         Routes { deployments: weights.iter().map(route).collect() }
     }

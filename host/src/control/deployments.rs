@@ -119,7 +119,6 @@ impl Host {
         let prepared = runtime.prepare(spec, &self.cache_dir, &mut progress).await;
         let prepared = prepared.map_err(|error| Fault::bad_argument(with_causes(&error)))?;
         let settings = &spec.request_settings;
-        let concurrent = settings.max_concurrent_requests_per_instance.get() as usize;
         let crew = Crew {
             prepared,
             executable: self.executable.clone(),
@@ -130,7 +129,7 @@ impl Host {
             readiness: spec.readiness_probe.clone(),
             drain: settings.request_timeout.saturating_add(DRAIN_MARGIN),
             shutdown: self.shutdown.clone(),
-            pool: Arc::new(Pool::new(concurrent)),
+            pool: Arc::new(Pool::new(settings.max_concurrent_requests_per_instance)),
             spawner: self.spawner.clone(),
         };
         let replicas = Arc::new(Replicas::new(crew, stop, self.tasks.clone()));
