@@ -6,6 +6,7 @@
 //! It plays one workspace, keeps nothing on disk beyond its own life, and does not mirror traffic,
 //! hand out tokens or change a deployment in place.
 
+mod connection;
 mod control;
 mod fault;
 mod gateway;

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use plimsoll_deploy::admission::{self, Decision, InstanceId, Refusal, Ticket};
 use tokio::sync::{Notify, oneshot};
 
-use super::upstream::Connection;
+use super::connection::Connection;
 
 /// Ready instances, and the backlog for them.
 #[derive(Debug)]

@@ -10,14 +10,17 @@
 pub mod error;
 pub mod instance;
 pub mod launch;
+pub mod prepared;
 pub mod python;
 
 use std::path::{Path, PathBuf};
 
+use plimsoll_deploy::arm::Progress;
 use plimsoll_deploy::spec::{Asset, Code, DeploymentSpec, Environment, Synthetic};
 
 pub use error::Error;
-pub use launch::{Launch, Prepared, Program};
+pub use launch::{Launch, Program};
+pub use prepared::Prepared;
 
 /// How the instances of one deployment run.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,9 +42,6 @@ pub enum Runtime {
         model: Option<PathBuf>,
     },
 }
-
-/// Told what is going on, line by line, while something slow is prepared.
-pub type Progress<'a> = &'a mut (dyn FnMut(String) + Send);
 
 impl Runtime {
     /// Chooses by what the deployment has: `synthetic`, else code, else an `.onnx` model.
@@ -110,10 +110,10 @@ impl Runtime {
                     python::prepare(code, conda, model.as_deref(), spec, cache_dir, progress)
                         .await
                         .map_err(|source| Error::Environment { deployment, source })?;
-                return Ok(Prepared(launch::Kind::Python(server)));
+                return Ok(Prepared(prepared::Kind::Python(server)));
             }
         };
-        Ok(Prepared(launch::Kind::Own { options: instance::Options::new(serve, slots), env }))
+        Ok(Prepared(prepared::Kind::Own { options: instance::Options::new(serve, slots), env }))
     }
 }
 

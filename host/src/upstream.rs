@@ -1,4 +1,4 @@
-//! Connections from the gateway to an instance, and the probe.
+//! What is asked of an instance: a caller's request over a leased connection, and the probe.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,16 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Empty;
-use hyper::body::{Body, Incoming};
-use hyper::client::conn::http1::{self, SendRequest};
+use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
+use super::connection::connect;
 use super::pool::Lease;
-
-/// A connection that carries callers' bodies as they come.
-pub(super) type Connection = SendRequest<Incoming>;
 
 /// Why an instance gave no answer.
 #[derive(Debug)]
@@ -72,19 +67,4 @@ pub(super) async fn probe(address: SocketAddr, timeout: Duration) -> bool {
         connection.send_request(request).await.map_err(io::Error::other)
     };
     matches!(tokio::time::timeout(timeout, ask).await, Ok(Ok(answer)) if answer.status() == StatusCode::OK)
-}
-
-async fn connect<B>(address: SocketAddr) -> io::Result<SendRequest<B>>
-where
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let (sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-    // It ends when the sender is dropped or the instance closes; its errors reach the sender.
-    tokio::spawn(connection);
-    Ok(sender)
 }

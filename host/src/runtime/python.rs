@@ -19,12 +19,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use plimsoll_deploy::arm::Progress;
 use plimsoll_deploy::spec::{Code, DeploymentSpec};
 
 pub use error::Error;
 
 use self::environment::Maker;
-use super::{Launch, Program, Progress};
+use super::launch::{Launch, Program};
 
 const SERVE: &str = include_str!("python/serve.py");
 

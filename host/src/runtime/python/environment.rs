@@ -14,13 +14,13 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use plimsoll_deploy::arm::Progress;
 use sha2::{Digest, Sha256};
 
-use super::Error;
 use super::conda::{self, Recipe};
+use super::error::Error;
 use super::interpreter::Interpreter;
 use super::step;
-use crate::runtime::Progress;
 
 /// Changes when environments are built in another way.
 const LAYOUT: &str = "1";

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use tokio::process::Command;
 
-use super::Error;
 use super::constraint::Constraint;
+use super::error::Error;
 
 /// Names to look for. The inference server has no release for anything before 3.8.
 const NAMES: [&str; 9] = [

@@ -7,12 +7,12 @@ use std::process::Stdio;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use plimsoll_deploy::arm::Progress;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio::process::Command;
 
-use super::Error;
-use crate::runtime::Progress;
+use super::error::Error;
 
 /// Lines of output that an error shows.
 const TAIL: usize = 20;
