@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use plimsoll_deploy::admission::InstanceId;
 use plimsoll_deploy::arm::wire::InstanceStatus;
 use plimsoll_deploy::spec::Probe;
@@ -117,7 +118,7 @@ impl Instance {
     async fn live(&self, crew: &Crew, folder: &std::path::Path) -> Result<(), String> {
         let explain = |what: &dyn std::fmt::Display| format!("`{}`: {what}", folder.display());
         tokio::fs::create_dir_all(folder).await.map_err(|error| explain(&error))?;
-        let mut back_off = BACK_OFF;
+        let mut back_off = pauses();
         let mut lost_ports = 0;
         loop {
             let began = clock::now();
@@ -134,19 +135,20 @@ impl Instance {
                 return Err(format!("{reason}\n{}", self.log.explanation(EXPLAIN_LINES)));
             }
             if clock::now().since(began) > LONGEST_BACK_OFF {
-                back_off = BACK_OFF;
+                back_off = pauses();
             }
+            let pause = back_off.next().unwrap_or(LONGEST_BACK_OFF);
             let name = {
                 let mut status = self.lock();
                 status.pid = None;
                 status.restarts += 1;
                 status.name.clone()
             };
-            tracing::warn!(instance = name, reason, ?back_off, "an instance is started again");
-            self.log.push(format!("plimsoll: {reason}; starting again in {back_off:?}"));
+            tracing::warn!(instance = name, reason, ?pause, "an instance is started again");
+            self.log.push(format!("plimsoll: {reason}; starting again in {pause:?}"));
             tokio::select! {
                 () = self.stop.cancelled() => return Ok(()),
-                () = tokio::time::sleep(back_off) => back_off = (2 * back_off).min(LONGEST_BACK_OFF),
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
@@ -280,6 +282,12 @@ impl Crew {
         command.args(&launch.args).envs(&launch.env).current_dir(&launch.cwd);
         command
     }
+}
+
+/// Between an end and the next start, over and over.
+fn pauses() -> ExponentialBackoff {
+    let pauses = ExponentialBuilder::default().with_min_delay(BACK_OFF);
+    pauses.with_max_delay(LONGEST_BACK_OFF).without_max_times().build()
 }
 
 /// Returns when the probe has failed as often in a row as it may.

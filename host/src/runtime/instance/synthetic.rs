@@ -4,11 +4,13 @@
 //! slot in the order in which they came. Each instance draws from a stream of its own, so that
 //! instances differ, and a run with the same seed and names repeats.
 
+use std::hash::Hasher as _;
 use std::io;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use fnv::FnvHasher;
 use plimsoll_deploy::spec::{ServiceTime, Synthetic};
 use rand::RngExt;
 use rand_distr::{Distribution, Exp, LogNormal};
@@ -144,9 +146,9 @@ fn millis(ms: f64) -> Duration {
 
 /// The number of an instance's random stream, from its name: FNV-1a, the same in every release.
 fn stream(name: &str) -> u128 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325_u128, |hash, byte| {
-        (hash ^ u128::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    let mut hash = FnvHasher::default();
+    hash.write(name.as_bytes());
+    hash.finish().into()
 }
 
 #[cfg(test)]

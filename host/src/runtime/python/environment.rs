@@ -181,8 +181,9 @@ fn name(maker: &Maker, recipe: &Recipe) -> String {
             add(file);
         }
     }
-    let digest = hash.finalize();
-    digest.iter().take(10).fold(String::new(), |name, byte| format!("{name}{byte:02x}"))
+    let mut digest = format!("{:x}", hash.finalize());
+    digest.truncate(20);
+    digest
 }
 
 /// Waits until nobody else builds. Freed by the system when the holder and its pip have ended.
