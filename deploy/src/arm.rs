@@ -8,7 +8,6 @@ mod body;
 mod client;
 mod error;
 pub mod file_uri;
-mod iso8601;
 mod lro;
 mod view;
 pub mod wire;

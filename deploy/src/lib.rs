@@ -3,6 +3,8 @@
 pub mod admission;
 pub mod arm;
 pub mod files;
+mod iso8601;
+pub mod naming;
 pub mod quota;
 pub mod sku;
 pub mod spec;

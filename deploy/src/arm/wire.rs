@@ -4,12 +4,11 @@
 #![expect(missing_docs, reason = "the fields are Azure's, by Azure's names, and documented there")]
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::iso8601;
+use crate::spec::{Access, AuthMode, Probe, RequestSettings};
 
 /// The version of the API that is spoken.
 pub const API_VERSION: &str = "2025-12-01";
@@ -76,10 +75,10 @@ impl ProvisioningState {
 }
 
 /// What an endpoint is.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointProperties {
-    pub auth_mode: String,
+    pub auth_mode: AuthMode,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     #[serde(default)]
@@ -87,7 +86,7 @@ pub struct EndpointProperties {
     #[serde(default)]
     pub mirror_traffic: BTreeMap<String, u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub public_network_access: Option<String>,
+    pub public_network_access: Option<Access>,
     #[serde(default)]
     pub properties: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -154,31 +153,6 @@ pub struct InstanceStatus {
 pub struct CodeConfiguration {
     pub code_id: String,
     pub scoring_script: String,
-}
-
-/// Timeout and concurrency.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct RequestSettings {
-    #[serde(with = "iso8601")]
-    pub request_timeout: Duration,
-    pub max_concurrent_requests_per_instance: u32,
-    #[serde(with = "iso8601")]
-    pub max_queue_wait: Duration,
-}
-
-/// A liveness or readiness probe.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Probe {
-    #[serde(with = "iso8601")]
-    pub initial_delay: Duration,
-    #[serde(with = "iso8601")]
-    pub period: Duration,
-    #[serde(with = "iso8601")]
-    pub timeout: Duration,
-    pub success_threshold: u32,
-    pub failure_threshold: u32,
 }
 
 /// Managed deployments have only the default: Azure Monitor scales them from outside.
@@ -277,56 +251,8 @@ pub struct ArmError {
     pub details: Vec<ArmError>,
 }
 
-impl Default for RequestSettings {
-    fn default() -> Self {
-        Self::from(&crate::spec::RequestSettings::default())
-    }
-}
-
-impl Default for Probe {
-    fn default() -> Self {
-        Self::from(&crate::spec::Probe::default())
-    }
-}
-
 impl Default for ScaleSettings {
     fn default() -> Self {
         Self { scale_type: "Default".to_owned() }
-    }
-}
-
-impl From<&crate::spec::RequestSettings> for RequestSettings {
-    fn from(settings: &crate::spec::RequestSettings) -> Self {
-        Self {
-            request_timeout: settings.request_timeout,
-            max_concurrent_requests_per_instance: settings
-                .max_concurrent_requests_per_instance
-                .get(),
-            max_queue_wait: settings.max_queue_wait,
-        }
-    }
-}
-
-impl From<&crate::spec::Probe> for Probe {
-    fn from(probe: &crate::spec::Probe) -> Self {
-        Self {
-            initial_delay: probe.initial_delay,
-            period: probe.period,
-            timeout: probe.timeout,
-            success_threshold: probe.success_threshold,
-            failure_threshold: probe.failure_threshold,
-        }
-    }
-}
-
-impl From<Probe> for crate::spec::Probe {
-    fn from(probe: Probe) -> Self {
-        Self {
-            initial_delay: probe.initial_delay,
-            period: probe.period,
-            timeout: probe.timeout,
-            success_threshold: probe.success_threshold,
-            failure_threshold: probe.failure_threshold,
-        }
     }
 }

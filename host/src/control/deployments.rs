@@ -58,7 +58,7 @@ impl Host {
         name: &str,
         mut resource: Resource<DeploymentProperties>,
     ) -> Answer {
-        endpoints::check_name("deployment", name)?;
+        endpoints::check_name("a deployment", name)?;
         let mut store = self.store();
         let assets = Assets { workspace: &self.workspace, registered: &store.assets };
         let (spec, notes) = translate::deployment(&assets, endpoint, name, &resource)?;

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Response, StatusCode};
 use plimsoll_deploy::arm::wire::{EndpointProperties, Keys, List, ProvisioningState, Resource};
+use plimsoll_deploy::naming;
+use plimsoll_deploy::spec::AuthMode;
 use secrecy::ExposeSecret;
 use tokio::net::{TcpListener, TcpSocket};
 use uuid::Uuid;
@@ -51,9 +53,9 @@ impl Host {
         name: &str,
         resource: Resource<EndpointProperties>,
     ) -> Answer {
-        check_name("endpoint", name)?;
+        check_name("an endpoint", name)?;
         let properties = &resource.properties;
-        if !properties.auth_mode.eq_ignore_ascii_case("Key") {
+        if properties.auth_mode != AuthMode::Key {
             return Err(Fault::not_supported("authMode other than Key"));
         }
         if !properties.mirror_traffic.values().all(|percent| *percent == 0) {
@@ -92,7 +94,6 @@ impl Host {
         resource.name = Some(name.to_owned());
         resource.location = Some(LOCATION.to_owned());
         let properties = &mut resource.properties;
-        "Key".clone_into(&mut properties.auth_mode);
         properties.scoring_uri = Some(format!("http://{address}/score"));
         properties.swagger_uri = Some(format!("http://{address}/swagger.json"));
         properties.provisioning_state = Some(ProvisioningState::Succeeded);
@@ -167,18 +168,11 @@ fn listen() -> std::io::Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-/// 3 to 32 letters, digits and hyphens, beginning with a letter and not ending with a hyphen.
+/// Refuses what cannot be a name.
 pub(super) fn check_name(kind: &str, name: &str) -> Result<(), Fault> {
-    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic());
-    let ends = name.ends_with(|c: char| c.is_ascii_alphanumeric());
-    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    if begins && ends && plain && (3..=32).contains(&name.len()) {
-        return Ok(());
-    }
-    Err(Fault::bad_argument(format!(
-        "{kind} name `{name}` is not 3 to 32 letters, digits and hyphens that begin with a letter \
-         and do not end with a hyphen"
-    )))
+    naming::fault(name).map_or(Ok(()), |fault| {
+        Err(Fault::bad_argument(format!("`{name}` cannot be the name of {kind}: {fault}")))
+    })
 }
 
 /// Percentages that add up, of deployments that are there.
@@ -201,16 +195,6 @@ fn check_traffic(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_checked_as_azure_does() {
-        for good in ["abc", "a1-b", "my-endpoint-2"] {
-            assert!(check_name("endpoint", good).is_ok(), "{good}");
-        }
-        for bad in ["ab", "1abc", "abc-", "a_b", "a/b", &"a".repeat(33)] {
-            assert!(check_name("endpoint", bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn traffic_adds_up_to_nothing_or_all() {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use plimsoll_deploy::arm::file_uri;
 use plimsoll_deploy::arm::wire::{AssetProperties, DeploymentProperties, Resource, SYNTHETIC};
-use plimsoll_deploy::spec::{Asset, Code, DeploymentSpec, Environment, Model, RequestSettings};
+use plimsoll_deploy::spec::{Asset, Code, DeploymentSpec, Environment, MOST_INSTANCES, Model};
 use plimsoll_deploy::workspace::Workspace;
 use serde_json::Value;
 
@@ -15,9 +15,6 @@ use crate::fault::Fault;
 /// Settings that only Azure acts on: taken, and reported as having no effect here.
 const AZURE_ONLY: [&str; 4] =
     ["appInsightsEnabled", "egressPublicNetworkAccess", "modelMountPath", "dataCollector"];
-
-/// Azure's limit of instances per deployment.
-const MOST_INSTANCES: u32 = 50;
 
 /// Where assets are looked up.
 pub(super) struct Assets<'a> {
@@ -57,19 +54,9 @@ pub(super) fn deployment(
     let environment = properties.environment_id.as_deref();
     spec.environment = environment.map(|id| assets.environment(id)).transpose()?;
     spec.environment_variables.clone_from(&properties.environment_variables);
-    let settings = &properties.request_settings;
-    spec.request_settings = RequestSettings {
-        request_timeout: settings.request_timeout,
-        max_concurrent_requests_per_instance: NonZeroU32::new(
-            settings.max_concurrent_requests_per_instance,
-        )
-        .ok_or_else(|| {
-            Fault::bad_argument("maxConcurrentRequestsPerInstance must be at least 1")
-        })?,
-        max_queue_wait: settings.max_queue_wait,
-    };
-    spec.liveness_probe = properties.liveness_probe.clone().into();
-    spec.readiness_probe = properties.readiness_probe.clone().into();
+    spec.request_settings.clone_from(&properties.request_settings);
+    spec.liveness_probe.clone_from(&properties.liveness_probe);
+    spec.readiness_probe.clone_from(&properties.readiness_probe);
     if let Some(text) = properties.properties.get(SYNTHETIC) {
         let synthetic = serde_json::from_str(text)
             .map_err(|error| Fault::bad_argument(format!("`{SYNTHETIC}`: {error}")))?;
