@@ -7,11 +7,10 @@ mod assets;
 mod body;
 mod client;
 mod error;
-pub(crate) mod file_uri;
-pub(crate) mod iso8601;
+pub mod file_uri;
 mod lro;
 mod view;
-pub(crate) mod wire;
+pub mod wire;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,11 +1,11 @@
 //! Endpoints, deployments, instances and quota: the deployment driver.
 
+pub mod admission;
 pub mod arm;
 pub mod files;
-pub mod host;
-pub mod local;
+mod iso8601;
+pub mod naming;
 pub mod quota;
-pub mod runtime;
 pub mod sku;
 pub mod spec;
 pub mod workspace;

@@ -8,21 +8,17 @@
 //!
 //! Kubernetes deployments run on machines that exist already, and need none of this.
 
+mod demand;
 mod family;
 mod plan;
 mod refusal;
 mod table;
 mod usages;
 
-pub use plan::{Assessment, Demand, Pool, QuotaPlan, UnknownSize};
+pub use demand::{Demand, UnknownSize, reserve};
+pub use plan::{Assessment, Pool, QuotaPlan};
 pub use refusal::Refusal;
 pub use usages::{Usage, Usages, UsagesError};
-
-/// Instances that need quota, for that many that run: `ceil(1.2·n)`, in integers.
-pub fn reserve(instances: u32, exempt: bool) -> u64 {
-    let instances = u64::from(instances);
-    if exempt { instances } else { (6 * instances).div_ceil(5) }
-}
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,13 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::iso8601;
+
+/// Azure's limit of instances per deployment.
+pub const MOST_INSTANCES: u32 = 50;
+
 /// An online endpoint: a stable address with authentication and traffic weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EndpointSpec {
@@ -68,7 +75,7 @@ pub enum Identity {
 }
 
 /// Whether a network is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Access {
     /// Open.
     Enabled,
@@ -77,13 +84,16 @@ pub enum Access {
 }
 
 /// How callers of an endpoint prove who they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AuthMode {
     /// One of two keys that never expire.
+    #[serde(alias = "key")]
     Key,
     /// A token of the workspace.
+    #[serde(rename = "AMLToken")]
     AmlToken,
     /// A Microsoft Entra token.
+    #[serde(rename = "AADToken")]
     AadToken,
 }
 
@@ -377,25 +387,33 @@ pub struct Route {
     pub path: String,
 }
 
-/// Timeout and concurrency of a deployment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Timeout and concurrency of a deployment. As JSON it has ARM's shape, as have the others here that
+/// are JSON: what is left out has Azure's default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct RequestSettings {
     /// After which the gateway answers 408.
+    #[serde(with = "iso8601")]
     pub request_timeout: Duration,
     /// Requests that one instance works on at a time.
     pub max_concurrent_requests_per_instance: NonZeroU32,
     /// Deprecated by Azure for managed endpoints; kept as it is given.
+    #[serde(with = "iso8601")]
     pub max_queue_wait: Duration,
 }
 
 /// A liveness or readiness probe.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Probe {
     /// Before the first probe.
+    #[serde(with = "iso8601")]
     pub initial_delay: Duration,
     /// Between probes.
+    #[serde(with = "iso8601")]
     pub period: Duration,
     /// For one probe.
+    #[serde(with = "iso8601")]
     pub timeout: Duration,
     /// Consecutive successes that make it ready.
     pub success_threshold: u32,
@@ -404,7 +422,7 @@ pub struct Probe {
 }
 
 /// A synthetic scoring server: answers after a drawn service time.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Synthetic {
     /// The service time of one request.
     pub service_time: ServiceTime,
@@ -415,7 +433,7 @@ pub struct Synthetic {
 }
 
 /// A distribution of service times, in milliseconds.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceTime {
     /// Always the same.
@@ -458,5 +476,25 @@ impl Default for Probe {
             success_threshold: 1,
             failure_threshold: 30,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_have_arms_shape_and_azures_defaults() {
+        let settings = RequestSettings::default();
+        let text = serde_json::to_string(&settings).unwrap();
+        let arm = r#"{"requestTimeout":"PT5S","maxConcurrentRequestsPerInstance":1,"maxQueueWait":"PT0.5S"}"#;
+        assert_eq!(text, arm);
+        let read: RequestSettings = serde_json::from_str("{}").unwrap();
+        assert_eq!(read, settings);
+        let read: Probe =
+            serde_json::from_str(r#"{"period":"PT1M30S","failureThreshold":3}"#).unwrap();
+        let period = Duration::from_secs(90);
+        assert_eq!(read, Probe { period, failure_threshold: 3, ..Probe::default() });
+        assert_eq!(serde_json::to_string(&AuthMode::AmlToken).unwrap(), r#""AMLToken""#);
     }
 }

@@ -24,7 +24,7 @@ impl Workspace {
     }
 
     /// The id of something in the workspace: `path` is for example `onlineEndpoints/e`.
-    pub(crate) fn id(&self, path: &str) -> String {
+    pub fn id(&self, path: &str) -> String {
         format!("{self}/{path}")
     }
 }

@@ -4,7 +4,6 @@
 //! are known by path, size and time of change rather than read to the end: models can be large,
 //! and the local host uses them where they are.
 
-use std::fmt::Write as _;
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -80,7 +79,7 @@ pub(super) fn environment(
     }
     let anonymous = || "CliV2AnonymousEnvironment".to_owned();
     let name = environment.name.clone().unwrap_or_else(anonymous);
-    let version = environment.version.clone().unwrap_or_else(|| hex(&hash.finalize()));
+    let version = environment.version.clone().unwrap_or_else(|| format!("{:x}", hash.finalize()));
     let properties = AssetProperties {
         image: environment.image.clone(),
         conda_file: environment.conda.clone(),
@@ -116,7 +115,7 @@ async fn fingerprint(what: &str, path: &Path) -> Result<String, Error> {
         let path = path.clone();
         move || {
             let mut hash = Sha256::new();
-            add(&mut hash, &path).map(|()| hex(&hash.finalize()))
+            add(&mut hash, &path).map(|()| format!("{:x}", hash.finalize()))
         }
     });
     match walk.await {
@@ -148,13 +147,6 @@ fn add(hash: &mut Sha256, path: &Path) -> Result<(), (PathBuf, io::Error)> {
 fn changed(metadata: &Metadata) -> u128 {
     let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     since.unwrap_or_default().as_nanos()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -10,8 +10,7 @@ use super::wire::{
     ScaleSettings, Sku,
 };
 use crate::spec::{
-    Access, AuthMode, AzureDeployment, DataCollector, DeploymentSpec, EndpointSpec, Identity,
-    Platform,
+    AzureDeployment, DataCollector, DeploymentSpec, EndpointSpec, Identity, Platform,
 };
 
 /// Ids of what a deployment refers to.
@@ -42,12 +41,6 @@ pub(super) fn endpoint(
             json!({ "type": "UserAssigned", "userAssignedIdentities": { id: {} } })
         }
     };
-    let auth_mode = match spec.auth_mode {
-        AuthMode::Key => "Key",
-        AuthMode::AmlToken => "AMLToken",
-        AuthMode::AadToken => "AADToken",
-    };
-    let access = spec.azure.public_network_access;
     Ok(Resource {
         id: None,
         name: None,
@@ -56,11 +49,15 @@ pub(super) fn endpoint(
         identity: Some(identity),
         sku: None,
         properties: EndpointProperties {
-            auth_mode: auth_mode.to_owned(),
+            auth_mode: spec.auth_mode,
             description: spec.description.clone(),
-            public_network_access: access.map(|access| access_word(access).to_owned()),
+            traffic: BTreeMap::new(),
+            mirror_traffic: BTreeMap::new(),
+            public_network_access: spec.azure.public_network_access,
             properties: spec.properties.clone(),
-            ..EndpointProperties::default()
+            provisioning_state: None,
+            scoring_uri: None,
+            swagger_uri: None,
         },
     })
 }
@@ -99,9 +96,9 @@ pub(super) fn deployment(
             }),
             environment_id: ids.environment,
             environment_variables: spec.environment_variables.clone(),
-            request_settings: (&spec.request_settings).into(),
-            liveness_probe: (&spec.liveness_probe).into(),
-            readiness_probe: (&spec.readiness_probe).into(),
+            request_settings: spec.request_settings.clone(),
+            liveness_probe: spec.liveness_probe.clone(),
+            readiness_probe: spec.readiness_probe.clone(),
             scale_settings: ScaleSettings::default(),
             properties,
             provisioning_state: None,
@@ -125,7 +122,7 @@ fn azure_only(azure: &AzureDeployment) -> BTreeMap<String, Value> {
         set("modelMountPath", path.as_str().into());
     }
     if let Some(access) = azure.egress_public_network_access {
-        set("egressPublicNetworkAccess", access_word(access).into());
+        set("egressPublicNetworkAccess", json!(access));
     }
     if let Some(collector) = &azure.data_collector {
         set("dataCollector", data_collector(collector));
@@ -144,11 +141,4 @@ fn data_collector(collector: &DataCollector) -> Value {
         "rollingRate": collector.rolling_rate,
         "requestLogging": { "captureHeaders": collector.capture_headers },
     })
-}
-
-fn access_word(access: Access) -> &'static str {
-    match access {
-        Access::Enabled => "Enabled",
-        Access::Disabled => "Disabled",
-    }
 }

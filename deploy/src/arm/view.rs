@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use super::wire::{
     DeploymentProperties, EndpointProperties, InstanceStatus, Keys, ProvisioningState, Resource,
 };
+use crate::spec::AuthMode;
 
 /// An endpoint.
 #[derive(Debug, Clone)]
@@ -21,8 +22,8 @@ pub struct Endpoint {
     pub scoring_uri: String,
     /// Percent of the requests per deployment.
     pub traffic: BTreeMap<String, u8>,
-    /// `Key`, `AMLToken` or `AADToken`.
-    pub auth_mode: String,
+    /// How callers prove who they are.
+    pub auth_mode: AuthMode,
     /// For people and policies.
     pub tags: BTreeMap<String, String>,
 }

@@ -1,50 +1,51 @@
 //! Resources as ARM carries them. The driver writes these and the local host reads them, so that
 //! both mean the same; the shapes are Azure's, and what Azure does not have is marked.
 
+#![expect(missing_docs, reason = "the fields are Azure's, by Azure's names, and documented there")]
+
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::iso8601;
+use crate::spec::{Access, AuthMode, Probe, RequestSettings};
 
 /// The version of the API that is spoken.
-pub(crate) const API_VERSION: &str = "2025-12-01";
+pub const API_VERSION: &str = "2025-12-01";
 
 /// Where a synthetic deployment's settings travel in `properties.properties`: ours, not Azure's.
-pub(crate) const SYNTHETIC: &str = "plimsoll.synthetic";
+pub const SYNTHETIC: &str = "plimsoll.synthetic";
 
 /// The frame that every resource has.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Resource<P> {
+pub struct Resource<P> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) id: Option<String>,
+    pub id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) name: Option<String>,
+    pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) location: Option<String>,
+    pub location: Option<String>,
     #[serde(default)]
-    pub(crate) tags: BTreeMap<String, String>,
+    pub tags: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) identity: Option<Value>,
+    pub identity: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) sku: Option<Sku>,
-    pub(crate) properties: P,
+    pub sku: Option<Sku>,
+    pub properties: P,
 }
 
 /// How many instances a deployment has.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Sku {
-    pub(crate) name: String,
-    pub(crate) capacity: u32,
+pub struct Sku {
+    pub name: String,
+    pub capacity: u32,
 }
 
 /// A list of resources.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct List<T> {
-    pub(crate) value: Vec<T>,
+pub struct List<T> {
+    pub value: Vec<T>,
 }
 
 /// The states that operations move a resource through.
@@ -74,62 +75,62 @@ impl ProvisioningState {
 }
 
 /// What an endpoint is.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct EndpointProperties {
-    pub(crate) auth_mode: String,
+pub struct EndpointProperties {
+    pub auth_mode: AuthMode,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) description: Option<String>,
+    pub description: Option<String>,
     #[serde(default)]
-    pub(crate) traffic: BTreeMap<String, u8>,
+    pub traffic: BTreeMap<String, u8>,
     #[serde(default)]
-    pub(crate) mirror_traffic: BTreeMap<String, u8>,
+    pub mirror_traffic: BTreeMap<String, u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) public_network_access: Option<String>,
+    pub public_network_access: Option<Access>,
     #[serde(default)]
-    pub(crate) properties: BTreeMap<String, String>,
+    pub properties: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) provisioning_state: Option<ProvisioningState>,
+    pub provisioning_state: Option<ProvisioningState>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) scoring_uri: Option<String>,
+    pub scoring_uri: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) swagger_uri: Option<String>,
+    pub swagger_uri: Option<String>,
 }
 
 /// What a deployment is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct DeploymentProperties {
-    pub(crate) endpoint_compute_type: String,
-    pub(crate) instance_type: String,
+pub struct DeploymentProperties {
+    pub endpoint_compute_type: String,
+    pub instance_type: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) description: Option<String>,
+    pub description: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) model: Option<String>,
+    pub model: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) code_configuration: Option<CodeConfiguration>,
+    pub code_configuration: Option<CodeConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) environment_id: Option<String>,
+    pub environment_id: Option<String>,
     #[serde(default)]
-    pub(crate) environment_variables: BTreeMap<String, String>,
+    pub environment_variables: BTreeMap<String, String>,
     #[serde(default)]
-    pub(crate) request_settings: RequestSettings,
+    pub request_settings: RequestSettings,
     #[serde(default)]
-    pub(crate) liveness_probe: Probe,
+    pub liveness_probe: Probe,
     #[serde(default)]
-    pub(crate) readiness_probe: Probe,
+    pub readiness_probe: Probe,
     #[serde(default)]
-    pub(crate) scale_settings: ScaleSettings,
+    pub scale_settings: ScaleSettings,
     #[serde(default)]
-    pub(crate) properties: BTreeMap<String, String>,
+    pub properties: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) provisioning_state: Option<ProvisioningState>,
+    pub provisioning_state: Option<ProvisioningState>,
     /// Ours, not Azure's: what each instance of a local deployment does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) instances: Vec<InstanceStatus>,
+    pub instances: Vec<InstanceStatus>,
     /// All that is none of the above: what only Azure acts on, and what nobody knows.
     #[serde(flatten)]
-    pub(crate) other: BTreeMap<String, Value>,
+    pub other: BTreeMap<String, Value>,
 }
 
 /// One instance of a deployment.
@@ -149,182 +150,109 @@ pub struct InstanceStatus {
 /// The scoring script.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct CodeConfiguration {
-    pub(crate) code_id: String,
-    pub(crate) scoring_script: String,
-}
-
-/// Timeout and concurrency.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct RequestSettings {
-    #[serde(with = "iso8601")]
-    pub(crate) request_timeout: Duration,
-    pub(crate) max_concurrent_requests_per_instance: u32,
-    #[serde(with = "iso8601")]
-    pub(crate) max_queue_wait: Duration,
-}
-
-/// A liveness or readiness probe.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct Probe {
-    #[serde(with = "iso8601")]
-    pub(crate) initial_delay: Duration,
-    #[serde(with = "iso8601")]
-    pub(crate) period: Duration,
-    #[serde(with = "iso8601")]
-    pub(crate) timeout: Duration,
-    pub(crate) success_threshold: u32,
-    pub(crate) failure_threshold: u32,
+pub struct CodeConfiguration {
+    pub code_id: String,
+    pub scoring_script: String,
 }
 
 /// Managed deployments have only the default: Azure Monitor scales them from outside.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ScaleSettings {
-    pub(crate) scale_type: String,
+pub struct ScaleSettings {
+    pub scale_type: String,
 }
 
 /// A registered model, code folder or environment.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct AssetProperties {
+pub struct AssetProperties {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) model_uri: Option<String>,
+    pub model_uri: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) code_uri: Option<String>,
+    pub code_uri: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) image: Option<String>,
+    pub image: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) conda_file: Option<String>,
+    pub conda_file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) is_anonymous: Option<bool>,
+    pub is_anonymous: Option<bool>,
 }
 
 /// What a PATCH of a deployment may change.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Patch {
+pub struct Patch {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) tags: Option<BTreeMap<String, String>>,
+    pub tags: Option<BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) sku: Option<Sku>,
+    pub sku: Option<Sku>,
 }
 
 /// The two keys of an endpoint.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Keys {
-    pub(crate) primary_key: String,
-    pub(crate) secondary_key: String,
+pub struct Keys {
+    pub primary_key: String,
+    pub secondary_key: String,
 }
 
 /// Which log is asked for.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct LogsRequest {
+pub struct LogsRequest {
     #[serde(default)]
-    pub(crate) container_type: Option<String>,
+    pub container_type: Option<String>,
     #[serde(default)]
-    pub(crate) tail: Option<usize>,
+    pub tail: Option<usize>,
 }
 
 /// A log.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Logs {
-    pub(crate) content: String,
+pub struct Logs {
+    pub content: String,
 }
 
 /// The state of a long-running operation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct OperationStatus {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) status: String,
+pub struct OperationStatus {
+    pub id: String,
+    pub name: String,
+    pub status: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) error: Option<ArmError>,
+    pub error: Option<ArmError>,
     #[serde(default)]
-    pub(crate) properties: OperationProgress,
+    pub properties: OperationProgress,
 }
 
 /// Ours, in a place that ARM leaves free: what the operation reported lately.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct OperationProgress {
+pub struct OperationProgress {
     /// How many lines came before the first of `lines`.
     #[serde(default)]
-    pub(crate) from: usize,
+    pub from: usize,
     #[serde(default)]
-    pub(crate) lines: Vec<String>,
+    pub lines: Vec<String>,
 }
 
 /// The body of every error.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct ErrorBody {
-    pub(crate) error: ArmError,
+pub struct ErrorBody {
+    pub error: ArmError,
 }
 
 /// What went wrong.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct ArmError {
-    pub(crate) code: String,
-    pub(crate) message: String,
+pub struct ArmError {
+    pub code: String,
+    pub message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) target: Option<String>,
+    pub target: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) details: Vec<ArmError>,
-}
-
-impl Default for RequestSettings {
-    fn default() -> Self {
-        Self::from(&crate::spec::RequestSettings::default())
-    }
-}
-
-impl Default for Probe {
-    fn default() -> Self {
-        Self::from(&crate::spec::Probe::default())
-    }
+    pub details: Vec<ArmError>,
 }
 
 impl Default for ScaleSettings {
     fn default() -> Self {
         Self { scale_type: "Default".to_owned() }
-    }
-}
-
-impl From<&crate::spec::RequestSettings> for RequestSettings {
-    fn from(settings: &crate::spec::RequestSettings) -> Self {
-        Self {
-            request_timeout: settings.request_timeout,
-            max_concurrent_requests_per_instance: settings
-                .max_concurrent_requests_per_instance
-                .get(),
-            max_queue_wait: settings.max_queue_wait,
-        }
-    }
-}
-
-impl From<&crate::spec::Probe> for Probe {
-    fn from(probe: &crate::spec::Probe) -> Self {
-        Self {
-            initial_delay: probe.initial_delay,
-            period: probe.period,
-            timeout: probe.timeout,
-            success_threshold: probe.success_threshold,
-            failure_threshold: probe.failure_threshold,
-        }
-    }
-}
-
-impl From<Probe> for crate::spec::Probe {
-    fn from(probe: Probe) -> Self {
-        Self {
-            initial_delay: probe.initial_delay,
-            period: probe.period,
-            timeout: probe.timeout,
-            success_threshold: probe.success_threshold,
-            failure_threshold: probe.failure_threshold,
-        }
     }
 }

@@ -24,7 +24,8 @@ use super::values::{FORMATS, Flag, Whole};
 use super::{collector, environment, model, resources, settings, synthetic};
 use crate::sku::Sku;
 use crate::spec::{
-    Asset, AzureDeployment, Code, DeploymentSpec, Environment, Kubernetes, Model, Platform,
+    Asset, AzureDeployment, Code, DeploymentSpec, Environment, Kubernetes, MOST_INSTANCES, Model,
+    Platform,
 };
 
 /// An online deployment of Azure ML, as `az ml online-deployment create -f` takes it.
@@ -312,7 +313,7 @@ fn instance_count(
                 let wrong = Wrong::new("`instance_count` is missing");
                 reader.wrong("", wrong.hint("say how many instances should run, 1 to 50"));
             }
-            reader.count(at, raw, 50, "Azure runs up to 50 instances per deployment")
+            reader.count(at, raw, MOST_INSTANCES, "Azure runs up to 50 instances per deployment")
         }
         Platform::Kubernetes(Kubernetes { scale: None, .. }) => {
             if !reader.has(at) {

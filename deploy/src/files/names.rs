@@ -1,5 +1,7 @@
 //! Names of endpoints and deployments, and references to registered assets, by Azure's rules.
 
+use crate::naming;
+
 /// What is wrong with a value, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wrong {
@@ -18,31 +20,16 @@ impl Wrong {
     }
 }
 
-/// An endpoint or deployment name: 3 to 32 letters, digits and hyphens, a letter first, no hyphen
-/// last. Two hyphens in a row are allowed, as the command line allows them.
+/// An endpoint or deployment name, and if it cannot be one, one that could.
 pub(super) fn check_name(what: &str, name: &str) -> Result<(), Wrong> {
-    let Some(fault) = name_fault(name) else { return Ok(()) };
+    let Some(fault) = naming::fault(name) else { return Ok(()) };
     let wrong = Wrong::new(format!("`{name}` cannot be the name of {what}: {fault}"));
     let better = better_name(name);
-    Err(if name_fault(&better).is_none() {
+    Err(if naming::fault(&better).is_none() {
         wrong.hint(format!("`{better}` would do"))
     } else {
         wrong.hint("3 to 32 letters, digits and hyphens, a letter first")
     })
-}
-
-fn name_fault(name: &str) -> Option<String> {
-    let length = name.chars().count();
-    if !(3..=32).contains(&length) {
-        return Some(format!("its length is {length}, and Azure allows 3 to 32"));
-    }
-    if let Some(odd) = name.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-') {
-        return Some(format!("only letters, digits and hyphens are allowed, not `{odd}`"));
-    }
-    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        return Some("it must start with a letter".to_owned());
-    }
-    name.ends_with('-').then(|| "it must end with a letter or a digit".to_owned())
 }
 
 fn better_name(name: &str) -> String {

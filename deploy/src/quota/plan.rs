@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::demand::{Demand, UnknownSize};
 use super::family::{CLUSTERS, REGIONAL, pool};
 use super::refusal::{Refusal, Room};
-use super::reserve;
 use super::usages::{Usage, Usages};
 use crate::sku::Sku;
 use crate::spec::{DeploymentSpec, Platform};
@@ -24,29 +24,6 @@ pub struct QuotaPlan {
     pub without_quota: Vec<String>,
     /// Deployments of which nothing can be said. A file that was read and checked has none.
     pub unknown: Vec<UnknownSize>,
-}
-
-/// What one deployment needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Demand {
-    /// The deployment.
-    pub deployment: String,
-    /// Its machine size, as the file spells it.
-    pub instance_type: String,
-    /// The family of that size.
-    pub family: String,
-    /// Whether Azure holds back no reserve for it.
-    pub reserve_exempt: bool,
-    /// vCPUs of one instance.
-    pub vcpus: u32,
-    /// Instances that shall run.
-    pub instances: u32,
-    /// Instances that run already.
-    pub running: u32,
-    /// Instances that shall run, with the reserve.
-    pub instances_with_reserve: u64,
-    /// vCPUs needed beyond those of what runs already.
-    pub cores: u64,
 }
 
 /// What is needed of one pool.
@@ -70,15 +47,6 @@ pub struct Assessment {
     pub fits: bool,
     /// What does not fit.
     pub refusals: Vec<Refusal>,
-}
-
-/// A deployment on a machine size that managed online endpoints do not have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct UnknownSize {
-    /// The deployment.
-    pub deployment: String,
-    /// The name that is not known.
-    pub instance_type: String,
 }
 
 impl QuotaPlan {
@@ -166,45 +134,5 @@ impl QuotaPlan {
             }
         }
         pools
-    }
-}
-
-impl Demand {
-    fn of(deployment: &DeploymentSpec, sku: &Sku, running: u32) -> Self {
-        let instances = deployment.instance_count.get();
-        let mut demand = Self {
-            deployment: deployment.name.clone(),
-            instance_type: deployment.instance_type.clone(),
-            family: sku.family.clone(),
-            reserve_exempt: sku.reserve_exempt,
-            vcpus: sku.vcpus,
-            instances,
-            running,
-            instances_with_reserve: reserve(instances, sku.reserve_exempt),
-            cores: 0,
-        };
-        demand.cores = demand.cores_for(instances);
-        demand
-    }
-
-    /// The quota pool of its family, by Azure's name.
-    pub fn pool(&self) -> &str {
-        pool(&self.family)
-    }
-
-    /// vCPUs that another number of instances would need beyond those of what runs.
-    pub(super) fn cores_for(&self, instances: u32) -> u64 {
-        let new = reserve(instances, self.reserve_exempt);
-        let old = reserve(self.running, self.reserve_exempt);
-        new.saturating_sub(old) * u64::from(self.vcpus)
-    }
-
-    /// A deployment that runs already is counted already.
-    fn clusters(&self) -> u64 {
-        u64::from(self.running == 0)
-    }
-
-    fn pools(&self) -> [(&str, u64); 3] {
-        [(pool(&self.family), self.cores), (REGIONAL, self.cores), (CLUSTERS, self.clusters())]
     }
 }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::demand::{Demand, UnknownSize};
 use super::family::{CLUSTERS, REGIONAL};
-use super::plan::{Demand, UnknownSize};
 use super::usages::Usage;
 use crate::sku::Sku;
 

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use plimsoll_deploy::host::{self, standalone};
-use plimsoll_deploy::runtime;
+use plimsoll_host::runtime;
+use plimsoll_host::{self as host, standalone};
 
 use crate::exit::Exit;
 use crate::view;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-use plimsoll_deploy::runtime::instance;
+use plimsoll_host::runtime::instance;
 
 use crate::exit::Exit;
 

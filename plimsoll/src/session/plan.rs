@@ -4,8 +4,8 @@ use std::num::{NonZeroU32, NonZeroUsize};
 
 use anyhow::Result;
 use plimsoll_deploy::quota::{QuotaPlan, Usages};
-use plimsoll_deploy::runtime::Runtime;
 use plimsoll_deploy::spec::DeploymentSpec;
+use plimsoll_host::runtime::Runtime;
 use plimsoll_loadgen::{Limits, LoadPlan, Request, Target, TlsOptions};
 use secrecy::{ExposeSecret, SecretString};
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plimsoll_deploy::arm::{ArmDriver, Error as DeployError};
-use plimsoll_deploy::local::{LocalHost, Options};
-use plimsoll_deploy::runtime::Runtime;
+use plimsoll_host::local::{LocalHost, Options};
+use plimsoll_host::runtime::Runtime;
 use secrecy::SecretString;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -47,7 +47,7 @@ struct Own {
 pub(super) enum Error {
     /// The local host did not start.
     #[error("the local host did not start")]
-    Host(#[from] plimsoll_deploy::local::Error),
+    Host(#[from] plimsoll_host::local::Error),
     /// The endpoint or a deployment could not be created.
     #[error(transparent)]
     Deploy(#[from] DeployError),

@@ -1,0 +1,208 @@
+//! Which requests an endpoint takes, and in which order: Azure's admission rule, as a decision.
+//!
+//! An instance works on `max_concurrent_requests_per_instance` requests at a time; each of these is
+//! a *slot*. As many requests again may wait in the *backlog*, so that at most
+//! `2 × max_concurrent × instances` are admitted; one more is refused, which callers see as 429.
+//! A request goes to the instance with the most free slots, and the backlog is served in order of
+//! arrival. Only instances that were added count: one that is not ready is not here.
+//!
+//! The rule knows neither clock nor connection, so that the gateway of the local host and a
+//! simulation execute the very same one. What runs into a timeout while it waits is told with
+//! [`Admission::give_up`]: how long that may be is the executor's to know. Nothing here grows beyond
+//! the limit.
+//!
+//! ```
+//! use std::num::NonZeroU32;
+//! use plimsoll_deploy::admission::{Admission, Decision, Refusal};
+//!
+//! let mut admission = Admission::new(NonZeroU32::MIN);
+//! assert_eq!(admission.arrive(None), Decision::Refuse(Refusal::NotReady));
+//! let instance = admission.add();
+//! assert_eq!(admission.arrive(None), Decision::Start(instance));
+//! let Decision::Wait(second) = admission.arrive(None) else { panic!("one may wait") };
+//! assert_eq!(admission.arrive(None), Decision::Refuse(Refusal::TooMany));
+//! admission.free(instance);
+//! assert_eq!(admission.start_next(), Some((second, instance)));
+//! ```
+
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+
+/// The slots of a deployment's instances, and the backlog for them.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    max_concurrent: u64,
+    instances: Vec<Instance>,
+    backlog: VecDeque<Ticket>,
+    instances_added: u64,
+    tickets_given: u64,
+    turn: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Instance {
+    id: InstanceId,
+    /// Whether it is given further requests.
+    open: bool,
+    busy: u64,
+}
+
+/// An instance, from [`Admission::add`] on; none has the same later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstanceId(u64);
+
+/// A place in the backlog. Later ones are greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(u64);
+
+/// What becomes of a request that arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It has a slot of this instance, until [`Admission::free`].
+    Start(InstanceId),
+    /// It waits until [`Admission::start_next`] names its ticket.
+    Wait(Ticket),
+    /// It is not taken.
+    Refuse(Refusal),
+}
+
+/// Why a request is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// No instance is ready: it does not wait for one.
+    NotReady,
+    /// `2 × max_concurrent × instances` requests are admitted already.
+    TooMany,
+}
+
+impl Admission {
+    /// No instances yet; each will have `max_concurrent` slots.
+    pub fn new(max_concurrent: NonZeroU32) -> Self {
+        Self {
+            max_concurrent: max_concurrent.get().into(),
+            instances: Vec::new(),
+            backlog: VecDeque::new(),
+            instances_added: 0,
+            tickets_given: 0,
+            turn: 0,
+        }
+    }
+
+    /// Requests that may be admitted at a time, at work and waiting together.
+    pub fn limit(&self) -> u64 {
+        2 * self.max_concurrent * self.open().count() as u64
+    }
+
+    /// Requests that wait.
+    pub fn waiting(&self) -> usize {
+        self.backlog.len()
+    }
+
+    /// Decides on a request. It goes to any instance but `avoid`, which could not be reached a moment ago,
+    /// unless that is the only one with a free slot. Nobody overtakes the backlog.
+    pub fn arrive(&mut self, avoid: Option<InstanceId>) -> Decision {
+        if self.open().next().is_none() {
+            return Decision::Refuse(Refusal::NotReady);
+        }
+        if self.backlog.is_empty()
+            && let Some(instance) = self.take_slot(avoid)
+        {
+            return Decision::Start(instance);
+        }
+        let busy: u64 = self.open().map(|instance| instance.busy).sum();
+        if busy + self.backlog.len() as u64 >= self.limit() {
+            return Decision::Refuse(Refusal::TooMany);
+        }
+        self.tickets_given += 1;
+        let ticket = Ticket(self.tickets_given);
+        self.backlog.push_back(ticket);
+        Decision::Wait(ticket)
+    }
+
+    /// Gives the first of the backlog a slot, if there is one. To be asked until it has none to give,
+    /// after every [`add`](Self::add) and [`free`](Self::free).
+    pub fn start_next(&mut self) -> Option<(Ticket, InstanceId)> {
+        let ticket = *self.backlog.front()?;
+        let instance = self.take_slot(None)?;
+        self.backlog.pop_front();
+        Some((ticket, instance))
+    }
+
+    /// A request that waited no longer does, as if it had never come. One that was started meanwhile is not
+    /// here any more; it frees its slot as every other.
+    pub fn give_up(&mut self, ticket: Ticket) {
+        if let Ok(index) = self.backlog.binary_search(&ticket) {
+            self.backlog.remove(index);
+        }
+    }
+
+    /// The slot of a request that started on this instance is free again. Returns whether that was the
+    /// last one of an instance that was removed.
+    ///
+    /// # Panics
+    /// More slots are freed than were taken.
+    pub fn free(&mut self, id: InstanceId) -> bool {
+        let index = self.index(id).expect("an instance stays until its last slot is free");
+        let instance = &mut self.instances[index];
+        instance.busy = instance.busy.checked_sub(1).expect("each slot is freed once");
+        let gone = !instance.open && instance.busy == 0;
+        if gone {
+            self.instances.remove(index);
+        }
+        gone
+    }
+
+    /// An instance became ready.
+    pub fn add(&mut self) -> InstanceId {
+        self.instances_added += 1;
+        let id = InstanceId(self.instances_added);
+        self.instances.push(Instance { id, open: true, busy: 0 });
+        id
+    }
+
+    /// An instance gets no further requests; those under way go on. If it was the last one, nobody can
+    /// serve the backlog: all who wait are returned, and refused as [`Refusal::NotReady`].
+    pub fn remove(&mut self, id: InstanceId) -> Vec<Ticket> {
+        if let Some(index) = self.index(id) {
+            self.instances[index].open = false;
+            if self.instances[index].busy == 0 {
+                self.instances.remove(index);
+            }
+        }
+        if self.open().next().is_none() { self.backlog.drain(..).collect() } else { Vec::new() }
+    }
+
+    /// Whether an instance is still here: ready, or at work on its last requests.
+    pub fn holds(&self, id: InstanceId) -> bool {
+        self.index(id).is_some()
+    }
+
+    fn open(&self) -> impl Iterator<Item = &Instance> {
+        self.instances.iter().filter(|instance| instance.open)
+    }
+
+    /// Ids only grow, and instances stay in order.
+    fn index(&self, id: InstanceId) -> Option<usize> {
+        self.instances.binary_search_by_key(&id, |instance| instance.id).ok()
+    }
+
+    /// Takes a slot of the open instance with the most free ones; equals take turns.
+    fn take_slot(&mut self, avoid: Option<InstanceId>) -> Option<InstanceId> {
+        self.turn = self.turn.wrapping_add(1);
+        let (count, turn) = (self.instances.len(), self.turn);
+        let indexes = (0..count).map(|step| (turn % count + step) % count).filter(|&index| {
+            let instance = &self.instances[index];
+            instance.open && instance.busy < self.max_concurrent
+        });
+        let index = indexes.min_by_key(|&index| {
+            let instance = &self.instances[index];
+            (Some(instance.id) == avoid, instance.busy)
+        })?;
+        let instance = &mut self.instances[index];
+        instance.busy += 1;
+        Some(instance.id)
+    }
+}
+
+#[cfg(test)]
+mod tests;

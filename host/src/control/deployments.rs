@@ -1,0 +1,281 @@
+//! Deployments: created, shown, scaled, deleted.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use plimsoll_deploy::arm::wire::{
+    DeploymentProperties, List, Logs, LogsRequest, Patch, ProvisioningState, Resource, Sku,
+};
+use plimsoll_deploy::spec::DeploymentSpec;
+use plimsoll_domain::with_causes;
+use tokio_util::sync::CancellationToken;
+
+use super::translate::{self, Assets};
+use super::{Answer, accepted, begun, endpoints, json};
+
+use crate::fault::Fault;
+use crate::instance::Crew;
+use crate::operation::Operation;
+use crate::pool::Pool;
+use crate::replicas::Replicas;
+use crate::runtime::Runtime;
+use crate::store::Deployment;
+use crate::{Host, LOCATION};
+
+/// Lines of a log when the caller does not say how many.
+const LOG_LINES: usize = 5_000;
+
+/// Beyond the longest request, how long a drain may take.
+const DRAIN_MARGIN: Duration = Duration::from_secs(1);
+
+impl Host {
+    pub(super) fn list_deployments(&self, endpoint: &str) -> Answer {
+        let mut store = self.store();
+        let value = store.endpoint(endpoint)?.deployments.values().map(Deployment::show).collect();
+        Ok(json(StatusCode::OK, &List { value }))
+    }
+
+    pub(super) fn show_deployment(&self, endpoint: &str, name: &str) -> Answer {
+        Ok(json(StatusCode::OK, &self.store().deployment(endpoint, name)?.show()))
+    }
+
+    pub(super) fn logs(&self, endpoint: &str, name: &str, request: &LogsRequest) -> Answer {
+        if request.container_type.as_deref().is_some_and(|kind| kind != "InferenceServer") {
+            return Err(Fault::not_supported("the log of another container than InferenceServer"));
+        }
+        let lines = request.tail.unwrap_or(LOG_LINES);
+        let replicas = self.store().deployment(endpoint, name)?.replicas.clone();
+        let content = replicas.map_or_else(String::new, |replicas| replicas.log(lines));
+        Ok(json(StatusCode::OK, &Logs { content }))
+    }
+
+    /// Creates the deployment, or changes its number of instances.
+    pub(super) fn put_deployment(
+        self: &Arc<Self>,
+        endpoint: &str,
+        name: &str,
+        mut resource: Resource<DeploymentProperties>,
+    ) -> Answer {
+        endpoints::check_name("a deployment", name)?;
+        let mut store = self.store();
+        let assets = Assets { workspace: &self.workspace, registered: &store.assets };
+        let (spec, notes) = translate::deployment(&assets, endpoint, name, &resource)?;
+        let parent = store.endpoint(endpoint)?;
+        parent.check_idle()?;
+        let mut old = None;
+        if let Some(existing) = parent.deployments.get(name) {
+            existing.check_idle()?;
+            if existing.resource.properties.provisioning_state == Some(ProvisioningState::Succeeded)
+            {
+                drop(store);
+                return self.change_deployment(endpoint, name, resource, spec);
+            }
+            old.clone_from(&existing.replicas);
+        }
+        let runtime =
+            Runtime::choose(&spec).map_err(|error| Fault::bad_argument(with_causes(&error)))?;
+        let id = self.workspace.id(&format!("onlineEndpoints/{endpoint}/deployments/{name}"));
+        resource.id = Some(id);
+        resource.name = Some(name.to_owned());
+        resource.location = Some(LOCATION.to_owned());
+        resource.sku = Some(sku(spec.instance_count));
+        resource.properties.provisioning_state = Some(ProvisioningState::Creating);
+        let stop = parent.stop.child_token();
+        let deployment =
+            Deployment { resource: resource.clone(), spec: spec.clone(), replicas: None };
+        parent.deployments.insert(name.to_owned(), deployment);
+        let operation = store.operations.begin("odidp");
+        drop(store);
+
+        for note in notes {
+            operation.report(note);
+        }
+        let answer = begun(self, &operation, json(StatusCode::CREATED, &resource));
+        let host = Arc::clone(self);
+        self.tasks.spawn(async move {
+            if let Some(old) = old {
+                old.stop().await;
+            }
+            let outcome = tokio::select! {
+                outcome = host.bring_up(&spec, &runtime, &operation, stop.clone()) => outcome,
+                () = stop.cancelled() => Err(Fault::canceled()),
+            };
+            host.finish(&spec.endpoint_name, &spec.name, &operation, outcome);
+        });
+        Ok(answer)
+    }
+
+    /// The slow part of a creation: what the runtime needs, then the instances.
+    async fn bring_up(
+        self: &Arc<Self>,
+        spec: &DeploymentSpec,
+        runtime: &Runtime,
+        operation: &Operation,
+        stop: CancellationToken,
+    ) -> Result<(), Fault> {
+        let mut progress = |line| operation.report(line);
+        let prepared = runtime.prepare(spec, &self.cache_dir, &mut progress).await;
+        let prepared = prepared.map_err(|error| Fault::bad_argument(with_causes(&error)))?;
+        let settings = &spec.request_settings;
+        let crew = Crew {
+            prepared,
+            executable: self.executable.clone(),
+            deployment: spec.name.clone(),
+            seed: self.seed,
+            folder: self.state_dir.join(&spec.endpoint_name).join(&spec.name),
+            liveness: spec.liveness_probe.clone(),
+            readiness: spec.readiness_probe.clone(),
+            drain: settings.request_timeout.saturating_add(DRAIN_MARGIN),
+            shutdown: self.shutdown.clone(),
+            pool: Arc::new(Pool::new(settings.max_concurrent_requests_per_instance)),
+            spawner: self.spawner.clone(),
+        };
+        let replicas = Arc::new(Replicas::new(crew, stop, self.tasks.clone()));
+        let count = spec.instance_count.get();
+        operation.report(format!("starting {count} instances ({})", runtime.name()));
+        {
+            let mut store = self.store();
+            store.deployment(&spec.endpoint_name, &spec.name)?.replicas =
+                Some(Arc::clone(&replicas));
+            store.endpoint(&spec.endpoint_name)?.publish();
+        }
+        replicas.scale(count as usize).await
+    }
+
+    /// A PUT on a deployment that is there: its tags and its number of instances may change.
+    fn change_deployment(
+        self: &Arc<Self>,
+        endpoint: &str,
+        name: &str,
+        resource: Resource<DeploymentProperties>,
+        mut wanted: DeploymentSpec,
+    ) -> Answer {
+        let count = wanted.instance_count;
+        let mut store = self.store();
+        let existing = store.deployment(endpoint, name)?;
+        wanted.instance_count = existing.spec.instance_count;
+        wanted.tags.clone_from(&existing.spec.tags);
+        if wanted != existing.spec {
+            return Err(Fault::not_supported(
+                "changing a deployment in place; create another one beside it, move the traffic, \
+                 and delete this one",
+            ));
+        }
+        existing.spec.tags.clone_from(&resource.tags);
+        existing.resource.tags = resource.tags;
+        let shown = existing.show();
+        drop(store);
+        let operation = self.begin_scale(endpoint, name, count)?;
+        Ok(begun(self, &operation, json(StatusCode::OK, &shown)))
+    }
+
+    /// Changes tags and the number of instances.
+    pub(super) fn patch_deployment(
+        self: &Arc<Self>,
+        endpoint: &str,
+        name: &str,
+        patch: Patch,
+    ) -> Answer {
+        let count = {
+            let mut store = self.store();
+            let existing = store.deployment(endpoint, name)?;
+            existing.check_idle()?;
+            let count = match patch.sku {
+                Some(sku) => translate::instances(sku.capacity)?,
+                None => existing.spec.instance_count,
+            };
+            if let Some(tags) = patch.tags {
+                existing.spec.tags.clone_from(&tags);
+                existing.resource.tags = tags;
+            }
+            count
+        };
+        let operation = self.begin_scale(endpoint, name, count)?;
+        Ok(accepted(self, &operation))
+    }
+
+    fn begin_scale(
+        self: &Arc<Self>,
+        endpoint: &str,
+        name: &str,
+        count: NonZeroU32,
+    ) -> Result<Arc<Operation>, Fault> {
+        let mut store = self.store();
+        store.endpoint(endpoint)?.check_idle()?;
+        let existing = store.deployment(endpoint, name)?;
+        existing.check_idle()?;
+        let replicas = existing.replicas.clone().ok_or_else(|| {
+            Fault::bad_argument(format!("deployment `{name}` was never started; create it again"))
+        })?;
+        existing.set_state(ProvisioningState::Scaling);
+        let operation = store.operations.begin("odidp");
+        drop(store);
+        let (host, endpoint, name) = (Arc::clone(self), endpoint.to_owned(), name.to_owned());
+        let running = Arc::clone(&operation);
+        self.tasks.spawn(async move {
+            let outcome = replicas.scale(count.get() as usize).await;
+            if outcome.is_ok()
+                && let Ok(deployment) = host.store().deployment(&endpoint, &name)
+            {
+                deployment.spec.instance_count = count;
+                deployment.resource.sku = Some(sku(count));
+            }
+            host.finish(&endpoint, &name, &running, outcome);
+        });
+        Ok(operation)
+    }
+
+    /// Removes a deployment that no traffic goes to.
+    pub(super) fn delete_deployment(self: &Arc<Self>, endpoint: &str, name: &str) -> Answer {
+        let mut store = self.store();
+        let parent = store.endpoint(endpoint)?;
+        parent.check_idle()?;
+        if parent.resource.properties.traffic.get(name).is_some_and(|percent| *percent > 0) {
+            return Err(Fault::bad_argument(format!(
+                "deployment `{name}` has live traffic; set its traffic to 0 first"
+            )));
+        }
+        let deployment = store.deployment(endpoint, name)?;
+        deployment.check_idle()?;
+        deployment.set_state(ProvisioningState::Deleting);
+        let replicas = deployment.replicas.take();
+        store.endpoint(endpoint)?.publish();
+        let operation = store.operations.begin("odidp");
+        drop(store);
+        let answer = accepted(self, &operation);
+        let (host, endpoint, name) = (Arc::clone(self), endpoint.to_owned(), name.to_owned());
+        self.tasks.spawn(async move {
+            if let Some(replicas) = replicas {
+                replicas.stop().await;
+            }
+            if let Ok(endpoint) = host.store().endpoint(&endpoint) {
+                endpoint.deployments.remove(&name);
+            }
+            operation.finish(Ok(()));
+        });
+        Ok(answer)
+    }
+
+    fn finish(
+        &self,
+        endpoint: &str,
+        name: &str,
+        operation: &Operation,
+        outcome: Result<(), Fault>,
+    ) {
+        // An endpoint that was deleted meanwhile has nothing left to mark.
+        if let Ok(deployment) = self.store().deployment(endpoint, name) {
+            let failed = outcome.is_err();
+            let state =
+                if failed { ProvisioningState::Failed } else { ProvisioningState::Succeeded };
+            deployment.set_state(state);
+        }
+        operation.finish(outcome);
+    }
+}
+
+fn sku(count: NonZeroU32) -> Sku {
+    Sku { name: "Default".to_owned(), capacity: count.get() }
+}

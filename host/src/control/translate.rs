@@ -1,0 +1,148 @@
+//! From a deployment as ARM carries it to the deployment that is to run here.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use plimsoll_deploy::arm::file_uri;
+use plimsoll_deploy::arm::wire::{AssetProperties, DeploymentProperties, Resource, SYNTHETIC};
+use plimsoll_deploy::spec::{Asset, Code, DeploymentSpec, Environment, MOST_INSTANCES, Model};
+use plimsoll_deploy::workspace::Workspace;
+use serde_json::Value;
+
+use crate::fault::Fault;
+
+/// Settings that only Azure acts on: taken, and reported as having no effect here.
+const AZURE_ONLY: [&str; 4] =
+    ["appInsightsEnabled", "egressPublicNetworkAccess", "modelMountPath", "dataCollector"];
+
+/// Where assets are looked up.
+pub(super) struct Assets<'a> {
+    pub(super) workspace: &'a Workspace,
+    pub(super) registered: &'a BTreeMap<String, Resource<AssetProperties>>,
+}
+
+/// Name, version and resource of an asset.
+type Found<'a> = (String, String, &'a Resource<AssetProperties>);
+
+/// The deployment, and a line for each setting that has no effect on this machine.
+pub(super) fn deployment(
+    assets: &Assets<'_>,
+    endpoint: &str,
+    name: &str,
+    resource: &Resource<DeploymentProperties>,
+) -> Result<(DeploymentSpec, Vec<String>), Fault> {
+    let properties = &resource.properties;
+    let notes = check_other(&properties.other)?;
+    if !properties.endpoint_compute_type.eq_ignore_ascii_case("Managed") {
+        return Err(Fault::not_supported("endpointComputeType other than Managed"));
+    }
+    if !properties.scale_settings.scale_type.eq_ignore_ascii_case("Default") {
+        return Err(Fault::bad_argument("a managed deployment takes only scaleType Default"));
+    }
+    let capacity = resource.sku.as_ref().map_or(1, |sku| sku.capacity);
+    let mut spec =
+        DeploymentSpec::new(name, endpoint, &properties.instance_type, instances(capacity)?);
+    spec.description.clone_from(&properties.description);
+    spec.tags.clone_from(&resource.tags);
+    spec.properties.clone_from(&properties.properties);
+    spec.model = properties.model.as_deref().map(|id| assets.model(id)).transpose()?;
+    if let Some(code) = &properties.code_configuration {
+        let scoring_script = PathBuf::from(&code.scoring_script);
+        spec.code = Some(Code { folder: assets.code_folder(&code.code_id)?, scoring_script });
+    }
+    let environment = properties.environment_id.as_deref();
+    spec.environment = environment.map(|id| assets.environment(id)).transpose()?;
+    spec.environment_variables.clone_from(&properties.environment_variables);
+    spec.request_settings.clone_from(&properties.request_settings);
+    spec.liveness_probe.clone_from(&properties.liveness_probe);
+    spec.readiness_probe.clone_from(&properties.readiness_probe);
+    if let Some(text) = properties.properties.get(SYNTHETIC) {
+        let synthetic = serde_json::from_str(text)
+            .map_err(|error| Fault::bad_argument(format!("`{SYNTHETIC}`: {error}")))?;
+        spec.synthetic = Some(synthetic);
+    }
+    Ok((spec, notes))
+}
+
+/// A number of instances, within what Azure allows.
+pub(super) fn instances(capacity: u32) -> Result<NonZeroU32, Fault> {
+    NonZeroU32::new(capacity).filter(|count| count.get() <= MOST_INSTANCES).ok_or_else(|| {
+        let message = format!("sku.capacity {capacity} is not between 1 and {MOST_INSTANCES}");
+        Fault::bad_argument(message)
+    })
+}
+
+fn check_other(other: &BTreeMap<String, Value>) -> Result<Vec<String>, Fault> {
+    let says_nothing = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        _ => false,
+    };
+    let mut notes = Vec::new();
+    for (key, value) in other {
+        if AZURE_ONLY.contains(&key.as_str()) {
+            if !says_nothing(value) {
+                notes.push(format!("{key} has no effect on this machine"));
+            }
+        } else if !says_nothing(value) {
+            return Err(Fault::not_supported(&format!("the property `{key}` of a deployment")));
+        }
+    }
+    Ok(notes)
+}
+
+impl Assets<'_> {
+    fn model(&self, id: &str) -> Result<Asset<Model>, Fault> {
+        let Some((name, version, found)) = self.find(id, "models")? else {
+            return Ok(Asset::Reference(id.to_owned()));
+        };
+        let uri = found.properties.model_uri.as_deref().unwrap_or_default();
+        let path =
+            file_uri::to_path(uri).ok_or_else(|| Fault::not_found(format!("model `{id}`")))?;
+        let (name, version) = (Some(name), Some(version));
+        Ok(Asset::Inline(Model { name, version, path, ..Model::default() }))
+    }
+
+    fn code_folder(&self, id: &str) -> Result<PathBuf, Fault> {
+        let missing = || Fault::not_found(format!("code `{id}`"));
+        let (_, _, found) = self.find(id, "codes")?.ok_or_else(missing)?;
+        let uri = found.properties.code_uri.as_deref().unwrap_or_default();
+        file_uri::to_path(uri).ok_or_else(missing)
+    }
+
+    fn environment(&self, id: &str) -> Result<Asset<Environment>, Fault> {
+        let Some((name, version, found)) = self.find(id, "environments")? else {
+            return Ok(Asset::Reference(id.to_owned()));
+        };
+        Ok(Asset::Inline(Environment {
+            name: Some(name),
+            version: Some(version),
+            image: found.properties.image.clone(),
+            conda: found.properties.conda_file.clone(),
+            ..Environment::default()
+        }))
+    }
+
+    /// Name, version and resource of an asset of this workspace; nothing if the id is of another
+    /// place, such as a registry.
+    fn find(&self, id: &str, kind: &str) -> Result<Option<Found<'_>>, Fault> {
+        let home = self.workspace.id(kind);
+        let id = id.strip_prefix("azureml:").unwrap_or(id);
+        let here = id.get(..home.len()).is_some_and(|start| start.eq_ignore_ascii_case(&home));
+        if !here {
+            return Ok(None);
+        }
+        let parts: Vec<&str> = id[home.len()..].split('/').collect();
+        let ["", name, versions, version] = parts[..] else {
+            return Err(Fault::bad_argument(format!("`{id}` is not the id of a version")));
+        };
+        if !versions.eq_ignore_ascii_case("versions") {
+            return Err(Fault::bad_argument(format!("`{id}` is not the id of a version")));
+        }
+        let found = self.registered.get(&format!("{kind}/{name}/{version}"));
+        let found = found.ok_or_else(|| Fault::not_found(format!("`{id}`")))?;
+        Ok(Some((name.to_owned(), version.to_owned(), found)))
+    }
+}

@@ -1,0 +1,74 @@
+//! Errors of the control plane, in ARM's form.
+
+use std::fmt;
+
+use hyper::StatusCode;
+use plimsoll_deploy::arm::wire::{ArmError, ErrorBody};
+
+/// What a caller of the control plane is told: a status, a code of Azure's, and a sentence.
+#[derive(Debug, Clone)]
+pub(super) struct Fault {
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    pub(super) message: String,
+}
+
+impl Fault {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    /// 400: the request cannot be done as it is.
+    pub(super) fn bad_argument(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "BadArgument", message)
+    }
+
+    /// 400: Azure can, the local host cannot.
+    pub(super) fn not_supported(what: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "NotSupported",
+            format!("the local host does not support {what}"),
+        )
+    }
+
+    /// 404.
+    pub(super) fn not_found(what: impl fmt::Display) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "ResourceNotFound", format!("{what} was not found"))
+    }
+
+    /// 409: another operation is running on it.
+    pub(super) fn busy(what: impl fmt::Display, state: impl fmt::Debug) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "Conflict",
+            format!("{what} is in state {state:?}; wait until its operation is done"),
+        )
+    }
+
+    /// An instance did not become ready.
+    pub(super) fn not_ready(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "ResourceNotReady", message)
+    }
+
+    /// The host is stopping.
+    pub(super) fn canceled() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "OperationCanceled",
+            "the operation was canceled because the local host is stopping",
+        )
+    }
+
+    pub(super) fn to_arm(&self) -> ArmError {
+        ArmError {
+            code: self.code.to_owned(),
+            message: self.message.clone(),
+            ..ArmError::default()
+        }
+    }
+
+    pub(super) fn to_body(&self) -> ErrorBody {
+        ErrorBody { error: self.to_arm() }
+    }
+}

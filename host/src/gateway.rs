@@ -1,0 +1,233 @@
+//! The data plane of one endpoint: who may call, which deployment answers, what goes wrong how.
+//!
+//! | Answer | When | `ms-azureml-model-error-reason` |
+//! |---|---|---|
+//! | 200 | the model answered 200 in time | |
+//! | 401 | no key, or a wrong one | |
+//! | 404 | another path, or no deployment by that name or with a weight | |
+//! | 408 | waiting and work took longer than `request_timeout_ms` | |
+//! | 424 | the model answered anything else; its body is passed on | `model_error` |
+//! | 424 | the instance broke off (502 as its status) | `model_error` |
+//! | 424 | no instance is ready (503 as its status) | `model_not_ready` |
+//! | 429 | more than `2 × max_concurrent × ready instances` requests at a time | `too_many_pending_request` |
+//!
+//! As on Azure, a request that timed out is no longer waited for, but the instance may go on
+//! working on it. An answer of known and small size is read within the timeout; a longer or
+//! chunked one is passed on as it comes, and the timeout then holds up to its first byte.
+
+mod answer;
+mod headers;
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::HeaderValue;
+use hyper::{Method, Request, Response, StatusCode};
+use plimsoll_deploy::admission::Refusal;
+use plimsoll_domain::clock;
+use rand::{Rng, RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+use secrecy::{ExposeSecret, SecretString};
+
+use answer::Body;
+use headers::Ids;
+
+use super::pool::{Admission, Lease, Pool};
+use super::routes::{Route, Routes};
+use super::upstream::{self, Failure};
+
+/// Answers up to this size are read whole before they are passed on.
+const WHOLE: u64 = 256 * 1024;
+
+/// Instances that are asked before a request is given up as undeliverable.
+const ATTEMPTS: usize = 3;
+
+/// An endpoint's data plane.
+#[derive(Debug)]
+pub(super) struct Gateway {
+    keys: [SecretString; 2],
+    routes: RwLock<Arc<Routes>>,
+    random: Mutex<Pcg64>,
+}
+
+/// Why a request got no answer from the model.
+enum Unanswered {
+    Refused(Refusal),
+    Broken,
+}
+
+impl From<Refusal> for Unanswered {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl Gateway {
+    /// A gateway without deployments. The weights draw from `seed`.
+    pub(super) fn new(keys: [SecretString; 2], seed: u64) -> Self {
+        let random = Mutex::new(Pcg64::seed_from_u64(seed));
+        Self { keys, routes: RwLock::default(), random }
+    }
+
+    /// The keys that callers may use.
+    pub(super) fn keys(&self) -> &[SecretString; 2] {
+        &self.keys
+    }
+
+    /// Changes the deployments or their weights, for requests from now on.
+    pub(super) fn set_routes(&self, routes: Routes) {
+        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
+    }
+
+    /// Answers one request.
+    pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        let ids = Ids::read(request.headers(), self.draw_id());
+        let mut response = self.decide(request, &ids).await;
+        ids.write(response.headers_mut());
+        response
+    }
+
+    async fn decide(&self, mut request: Request<Incoming>, ids: &Ids) -> Response<Body> {
+        if !self.may_call(request.headers().get(hyper::header::AUTHORIZATION)) {
+            return answer::text(StatusCode::UNAUTHORIZED, "the key is missing or wrong");
+        }
+        if !matches!(request.uri().path(), "/score" | "/" | "/swagger.json") {
+            return answer::text(
+                StatusCode::NOT_FOUND,
+                "only /score, /swagger.json and / are here",
+            );
+        }
+        if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
+            return answer::empty(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        let routes = Arc::clone(&self.routes.read().unwrap_or_else(PoisonError::into_inner));
+        let named = request.headers().get("azureml-model-deployment");
+        let Some(route) = routes.pick(named, |below| self.draw_below(below)) else {
+            return answer::text(
+                StatusCode::NOT_FOUND,
+                "no deployment by that name or with a weight",
+            );
+        };
+        headers::prepare_request(request.headers_mut(), ids);
+        let forwarding = forward(&route.pool, request);
+        let mut response = match tokio::time::timeout(route.timeout, forwarding).await {
+            Err(_) => answer::text(StatusCode::REQUEST_TIMEOUT, "upstream request timeout"),
+            Ok(Ok(response)) => response,
+            Ok(Err(unanswered)) => answer_in_its_place(&unanswered),
+        };
+        mark(&mut response, route);
+        response
+    }
+
+    /// Whether the header carries one of the keys. Both are compared, in a time that does not depend
+    /// on where they differ.
+    fn may_call(&self, header: Option<&HeaderValue>) -> bool {
+        let Some(given) = header.and_then(|value| value.as_bytes().strip_prefix(b"Bearer ")) else {
+            return false;
+        };
+        let [primary, secondary] = &self.keys;
+        same_secret(given, primary) | same_secret(given, secondary)
+    }
+
+    fn draw_below(&self, below: u32) -> u32 {
+        self.random.lock().unwrap_or_else(PoisonError::into_inner).random_range(0..below)
+    }
+
+    /// An identifier for a request: unique, not secret.
+    fn draw_id(&self) -> u128 {
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        u128::from(random.next_u64()) << 64 | u128::from(random.next_u64())
+    }
+}
+
+/// Compares in a time that depends only on the lengths.
+pub(super) fn same_secret(given: &[u8], secret: &SecretString) -> bool {
+    let secret = secret.expose_secret().as_bytes();
+    let differing = given.iter().zip(secret).fold(0, |sum, (a, b)| sum | (a ^ b));
+    given.len() == secret.len() && std::hint::black_box(differing) == 0
+}
+
+/// Waits for an instance and asks it; another one if it cannot be reached.
+async fn forward(
+    pool: &Arc<Pool>,
+    mut request: Request<Incoming>,
+) -> Result<Response<Body>, Unanswered> {
+    let mut avoid = None;
+    for _ in 0..ATTEMPTS {
+        let mut lease = match pool.admit(avoid) {
+            Admission::Granted(lease) => lease,
+            Admission::Waiting(pending) => pending.await?,
+            Admission::Refused(refusal) => return Err(refusal.into()),
+        };
+        let sent = clock::now();
+        match upstream::send(&mut lease, request).await {
+            Ok(response) => {
+                let mut response = relay(response, lease).await?;
+                headers::write_model_time(response.headers_mut(), clock::now().since(sent));
+                return Ok(response);
+            }
+            Err(Failure::NotSent(again)) => {
+                avoid = Some(lease.instance);
+                request = *again;
+            }
+            Err(Failure::Broken) => return Err(Unanswered::Broken),
+        }
+    }
+    Err(Refusal::NotReady.into())
+}
+
+/// Passes an instance's answer on. The instance stays taken until the answer is through.
+async fn relay(
+    response: Response<Incoming>,
+    mut lease: Lease,
+) -> Result<Response<Body>, Unanswered> {
+    let (mut head, body) = response.into_parts();
+    headers::prepare_answer(&mut head);
+    if body.size_hint().exact().is_some_and(|size| size <= WHOLE) {
+        let bytes = body.collect().await.map_err(|_| Unanswered::Broken)?.to_bytes();
+        lease.clean = true;
+        return Ok(Response::from_parts(head, Body::whole(bytes)));
+    }
+    Ok(Response::from_parts(head, Body::passing(body, lease)))
+}
+
+fn answer_in_its_place(unanswered: &Unanswered) -> Response<Body> {
+    match unanswered {
+        Unanswered::Refused(Refusal::TooMany) => {
+            let mut response = answer::empty(StatusCode::TOO_MANY_REQUESTS);
+            headers::write_reason(response.headers_mut(), "too_many_pending_request");
+            response
+        }
+        Unanswered::Refused(Refusal::NotReady) => answer::model_error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "model_not_ready",
+            "no instance of the deployment is ready",
+        ),
+        Unanswered::Broken => answer::model_error(
+            StatusCode::BAD_GATEWAY,
+            "model_error",
+            "the instance broke off without an answer",
+        ),
+    }
+}
+
+fn mark(response: &mut Response<Body>, route: &Route) {
+    response.headers_mut().insert("azureml-model-session", route.name.clone());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_keys_open() {
+        let gateway = Gateway::new(["one".into(), "two".into()], 1);
+        let may_call = |text| gateway.may_call(Some(&HeaderValue::from_static(text)));
+        assert!(may_call("Bearer one") && may_call("Bearer two"));
+        for wrong in ["Bearer on", "Bearer onee", "Bearer onf", "Bearer ", "one", "bearer one"] {
+            assert!(!may_call(wrong), "{wrong}");
+        }
+        assert!(!gateway.may_call(None));
+    }
+}

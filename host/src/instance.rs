@@ -1,0 +1,302 @@
+//! The life of one instance: started, ready by probe, watched, started again when it dies, drained.
+//!
+//! The first start must succeed; if it does not, the instance gives up and says why. Once it was
+//! ready, it is kept alive: each end is logged, and it is started again after a back-off that
+//! doubles up to ten seconds. While it is away, the other instances get its requests.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use plimsoll_deploy::admission::InstanceId;
+use plimsoll_deploy::arm::wire::InstanceStatus;
+use plimsoll_deploy::spec::Probe;
+use plimsoll_domain::clock;
+use tokio::process::Command;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::logs::Log;
+use super::pool::Pool;
+use super::ports;
+use super::process::Process;
+use super::spawner::Spawner;
+use super::upstream;
+use crate::runtime::{Launch, Prepared, Program};
+
+/// Between probes until the first is answered.
+const EAGER: Duration = Duration::from_millis(50);
+
+/// Between an end and the next start, at first and at most.
+const BACK_OFF: Duration = Duration::from_millis(100);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
+
+/// Starts on another port when the first one was lost to somebody else.
+const OTHER_PORTS: u32 = 3;
+
+/// Lines of its output that a failed start is explained with.
+const EXPLAIN_LINES: usize = 20;
+
+/// What all instances of a deployment share.
+#[derive(Debug)]
+pub(super) struct Crew {
+    pub(super) prepared: Prepared,
+    pub(super) executable: PathBuf,
+    /// The deployment's name, and the seed of what its instances draw.
+    pub(super) deployment: String,
+    pub(super) seed: u64,
+    /// The deployment's folder; each instance gets one in it.
+    pub(super) folder: PathBuf,
+    pub(super) liveness: Probe,
+    pub(super) readiness: Probe,
+    /// How long a request under way may hold up a drain.
+    pub(super) drain: Duration,
+    /// The host is stopping: nothing is drained any more.
+    pub(super) shutdown: CancellationToken,
+    pub(super) pool: Arc<Pool>,
+    pub(super) spawner: Spawner,
+}
+
+/// How far an instance has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It was not ready yet.
+    Starting,
+    /// It was ready at least once.
+    Started,
+    /// It ended before it was ever ready; why.
+    Failed(String),
+    /// It was removed.
+    Gone,
+}
+
+/// One instance, to those who look at it.
+#[derive(Debug)]
+pub(super) struct Instance {
+    pub(super) log: Log,
+    pub(super) stop: CancellationToken,
+    pub(super) phase: watch::Sender<Phase>,
+    status: Mutex<InstanceStatus>,
+}
+
+/// Why an instance's process is no more.
+enum End {
+    Asked,
+    Died(String),
+    /// Somebody else listens on the port that it was given.
+    LostPort(u16),
+}
+
+impl Instance {
+    /// An instance that [`run`](Self::run) will start.
+    pub(super) fn new(name: String, stop: CancellationToken) -> Self {
+        let status = InstanceStatus { name, ready: false, pid: None, restarts: 0 };
+        let phase = watch::Sender::new(Phase::Starting);
+        Self { log: Log::default(), stop, phase, status: Mutex::new(status) }
+    }
+
+    /// What it does now.
+    pub(super) fn status(&self) -> InstanceStatus {
+        self.lock().clone()
+    }
+
+    /// Lives until it is stopped or its first start fails, and cleans up behind itself.
+    pub(super) async fn run(self: Arc<Self>, crew: Arc<Crew>) {
+        let folder = crew.folder.join(&self.lock().name);
+        let mut last = Phase::Gone;
+        if let Err(reason) = self.live(&crew, &folder).await {
+            last = Phase::Failed(reason);
+        }
+        self.lock().pid = None;
+        let _ = tokio::fs::remove_dir_all(&folder).await;
+        self.phase.send_replace(last);
+    }
+
+    /// Starts over and over; an error is a first start that failed.
+    async fn live(&self, crew: &Crew, folder: &std::path::Path) -> Result<(), String> {
+        let explain = |what: &dyn std::fmt::Display| format!("`{}`: {what}", folder.display());
+        tokio::fs::create_dir_all(folder).await.map_err(|error| explain(&error))?;
+        let mut back_off = pauses();
+        let mut lost_ports = 0;
+        loop {
+            let began = clock::now();
+            let reason = match self.live_once(crew, folder).await {
+                End::Asked => return Ok(()),
+                End::LostPort(_) if lost_ports < OTHER_PORTS => {
+                    lost_ports += 1;
+                    continue;
+                }
+                End::LostPort(port) => format!("port {port} was taken by another program"),
+                End::Died(reason) => reason,
+            };
+            if *self.phase.borrow() == Phase::Starting {
+                return Err(format!("{reason}\n{}", self.log.explanation(EXPLAIN_LINES)));
+            }
+            if clock::now().since(began) > LONGEST_BACK_OFF {
+                back_off = pauses();
+            }
+            let pause = back_off.next().unwrap_or(LONGEST_BACK_OFF);
+            let name = {
+                let mut status = self.lock();
+                status.pid = None;
+                status.restarts += 1;
+                status.name.clone()
+            };
+            tracing::warn!(instance = name, reason, ?pause, "an instance is started again");
+            self.log.push(format!("plimsoll: {reason}; starting again in {pause:?}"));
+            tokio::select! {
+                () = self.stop.cancelled() => return Ok(()),
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// One process, from its start to its end.
+    async fn live_once(&self, crew: &Crew, folder: &std::path::Path) -> End {
+        let port = match ports::free() {
+            Ok(port) => port,
+            Err(error) => return End::Died(error.to_string()),
+        };
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let command = crew.command(&crew.launch(port, folder, &self.lock().name));
+        let mut process = match Process::start(&crew.spawner, command, &self.log).await {
+            Ok(process) => process,
+            Err(error) => return End::Died(format!("it cannot be started: {error}")),
+        };
+        self.lock().pid = Some(process.id());
+        let mut open = None;
+        let end = tokio::select! {
+            () = self.stop.cancelled() => End::Asked,
+            status = process.ended() => End::Died(match status {
+                Ok(status) => format!("its process ended with {status}"),
+                Err(error) => format!("its process was lost: {error}"),
+            }),
+            reason = self.serve(crew, address, &mut open) => End::Died(reason),
+        };
+        self.lock().ready = false;
+        let Some(id) = open else {
+            process.stop().await;
+            let lost = matches!(end, End::Died(_)) && ports::is_taken(port);
+            return if lost { End::LostPort(port) } else { end };
+        };
+        crew.pool.close(id);
+        if matches!(end, End::Asked) {
+            tokio::select! {
+                () = crew.shutdown.cancelled() => {}
+                _ = tokio::time::timeout(crew.drain, crew.pool.drained(id)) => {}
+            }
+        }
+        process.stop().await;
+        end
+    }
+
+    /// Probes until the process is unfit to live; `open` is its id in the pool while it is ready.
+    async fn serve(
+        &self,
+        crew: &Crew,
+        address: SocketAddr,
+        open: &mut Option<InstanceId>,
+    ) -> String {
+        let readiness = &crew.readiness;
+        let periods = readiness.period.saturating_mul(readiness.failure_threshold);
+        let patience = readiness.initial_delay.saturating_add(periods);
+        let ready = async {
+            while !upstream::probe(address, crew.readiness.timeout).await {
+                tokio::time::sleep(EAGER).await;
+            }
+        };
+        if tokio::time::timeout(patience, ready).await.is_err() {
+            return format!("it was not ready after {patience:?}");
+        }
+        self.set_ready(crew, address, open, true);
+        self.phase.send_if_modified(|phase| {
+            let first = *phase == Phase::Starting;
+            *phase = Phase::Started;
+            first
+        });
+        let readiness = self.watch_readiness(crew, address, open);
+        tokio::select! {
+            () = watch_liveness(&crew.liveness, address) => "its liveness probe failed".to_owned(),
+            () = readiness => unreachable!("readiness is watched for ever"),
+        }
+    }
+
+    async fn watch_readiness(
+        &self,
+        crew: &Crew,
+        address: SocketAddr,
+        open: &mut Option<InstanceId>,
+    ) {
+        let probe = &crew.readiness;
+        let mut in_a_row = 0;
+        loop {
+            tokio::time::sleep(probe.period).await;
+            let answered = upstream::probe(address, probe.timeout).await;
+            in_a_row = if answered == open.is_some() { 0 } else { in_a_row + 1 };
+            let enough = if answered { probe.success_threshold } else { probe.failure_threshold };
+            if in_a_row > 0 && in_a_row >= enough {
+                in_a_row = 0;
+                self.set_ready(crew, address, open, answered);
+                let word = if answered { "ready" } else { "not ready" };
+                self.log.push(format!("plimsoll: the readiness probe finds it {word}"));
+            }
+        }
+    }
+
+    fn set_ready(
+        &self,
+        crew: &Crew,
+        address: SocketAddr,
+        open: &mut Option<InstanceId>,
+        ready: bool,
+    ) {
+        match (ready, open.take()) {
+            (true, None) => *open = Some(crew.pool.open(address)),
+            (true, Some(id)) => *open = Some(id),
+            (false, Some(id)) => crew.pool.close(id),
+            (false, None) => {}
+        }
+        self.lock().ready = ready;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, InstanceStatus> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Crew {
+    fn launch(&self, port: u16, folder: &std::path::Path, instance: &str) -> Launch {
+        self.prepared.launch(port, folder, self.seed, &format!("{}/{instance}", self.deployment))
+    }
+
+    /// The launch, through the guard.
+    fn command(&self, launch: &Launch) -> Command {
+        let mut command = Command::new(&self.executable);
+        command.arg("guard").arg(std::process::id().to_string());
+        command.arg(match &launch.program {
+            Program::Plimsoll => self.executable.as_os_str(),
+            Program::Path(path) => path.as_os_str(),
+        });
+        command.args(&launch.args).envs(&launch.env).current_dir(&launch.cwd);
+        command
+    }
+}
+
+/// Between an end and the next start, over and over.
+fn pauses() -> ExponentialBackoff {
+    let pauses = ExponentialBuilder::default().with_min_delay(BACK_OFF);
+    pauses.with_max_delay(LONGEST_BACK_OFF).without_max_times().build()
+}
+
+/// Returns when the probe has failed as often in a row as it may.
+async fn watch_liveness(probe: &Probe, address: SocketAddr) {
+    tokio::time::sleep(probe.initial_delay).await;
+    let mut failures = 0;
+    while failures < probe.failure_threshold {
+        tokio::time::sleep(probe.period).await;
+        let answered = upstream::probe(address, probe.timeout).await;
+        failures = if answered { 0 } else { failures + 1 };
+    }
+}

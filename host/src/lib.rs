@@ -1,0 +1,183 @@
+//! The local host: this machine in the place of an Azure ML workspace.
+//!
+//! It has a control plane (Azure Resource Manager's routes, so that one driver serves both), a
+//! data plane per endpoint, and instances, which are processes of their own. It honours what the
+//! official local mode ignores: instances, request settings, probes, traffic and authentication.
+//! It plays one workspace, keeps nothing on disk beyond its own life, and does not mirror traffic,
+//! hand out tokens or change a deployment in place.
+
+mod connection;
+mod control;
+mod fault;
+mod gateway;
+mod guard;
+mod instance;
+pub mod local;
+mod logs;
+mod operation;
+mod pool;
+mod ports;
+mod process;
+mod replicas;
+mod routes;
+pub mod runtime;
+mod server;
+mod spawner;
+pub mod standalone;
+mod state_dir;
+mod store;
+mod upstream;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hyper::body::{Body, Incoming};
+use hyper::{Request, Response};
+use plimsoll_deploy::workspace::Workspace;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use spawner::Spawner;
+use store::Store;
+
+pub use guard::guard;
+
+/// The region that the local host says it is in.
+const LOCATION: &str = "local";
+
+/// After which a stop no longer waits for tasks: longer than an instance's own grace.
+const STOP_LIMIT: Duration = Duration::from_secs(8);
+
+/// What a host needs to know.
+#[derive(Debug)]
+pub struct HostConfig {
+    /// The plimsoll executable: it is the guard, and the instances of the built-in runtimes.
+    pub executable: PathBuf,
+    /// Where environments are kept between runs.
+    pub cache_dir: PathBuf,
+    /// A folder of its own, which is created and, in the end, removed.
+    pub state_dir: PathBuf,
+    /// The workspace it plays.
+    pub workspace: Workspace,
+    /// What callers of the control plane must show.
+    pub token: SecretString,
+    /// Seed of the draws between deployments by traffic weight, and of synthetic service times.
+    pub seed: u64,
+}
+
+/// What keeps a host from serving.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Its folder cannot be created.
+    #[error("the local host cannot create its folder `{}`", path.display())]
+    StateDir {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Its address cannot be listened on.
+    #[error("the local host cannot listen on {address}; give another address, or port 0")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// Tokens and keys go over plain HTTP, so they must not leave the machine.
+    #[error("the local host does not listen on {address}, only on an address such as 127.0.0.1")]
+    NotLoopback {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The thread that starts instances, the signals, or the token.
+    #[error("the local host cannot start")]
+    Start(#[from] io::Error),
+}
+
+/// A running host.
+#[derive(Debug)]
+struct Host {
+    executable: PathBuf,
+    cache_dir: PathBuf,
+    state_dir: PathBuf,
+    workspace: Workspace,
+    token: SecretString,
+    seed: u64,
+    url: String,
+    store: Mutex<Store>,
+    spawner: Spawner,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Serves until `shutdown`, then stops every instance and removes the host's folder.
+///
+/// # Errors
+/// The folder or the thread that starts instances cannot be created.
+pub async fn serve(
+    config: HostConfig,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let HostConfig { executable, cache_dir, state_dir, workspace, token, seed } = config;
+    let address = listener.local_addr()?;
+    tokio::fs::create_dir_all(&state_dir)
+        .await
+        .map_err(|source| Error::StateDir { path: state_dir.clone(), source })?;
+    let host = Arc::new(Host {
+        executable,
+        cache_dir,
+        state_dir: state_dir.clone(),
+        workspace,
+        token,
+        seed,
+        url: url(address),
+        store: Mutex::default(),
+        spawner: Spawner::start(Handle::current())?,
+        shutdown: shutdown.clone(),
+        tasks: TaskTracker::new(),
+    });
+    let answer = {
+        let host = Arc::clone(&host);
+        move |request| control::answer(Arc::clone(&host), request)
+    };
+    host.serve(listener, shutdown.clone(), answer);
+    shutdown.cancelled().await;
+    host.tasks.close();
+    if tokio::time::timeout(STOP_LIMIT, host.tasks.wait()).await.is_err() {
+        tracing::warn!("the local host stops although some of its tasks have not ended");
+    }
+    let _ = tokio::fs::remove_dir_all(&state_dir).await;
+    Ok(())
+}
+
+/// The address that a driver takes.
+pub fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
+impl Host {
+    /// Serves a listener in the background.
+    fn serve<A, F, B>(&self, listener: TcpListener, stop: CancellationToken, answer: A)
+    where
+        A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let tasks = self.tasks.clone();
+        self.tasks.spawn(server::serve(listener, stop, tasks, answer));
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,224 @@
+//! Synthetic service: a drawn service time instead of a model, for what-if work.
+//!
+//! A request holds one of the instance's slots for its service time; further requests wait for a
+//! slot in the order in which they came. Each instance draws from a stream of its own, so that
+//! instances differ, and a run with the same seed and names repeats.
+
+use std::hash::Hasher as _;
+use std::io;
+use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use fnv::FnvHasher;
+use plimsoll_deploy::spec::{ServiceTime, Synthetic};
+use rand::RngExt;
+use rand_distr::{Distribution, Exp, LogNormal};
+use rand_pcg::Pcg64;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::timer::Timer;
+
+/// The 99th percentile of the standard normal distribution.
+const Z99: f64 = 2.326_347_874_040_841;
+
+/// Whether the settings can be drawn from.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+pub fn check(settings: &Synthetic) -> Result<(), String> {
+    Draw::new(&settings.service_time)?;
+    if !(0.0..=1.0).contains(&settings.error_rate) {
+        return Err(format!("the error rate is {}, but must be from 0 to 1", settings.error_rate));
+    }
+    if !(settings.start_ms >= 0.0 && settings.start_ms.is_finite()) {
+        return Err(format!("`start_ms` is {}, but must be at least 0", settings.start_ms));
+    }
+    Ok(())
+}
+
+/// From an instance's start until it is ready.
+pub(super) fn start(settings: &Synthetic) -> Duration {
+    millis(settings.start_ms)
+}
+
+/// Draws what becomes of each request.
+pub(super) struct Service {
+    draw: Draw,
+    error_rate: f64,
+    random: Mutex<Pcg64>,
+}
+
+/// A distribution of service times, in milliseconds.
+enum Draw {
+    Constant(f64),
+    Exponential(Exp<f64>),
+    LogNormal(LogNormal<f64>),
+}
+
+impl Service {
+    /// The service of the instance with this name; the settings have been checked.
+    pub(super) fn new(settings: &Synthetic, seed: u64, name: &str) -> Self {
+        let draw = Draw::new(&settings.service_time).expect("the settings were checked");
+        let random = Mutex::new(Pcg64::new(u128::from(seed), stream(name)));
+        Self { draw, error_rate: settings.error_rate, random }
+    }
+
+    /// The service time of the next request, and whether it is answered right.
+    pub(super) fn next(&self) -> (Duration, bool) {
+        // The generator is whole after every draw, whatever thread panicked.
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        let time = self.draw.next(&mut random);
+        (time, random.random::<f64>() >= self.error_rate)
+    }
+}
+
+impl Draw {
+    fn new(service_time: &ServiceTime) -> Result<Self, String> {
+        match *service_time {
+            ServiceTime::Constant { ms } if ms >= 0.0 && ms.is_finite() => Ok(Self::Constant(ms)),
+            ServiceTime::Exponential { mean_ms } if mean_ms > 0.0 && mean_ms.is_finite() => {
+                Exp::new(1.0 / mean_ms).map(Self::Exponential).map_err(|error| error.to_string())
+            }
+            ServiceTime::LogNormal { p50_ms, p99_ms } if 0.0 < p50_ms && p50_ms <= p99_ms => {
+                let sigma = (p99_ms / p50_ms).ln() / Z99;
+                LogNormal::new(p50_ms.ln(), sigma)
+                    .map(Self::LogNormal)
+                    .map_err(|error| error.to_string())
+            }
+            ref wrong => Err(format!("{wrong:?} is no distribution of service times")),
+        }
+    }
+
+    fn next(&self, random: &mut Pcg64) -> Duration {
+        millis(match self {
+            Self::Constant(ms) => *ms,
+            Self::Exponential(distribution) => distribution.sample(random),
+            Self::LogNormal(distribution) => distribution.sample(random),
+        })
+    }
+}
+
+/// What an instance works on at a time, each slot with its timer.
+pub(super) struct Slots {
+    free: Semaphore,
+    timers: Mutex<Vec<Timer>>,
+}
+
+/// A slot that is held; it is free again when this is dropped.
+pub(super) struct Slot<'a> {
+    slots: &'a Slots,
+    timer: Option<Timer>,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Slots {
+    pub(super) fn new(count: NonZeroU32) -> io::Result<Self> {
+        let timers = (0..count.get()).map(|_| Timer::new()).collect::<io::Result<Vec<_>>>()?;
+        Ok(Self { free: Semaphore::new(timers.len()), timers: Mutex::new(timers) })
+    }
+
+    /// Waits for a free slot, first come first served.
+    pub(super) async fn take(&self) -> Slot<'_> {
+        let permit = self.free.acquire().await.expect("the semaphore is never closed");
+        let timer = self.timers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Slot { slots: self, timer, _permit: permit }
+    }
+}
+
+impl Slot<'_> {
+    /// Holds the slot for this long.
+    pub(super) async fn hold(&self, span: Duration) -> io::Result<()> {
+        self.timer.as_ref().expect("there are as many timers as permits").wait(span).await
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        let mut timers = self.slots.timers.lock().unwrap_or_else(PoisonError::into_inner);
+        timers.extend(self.timer.take());
+    }
+}
+
+fn millis(ms: f64) -> Duration {
+    Duration::try_from_secs_f64(ms / 1e3).unwrap_or_default()
+}
+
+/// The number of an instance's random stream, from its name: FNV-1a, the same in every release.
+fn stream(name: &str) -> u128 {
+    let mut hash = FnvHasher::default();
+    hash.write(name.as_bytes());
+    hash.finish().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(service_time: ServiceTime) -> Synthetic {
+        Synthetic { service_time, error_rate: 0.25, start_ms: 0.0 }
+    }
+
+    #[test]
+    fn draws_follow_the_distribution_and_repeat() {
+        let log_normal = settings(ServiceTime::LogNormal { p50_ms: 20.0, p99_ms: 80.0 });
+        let draw = |seed: u64, name: &str| {
+            let service = Service::new(&log_normal, seed, name);
+            (0..20_000).map(|_| service.next()).collect::<Vec<_>>()
+        };
+        let draws = draw(1, "blue/0");
+        assert_eq!(draws, draw(1, "blue/0"));
+        for other in [draw(2, "blue/0"), draw(1, "blue/1"), draw(1, "green/0")] {
+            let same = draws.iter().zip(&other).filter(|(a, b)| a.0 == b.0).count();
+            assert!(same < 5, "{same}");
+        }
+        let mut times: Vec<_> = draws.iter().map(|(time, _)| time.as_secs_f64() * 1e3).collect();
+        times.sort_by(f64::total_cmp);
+        assert!((times[10_000] - 20.0).abs() < 0.5, "{}", times[10_000]);
+        assert!((times[19_800] - 80.0).abs() < 5.0, "{}", times[19_800]);
+        let errors = draws.iter().filter(|(_, right)| !right).count();
+        assert!((4_700..5_300).contains(&errors), "{errors}");
+    }
+
+    #[test]
+    fn an_exponential_has_its_mean_and_a_constant_is_one() {
+        let service = Service::new(&settings(ServiceTime::Exponential { mean_ms: 10.0 }), 1, "a");
+        let sum: f64 = (0..20_000).map(|_| service.next().0.as_secs_f64()).sum();
+        assert!((sum / 20_000.0 * 1e3 - 10.0).abs() < 0.3, "{sum}");
+        let service = Service::new(&settings(ServiceTime::Constant { ms: 1.5 }), 1, "a");
+        assert_eq!(service.next().0, Duration::from_micros(1500));
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused() {
+        for wrong in [
+            ServiceTime::Constant { ms: -1.0 },
+            ServiceTime::Exponential { mean_ms: 0.0 },
+            ServiceTime::LogNormal { p50_ms: 10.0, p99_ms: 5.0 },
+            ServiceTime::LogNormal { p50_ms: f64::NAN, p99_ms: 5.0 },
+        ] {
+            assert!(check(&settings(wrong.clone())).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_slot_serves_one_at_a_time_in_order() {
+        let slots = Slots::new(NonZeroU32::MIN).unwrap();
+        let first = slots.take().await;
+        let mut second = Box::pin(slots.take());
+        assert!(futures_now(&mut second).await.is_none(), "the slot is held");
+        drop(first);
+        assert!(futures_now(&mut second).await.is_some());
+    }
+
+    async fn futures_now<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Option<T> {
+        let once = std::future::poll_fn(|context| {
+            let polled = std::pin::Pin::new(&mut *future).poll(context);
+            std::task::Poll::Ready(polled)
+        });
+        match once.await {
+            std::task::Poll::Ready(value) => Some(value),
+            std::task::Poll::Pending => None,
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The official inference server, running the user's scoring script.
+//!
+//! [`prepare`] makes the environment that the conda file describes, with pip where that is enough
+//! and with conda where it is on the PATH and needed. [`Server::launch`] starts the server as Azure
+//! does: `AZUREML_MODEL_DIR` is the folder that holds the model, `AML_APP_ROOT` and the working
+//! folder are the script's, and the deployment's own variables come last. What has to be different
+//! on this machine is in `python/serve.py`, with the reasons.
+//!
+//! Limit: the script can see all that is beside the model, as with the official `--local` mode.
+
+mod conda;
+mod constraint;
+mod environment;
+mod error;
+mod interpreter;
+mod step;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use plimsoll_deploy::arm::Progress;
+use plimsoll_deploy::spec::{Code, DeploymentSpec};
+
+pub use error::Error;
+
+use self::environment::Maker;
+use super::launch::{Launch, Program};
+
+const SERVE: &str = include_str!("python/serve.py");
+
+/// A scoring script whose environment is ready.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Of the environment.
+    python: PathBuf,
+    /// Starts the server.
+    serve: PathBuf,
+    /// Absolute.
+    script: PathBuf,
+    /// All that no instance has for its own.
+    env: BTreeMap<OsString, OsString>,
+}
+
+/// Makes the environment that the text `conda` describes, or finds it in the cache, and tells
+/// `progress` what is being done, pip's own lines included.
+///
+/// # Errors
+/// Script or model are not there, the conda file asks for what cannot be had, or building failed.
+pub async fn prepare(
+    code: &Code,
+    conda: &str,
+    model: Option<&Path>,
+    spec: &DeploymentSpec,
+    cache_dir: &Path,
+    progress: Progress<'_>,
+) -> Result<Server, Error> {
+    let script = code.folder.join(&code.scoring_script);
+    if !script.is_file() {
+        return Err(Error::NoScript { path: script });
+    }
+    if let Some(path) = model.filter(|path| !path.exists()) {
+        return Err(Error::NoModel { path: path.to_owned() });
+    }
+    let recipe = conda::read(conda).map_err(Error::Conda)?;
+    if recipe.server_added {
+        progress(format!("the conda file does not ask for `{}`: added", conda::server()));
+    }
+    let maker = maker(&recipe, conda).await?;
+    let folder = environment::get(&maker, &recipe, cache_dir, progress).await?;
+    let serve = environment::put(&folder, "serve.py", SERVE)?;
+    environment::put(&folder, "no-settings.json", "{}")?;
+    let env = variables(&script, model, spec, &recipe, &folder);
+    Ok(Server { python: environment::python(&folder), serve, script, env })
+}
+
+impl Server {
+    /// The process of an instance; `instance_dir` becomes its home.
+    pub fn launch(&self, port: u16, instance_dir: &Path) -> Launch {
+        let mut env = self.env.clone();
+        // Servers with one home would share gunicorn's control socket.
+        env.entry("HOME".into()).or_insert_with(|| instance_dir.into());
+        let args: [OsString; 6] = [
+            // Nothing is written beside the scoring script, and its output is seen at once.
+            "-Bu".into(),
+            self.serve.clone().into(),
+            "--entry_script".into(),
+            self.script.clone().into(),
+            "--port".into(),
+            port.to_string().into(),
+        ];
+        Launch {
+            program: Program::Path(self.python.clone()),
+            args: args.into(),
+            env,
+            cwd: root(&self.script).to_owned(),
+        }
+    }
+}
+
+/// Pip, unless a dependency or the version of Python needs conda and conda is there.
+async fn maker(recipe: &conda::Recipe, file: &str) -> Result<Maker, Error> {
+    let with_conda = |program| Maker::Conda { program, file: file.to_owned() };
+    if !recipe.only_conda.is_empty() {
+        let refused = || Error::Conda(recipe.only_conda.clone());
+        return interpreter::conda().await.map(with_conda).ok_or_else(refused);
+    }
+    match interpreter::find(&recipe.python).await {
+        Ok(interpreter) => Ok(Maker::Pip(interpreter)),
+        Err(error) => interpreter::conda().await.map(with_conda).ok_or(error),
+    }
+}
+
+fn variables(
+    script: &Path,
+    model: Option<&Path>,
+    spec: &DeploymentSpec,
+    recipe: &conda::Recipe,
+    folder: &Path,
+) -> BTreeMap<OsString, OsString> {
+    let workers = spec.request_settings.max_concurrent_requests_per_instance;
+    let bin = folder.join("bin").into_os_string();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut env: BTreeMap<OsString, OsString> = [
+        ("AML_APP_ROOT", root(script).into()),
+        ("WORKER_COUNT", workers.to_string().into()),
+        ("VIRTUAL_ENV", folder.into()),
+        ("PATH", [bin, path].join(":".as_ref())),
+        // Python takes an empty one for none: those of other environments must not reach in.
+        ("PYTHONHOME", "".into()),
+        ("PYTHONPATH", "".into()),
+    ]
+    .into_iter()
+    .map(|(name, value): (&str, OsString)| (name.into(), value))
+    .collect();
+    if let Some(parent) = model.and_then(Path::parent) {
+        env.insert("AZUREML_MODEL_DIR".into(), parent.into());
+    }
+    for (name, value) in recipe.variables.iter().chain(&spec.environment_variables) {
+        env.insert(name.into(), value.into());
+    }
+    env
+}
+
+/// The folder that holds the scoring script.
+fn root(script: &Path) -> &Path {
+    script.parent().expect("the script was joined to its folder")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    fn launch(model: &str, own: &[(&str, &str)]) -> Launch {
+        let mut spec = DeploymentSpec::new("blue", "e", "Standard_DS3_v2", NonZeroU32::MIN);
+        spec.request_settings.max_concurrent_requests_per_instance = NonZeroU32::new(3).unwrap();
+        let own = own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        spec.environment_variables = own.collect();
+        let conda = "dependencies: [joblib]\nvariables: {FROM: conda, GREETING: conda}";
+        let recipe = conda::read(conda).unwrap();
+        let (script, folder) = (PathBuf::from("/code/score.py"), PathBuf::from("/envs/1"));
+        let env = variables(&script, Some(Path::new(model)), &spec, &recipe, &folder);
+        let python = environment::python(&folder);
+        Server { python, serve: "/envs/1/serve.py".into(), script, env }
+            .launch(4711, Path::new("/run/blue-1"))
+    }
+
+    fn variable<'a>(launch: &'a Launch, name: &str) -> &'a str {
+        launch.env[std::ffi::OsStr::new(name)].to_str().unwrap()
+    }
+
+    #[test]
+    fn an_instance_has_what_azure_gives_it_and_a_home_of_its_own() {
+        for model in ["/s/model", "/s/model/", "/s/model.pkl"] {
+            assert_eq!(variable(&launch(model, &[]), "AZUREML_MODEL_DIR"), "/s", "{model}");
+        }
+        let launch = launch("/s/model", &[]);
+        assert_eq!(launch.program, Program::Path("/envs/1/bin/python".into()));
+        assert_eq!(launch.cwd, Path::new("/code"));
+        assert!(launch.args.ends_with(&["--port".into(), "4711".into()]));
+        let expected = [("AML_APP_ROOT", "/code"), ("HOME", "/run/blue-1"), ("WORKER_COUNT", "3")];
+        for (name, value) in expected {
+            assert_eq!(variable(&launch, name), value, "{name}");
+        }
+        assert!(variable(&launch, "PATH").starts_with("/envs/1/bin:"));
+    }
+
+    #[test]
+    fn the_deployments_own_variables_have_the_last_word() {
+        let own = [("WORKER_COUNT", "8"), ("AZUREML_MODEL_DIR", "/m"), ("GREETING", "mine")];
+        let launch = launch("/s/model", &[&own[..], &[("HOME", "/h")]].concat());
+        for (name, value) in own {
+            assert_eq!(variable(&launch, name), value, "{name}");
+        }
+        assert_eq!((variable(&launch, "HOME"), variable(&launch, "FROM")), ("/h", "conda"));
+    }
+}

@@ -1,0 +1,119 @@
+//! What the local host has: endpoints with their deployments, registered assets, operations.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hyper::header::HeaderValue;
+use plimsoll_deploy::arm::wire::{
+    AssetProperties, DeploymentProperties, EndpointProperties, ProvisioningState, Resource,
+};
+use plimsoll_deploy::spec::DeploymentSpec;
+use tokio_util::sync::CancellationToken;
+
+use super::fault::Fault;
+use super::gateway::Gateway;
+use super::operation::Operations;
+use super::replicas::Replicas;
+use super::routes::{Route, Routes};
+
+/// Everything, behind one lock that is never held while something is waited for.
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    pub(super) endpoints: BTreeMap<String, Endpoint>,
+    /// By `kind/name/version`, as in their ids.
+    pub(super) assets: BTreeMap<String, Resource<AssetProperties>>,
+    pub(super) operations: Operations,
+}
+
+/// An endpoint.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    pub(super) resource: Resource<EndpointProperties>,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) deployments: BTreeMap<String, Deployment>,
+    /// Ends its data plane and all its instances.
+    pub(super) stop: CancellationToken,
+}
+
+/// A deployment.
+#[derive(Debug)]
+pub(super) struct Deployment {
+    pub(super) resource: Resource<DeploymentProperties>,
+    pub(super) spec: DeploymentSpec,
+    /// Its instances, once they are being started.
+    pub(super) replicas: Option<Arc<Replicas>>,
+}
+
+impl Store {
+    /// The endpoint by that name, or 404.
+    pub(super) fn endpoint(&mut self, name: &str) -> Result<&mut Endpoint, Fault> {
+        let missing = || Fault::not_found(format!("endpoint `{name}`"));
+        self.endpoints.get_mut(name).ok_or_else(missing)
+    }
+
+    /// The deployment by that name, or 404.
+    pub(super) fn deployment(
+        &mut self,
+        endpoint: &str,
+        name: &str,
+    ) -> Result<&mut Deployment, Fault> {
+        let missing = || Fault::not_found(format!("deployment `{name}` of endpoint `{endpoint}`"));
+        self.endpoint(endpoint)?.deployments.get_mut(name).ok_or_else(missing)
+    }
+}
+
+impl Endpoint {
+    /// Refuses a second operation while one is running.
+    pub(super) fn check_idle(&self) -> Result<(), Fault> {
+        match self.resource.properties.provisioning_state {
+            Some(state) if !state.is_final() => {
+                let name = self.resource.name.as_deref().unwrap_or_default();
+                Err(Fault::busy(format!("endpoint `{name}`"), state))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn set_state(&mut self, state: ProvisioningState) {
+        self.resource.properties.provisioning_state = Some(state);
+    }
+
+    /// Tells the gateway what deployments there are and how much each gets.
+    pub(super) fn publish(&self) {
+        let traffic = &self.resource.properties.traffic;
+        let route = |(name, deployment): (&String, &Deployment)| {
+            Some(Route {
+                name: HeaderValue::from_str(name).ok()?,
+                weight: traffic.get(name).copied().unwrap_or(0),
+                timeout: deployment.spec.request_settings.request_timeout,
+                pool: Arc::clone(deployment.replicas.as_ref()?.pool()),
+            })
+        };
+        let deployments = self.deployments.iter().filter_map(route).collect();
+        self.gateway.set_routes(Routes { deployments });
+    }
+}
+
+impl Deployment {
+    /// Refuses a second operation while one is running.
+    pub(super) fn check_idle(&self) -> Result<(), Fault> {
+        match self.resource.properties.provisioning_state {
+            Some(state) if !state.is_final() => {
+                Err(Fault::busy(format!("deployment `{}`", self.spec.name), state))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn set_state(&mut self, state: ProvisioningState) {
+        self.resource.properties.provisioning_state = Some(state);
+    }
+
+    /// As it is shown: with what its instances do now.
+    pub(super) fn show(&self) -> Resource<DeploymentProperties> {
+        let mut resource = self.resource.clone();
+        resource.properties.instances =
+            self.replicas.as_ref().map_or_else(Vec::new, |replicas| replicas.status());
+        resource
+    }
+}

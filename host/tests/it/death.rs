@@ -1,0 +1,60 @@
+//! Nothing outlives the host, however it ends.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use plimsoll_host::local::{LocalHost, Options};
+
+use super::harness::{deployment, endpoint, fixture, is_alive, until};
+
+async fn host_with_instances() -> (LocalHost, Vec<u32>) {
+    let host = LocalHost::start(&fixture(), &Options::default()).await.unwrap();
+    let driver = host.driver().unwrap();
+    driver.create_endpoint(&endpoint()).await.unwrap();
+    let blue = driver.create_deployment(&deployment("blue", 2, 1.0), &mut |_| {}).await.unwrap();
+    let pids: Vec<u32> = blue.instances.iter().filter_map(|each| each.pid).collect();
+    assert_eq!(pids.len(), 2);
+    assert!(pids.iter().all(|pid| is_alive(*pid)));
+    (host, pids)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_host_takes_its_instances_along() {
+    let (host, pids) = host_with_instances().await;
+    let state_dir = host.state_dir().to_owned();
+    assert!(state_dir.join("end/blue").exists());
+    assert!(host.stop().await.unwrap().success());
+    assert!(!state_dir.exists());
+    assert!(!pids.into_iter().any(is_alive));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_host_takes_its_instances_along() {
+    let (mut host, pids) = host_with_instances().await;
+    let pid = host.pid().unwrap().cast_signed();
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    assert!(!host.wait().await.unwrap().success());
+    until("the instances are gone", || async { !pids.iter().any(|pid| is_alive(*pid)) }).await;
+    let left_behind = host.state_dir().to_owned();
+    assert!(left_behind.exists());
+    let next = LocalHost::start(&fixture(), &Options::default()).await.unwrap();
+    // A host of another test may be sweeping it up just now.
+    until("the next host sweeps it up", || async { !left_behind.exists() }).await;
+    next.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_ends_when_its_parent_forgets_it() {
+    let (host, pids) = host_with_instances().await;
+    let (pid, state_dir) = (host.pid().unwrap(), host.state_dir().to_owned());
+    drop(host);
+    let alive = || is_alive(pid) || pids.iter().any(|pid| is_alive(*pid)) || state_dir.exists();
+    until("host and instances are gone", || async { !alive() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_is_no_host_is_reported() {
+    let error = LocalHost::start("/bin/true".as_ref(), &Options::default()).await.unwrap_err();
+    assert!(error.to_string().contains("`/bin/true`"), "{error}");
+    let missing = LocalHost::start("/no/such/program".as_ref(), &Options::default()).await;
+    assert!(missing.unwrap_err().to_string().contains("cannot be started"));
+}

@@ -1,0 +1,15 @@
+//! Integration tests of the local host, driven as a run drives it, and of the runtimes.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on should stop there, and one that skips says so"
+)]
+
+mod control;
+mod death;
+mod gateway;
+mod harness;
+mod life;
+mod overload;
+mod python;

@@ -1,0 +1,48 @@
+//! More callers than usual limits allow: what is measured must be the deployment.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use plimsoll_host::local::{LocalHost, Options};
+use tokio::net::TcpStream;
+
+use super::harness::{endpoint, fixture};
+
+/// The kernel answers at once; a caller that finds no place tries again after a second.
+const AT_ONCE: Duration = Duration::from_millis(900);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_stalls_keeps_callers_waiting_without_turning_them_away() {
+    let host = LocalHost::start(&fixture(), &Options::default()).await.unwrap();
+    let uri = host.driver().unwrap().create_endpoint(&endpoint()).await.unwrap().scoring_uri;
+    let address = uri.trim_start_matches("http://").trim_end_matches("/score");
+    let pid = Pid::from_raw(host.pid().unwrap().cast_signed());
+    kill(pid, Signal::SIGSTOP).unwrap();
+    let mut callers = Vec::new();
+    for _ in 0..300 {
+        match tokio::time::timeout(AT_ONCE, TcpStream::connect(address)).await {
+            Ok(Ok(caller)) => callers.push(caller),
+            _ => break,
+        }
+    }
+    kill(pid, Signal::SIGCONT).unwrap();
+    host.stop().await.unwrap();
+    assert_eq!(callers.len(), 300);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_host_may_open_as_many_files_as_the_system_lets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let limited = folder.path().join("limited");
+    let script = format!("#!/bin/sh\nulimit -Sn 64\nexec {} \"$@\"\n", fixture().display());
+    std::fs::write(&limited, script).unwrap();
+    std::fs::set_permissions(&limited, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let host = LocalHost::start(&limited, &Options::default()).await.unwrap();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", host.pid().unwrap())).unwrap();
+    host.stop().await.unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let words: Vec<_> = files.split_whitespace().collect();
+    assert_eq!(words[3], words[4], "{files}");
+}
