@@ -18,7 +18,6 @@ use plimsoll_domain::clock;
 use plimsoll_monitor::Judgement;
 use plimsoll_monitor::otlp::{Config, Run as OtlpRun};
 
-use crate::cli::OutputArgs;
 use crate::exit::Exit;
 use crate::results::summary::{Run, ScenarioName, Summary};
 use crate::results::{self, Event, EventKind, Header, Results, new_default_dir};
@@ -32,20 +31,20 @@ use site::Site;
 use telemetry::Telemetry;
 
 /// Runs a scenario and tells how it ended.
-pub(crate) fn run(scenario: &Scenario, outputs: &OutputArgs) -> Result<Exit> {
+pub(crate) fn run(scenario: &Scenario) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the session's runtime")?;
-    let ended = runtime.block_on(session(scenario, outputs));
+    let ended = runtime.block_on(session(scenario));
     // A name lookup that hangs must not keep the process.
     runtime.shutdown_background();
     ended
 }
 
-async fn session(scenario: &Scenario, outputs: &OutputArgs) -> Result<Exit> {
+async fn session(scenario: &Scenario) -> Result<Exit> {
     let interrupt = Interrupt::listen().context("cannot listen for signals")?;
-    let otlp = match telemetry::config(outputs.otlp.as_deref().or(scenario.otlp.as_deref())) {
+    let otlp = match telemetry::config(scenario.otlp.as_deref()) {
         Ok(config) => config,
         Err(error) => return Ok(refuse(&error, Exit::Usage)),
     };
@@ -59,7 +58,7 @@ async fn session(scenario: &Scenario, outputs: &OutputArgs) -> Result<Exit> {
     if !quota(scenario, &mut summary) {
         return Ok(Exit::Deployment);
     }
-    let folder = match folder(scenario, outputs) {
+    let folder = match folder(scenario) {
         Ok(folder) => folder,
         Err(error) => return Ok(refuse(&error, Exit::Usage)),
     };
@@ -172,9 +171,9 @@ fn quota(scenario: &Scenario, summary: &mut Summary) -> bool {
     check.fits
 }
 
-fn folder(scenario: &Scenario, outputs: &OutputArgs) -> Result<PathBuf, results::Error> {
-    match outputs.out.clone().or_else(|| scenario.folder.clone()) {
-        Some(given) => Ok(given),
+fn folder(scenario: &Scenario) -> Result<PathBuf, results::Error> {
+    match &scenario.folder {
+        Some(given) => Ok(given.clone()),
         None => new_default_dir(Path::new("results"), &scenario.name, clock::wall()),
     }
 }
