@@ -28,6 +28,8 @@ use std::time::Duration;
 pub use amount::{Amount, Unit};
 pub use parse::ParseError;
 use plimsoll_domain::Tally;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// What must hold, of what, over which time.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,15 +74,19 @@ pub enum Latency {
 }
 
 /// How the indicator's value must stand to the threshold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Comparison {
     /// `<`
+    #[serde(rename = "<")]
     Below,
     /// `<=`
+    #[serde(rename = "<=")]
     AtMost,
     /// `>`
+    #[serde(rename = ">")]
     Above,
     /// `>=`
+    #[serde(rename = ">=")]
     AtLeast,
 }
 

@@ -24,6 +24,7 @@ use std::fmt;
 use std::time::Duration;
 
 use plimsoll_domain::Tally;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
@@ -31,7 +32,7 @@ use crate::objective::{Amount, Objective};
 use crate::window::Window;
 
 /// Whether an objective, or the run, was met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It holds.

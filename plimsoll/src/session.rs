@@ -19,7 +19,7 @@ use plimsoll_monitor::Judgement;
 use plimsoll_monitor::otlp::{Config, Run as OtlpRun};
 
 use crate::exit::Exit;
-use crate::results::summary::{Run, ScenarioName, Summary};
+use crate::results::summary::{ObjectiveResult, Run, ScenarioName, Summary};
 use crate::results::{self, Event, EventKind, Header, Results, new_default_dir};
 use crate::scenario::{Place, Scenario};
 use crate::view::{self, View};
@@ -52,8 +52,7 @@ async fn session(scenario: &Scenario) -> Result<Exit> {
     summary.objectives = scenario
         .objectives
         .iter()
-        .map(Judgement::pending)
-        .map(|j| conclude::objective(&j))
+        .map(|objective| ObjectiveResult::new(&Judgement::pending(objective)))
         .collect();
     if !quota(scenario, &mut summary) {
         return Ok(Exit::Deployment);

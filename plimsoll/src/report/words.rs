@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use plimsoll_domain::units::three_digits;
+use plimsoll_monitor::{Comparison, Unit};
 
-use crate::results::summary::{LatencyStats, ObjectiveResult, Summary, Unit};
+use crate::results::summary::{LatencyStats, ObjectiveResult, Summary};
 
 /// A latency given in milliseconds, with the unit that suits it: `12.3 ms`.
 pub(crate) fn ms(value: f64) -> String {
@@ -104,12 +105,22 @@ pub(crate) fn span(seconds: f64) -> String {
     parts.join(" ")
 }
 
-/// A number in an objective's unit.
+/// How value and threshold compare when an objective holds, as it is read.
+pub(crate) fn comparison(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::Below => "<",
+        Comparison::AtMost => "≤",
+        Comparison::Above => ">",
+        Comparison::AtLeast => "≥",
+    }
+}
+
+/// A number in an objective's unit: shares are given in percent.
 pub(crate) fn in_unit(value: f64, unit: Unit) -> String {
     match unit {
-        Unit::Ms => ms(value),
-        Unit::Percent => percentage(value),
-        Unit::Rps => rate(value),
+        Unit::Milliseconds => ms(value),
+        Unit::Share => percentage(value),
+        Unit::PerSecond => rate(value),
     }
 }
 
@@ -140,7 +151,7 @@ pub(crate) fn evidence(objective: &ObjectiveResult) -> String {
         "{}: measured {}, asked {} {}",
         objective.name,
         value(objective),
-        objective.comparison.symbol(),
+        comparison(objective.comparison),
         in_unit(objective.threshold, objective.unit),
     );
     let interval = interval(objective);

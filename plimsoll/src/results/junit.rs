@@ -7,9 +7,10 @@
 
 use std::time::Duration;
 
+use plimsoll_monitor::{ValidityState, Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::summary::{ObjectiveResult, Summary, ValidityState, Verdict};
+use super::summary::{ObjectiveResult, Summary};
 use crate::exit::Exit;
 use crate::report::words;
 

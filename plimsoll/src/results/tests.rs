@@ -136,7 +136,7 @@ fn the_junit_file_is_as_servers_read_it() {
     let shape = Shape { bad: 6..9, ..Shape::small("breach") };
     let (_results, mut summary) = write_run(folder.path(), &shape);
     insta::assert_snapshot!("breached", junit::junit(&summary).unwrap());
-    summary.validity.state = summary::ValidityState::Invalid;
+    summary.validity.state = plimsoll_monitor::ValidityState::Invalid;
     summary.validity.reasons = vec!["the generator was late; give it another core".to_owned()];
     insta::assert_snapshot!("invalid", junit::junit(&summary).unwrap());
 }

@@ -1,13 +1,9 @@
 //! How a run ended: the exit code, and the summary in the form that results are written in.
 
 use plimsoll_domain::Tally;
-use plimsoll_monitor::{
-    Amount, Comparison, Indicator, Judgement, Latency, Objective, Report, Unit, Validity,
-    ValidityState, Verdict, WindowCounts,
-};
+use plimsoll_monitor::{Objective, Report, ValidityState, Verdict};
 
 use crate::exit::Exit;
-use crate::results::summary as file;
 
 /// What ended a run before its schedule did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,87 +31,6 @@ pub(super) fn exit(report: &Report, cut: &Cut) -> Exit {
     }
 }
 
-/// The verdict in results.
-pub(super) fn verdict(verdict: Verdict) -> file::Verdict {
-    match verdict {
-        Verdict::Met => file::Verdict::Met,
-        Verdict::Breached => file::Verdict::Breached,
-        Verdict::Inconclusive => file::Verdict::Inconclusive,
-    }
-}
-
-/// The validity in results.
-pub(super) fn validity(validity: &Validity) -> file::Validity {
-    file::Validity {
-        state: match validity.state {
-            ValidityState::Valid => file::ValidityState::Valid,
-            ValidityState::Degraded => file::ValidityState::Degraded,
-            ValidityState::Invalid => file::ValidityState::Invalid,
-        },
-        reasons: validity.reasons.clone(),
-        notes: validity.notes.clone(),
-    }
-}
-
-/// An objective's evidence in results.
-pub(super) fn objective(judgement: &Judgement) -> file::ObjectiveResult {
-    let objective = &judgement.objective;
-    let (of, quantile) = match objective.indicator() {
-        Indicator::Latency { percentile, of } => {
-            let of = match of {
-                Latency::Response => file::Series::Response,
-                Latency::Service => file::Series::Service,
-                Latency::SendLag => file::Series::SendLag,
-            };
-            (of, Some(percentile / 100.0))
-        }
-        Indicator::ErrorRate => (file::Series::ErrorRate, None),
-        Indicator::Goodput { .. } => (file::Series::Goodput, None),
-    };
-    file::ObjectiveResult {
-        name: objective.to_string(),
-        verdict: verdict(judgement.verdict),
-        value: judgement.value.and_then(number),
-        comparison: match objective.comparison() {
-            Comparison::Below => file::Comparison::Below,
-            Comparison::AtMost => file::Comparison::AtMost,
-            Comparison::Above => file::Comparison::Above,
-            Comparison::AtLeast => file::Comparison::AtLeast,
-        },
-        threshold: number(judgement.threshold).expect("a threshold is finite"),
-        unit: match judgement.threshold.unit {
-            Unit::Milliseconds => file::Unit::Ms,
-            Unit::Share => file::Unit::Percent,
-            Unit::PerSecond => file::Unit::Rps,
-        },
-        interval: judgement.interval.map(|(low, high)| file::Interval(number(low), number(high))),
-        samples: judgement.samples,
-        samples_needed: judgement.samples_needed,
-        windows: objective
-            .window()
-            .zip(judgement.windows)
-            .map(|(length, counts)| windows(length.as_secs_f64(), counts, judgement.value)),
-        of,
-        quantile,
-    }
-}
-
-fn windows(length_s: f64, counts: WindowCounts, worst: Option<Amount>) -> file::Windows {
-    file::Windows {
-        length_s,
-        total: counts.total,
-        breached: counts.wrong,
-        worst_at_s: counts.worst_at.map(|at| at.as_secs_f64()),
-        worst: worst.and_then(number),
-    }
-}
-
-/// The number in the unit of results: shares as percent.
-fn number(amount: Amount) -> Option<f64> {
-    let number = amount.finite()?;
-    Some(if amount.unit == Unit::Share { number * 100.0 } else { number })
-}
-
 /// How many right answers came within the objectives: within the strictest limit that they set on
 /// response time; all of them where they set none.
 pub(super) fn good(totals: &Tally, objectives: &[Objective]) -> u64 {
@@ -128,6 +43,7 @@ pub(super) fn good(totals: &Tally, objectives: &[Objective]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plimsoll_monitor::Validity;
 
     fn report(state: ValidityState, verdict: Option<Verdict>) -> Report {
         Report {

@@ -5,13 +5,13 @@ use std::fmt::Write;
 use plimsoll_domain::units::{format_duration, three_digits};
 use plimsoll_domain::with_causes;
 use plimsoll_domain::{Quantile, Tally};
-use plimsoll_monitor::{Report, Verdict};
+use plimsoll_monitor::{Report, Validity, ValidityState, Verdict};
 
 use super::conclude::{self, Cut};
 use super::measure::Measured;
 use super::site;
 use crate::exit::Exit;
-use crate::results::summary::{Otlp, Summary, Validity, ValidityState, WarmupCounts};
+use crate::results::summary::{ObjectiveResult, Otlp, Summary, WarmupCounts};
 use crate::results::{Event, EventKind, Results};
 use crate::scenario::Scenario;
 use crate::view;
@@ -94,15 +94,15 @@ fn measured_run(scenario: &Scenario, measured: &Measured, summary: &mut Summary)
     let Measured { report, generator, cut } = measured;
     let exit = conclude::exit(report, cut);
     summary.run.interrupted = *cut == Cut::Interrupted;
-    summary.verdict = report.verdict.map(conclude::verdict);
-    summary.validity = conclude::validity(&report.validity);
+    summary.verdict = report.verdict;
+    summary.validity = report.validity.clone();
     if let Cut::Lost(why) = cut {
         summary.validity.state = ValidityState::Invalid;
         summary.validity.reasons.push(format!("the local host went away in mid-run: {why}"));
     }
     let good = conclude::good(&report.totals, &scenario.objectives);
     summary.measure(&report.totals, good, report.measured_time);
-    summary.objectives = report.judgements.iter().map(conclude::objective).collect();
+    summary.objectives = report.judgements.iter().map(ObjectiveResult::new).collect();
     summary.warmup = WarmupCounts::new(&report.warmup);
     summary.generator = generator.clone();
     view::print(&text(scenario, measured, summary));
@@ -113,7 +113,7 @@ fn text(scenario: &Scenario, measured: &Measured, summary: &Summary) -> String {
     let Measured { report, generator, cut } = measured;
     let totals = &report.totals;
     let validity = match cut {
-        Cut::Lost(_) => plimsoll_monitor::ValidityState::Invalid,
+        Cut::Lost(_) => ValidityState::Invalid,
         Cut::None | Cut::Interrupted => report.validity.state,
     };
     let mut text =

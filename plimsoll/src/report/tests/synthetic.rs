@@ -4,13 +4,14 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use plimsoll_domain::{Moment, Outcome, Sample, Snapshot, Tally, Transport};
+use plimsoll_monitor::{Comparison, Unit, Verdict};
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, LogNormal};
 use rand_pcg::Pcg64;
 
 use crate::results::summary::{
-    Comparison, Deployment, Interval, ObjectiveResult, Quota, QuotaFamily, Run, ScenarioName,
-    Series, Summary, Unit, Verdict, WarmupCounts, Windows,
+    Deployment, Interval, ObjectiveResult, Quota, QuotaFamily, Run, ScenarioName, Series, Summary,
+    WarmupCounts, Windows,
 };
 use crate::results::{Event, EventKind, Header, IntervalInfo, Phase, Results};
 
@@ -189,7 +190,7 @@ fn objectives(summary: &Summary, good: u64) -> Vec<ObjectiveResult> {
         value: p99,
         comparison: Comparison::Below,
         threshold: 200.0,
-        unit: Unit::Ms,
+        unit: Unit::Milliseconds,
         interval: p99.map_or(Some(Interval(Some(190.0), None)), |p99| near(p99, 0.06)),
         samples: ended,
         samples_needed: None,
@@ -203,7 +204,7 @@ fn objectives(summary: &Summary, good: u64) -> Vec<ObjectiveResult> {
             verdict: judge(errors < 1.0),
             value: Some(errors),
             threshold: 1.0,
-            unit: Unit::Percent,
+            unit: Unit::Share,
             interval: near(errors.max(0.001), 0.3),
             of: Series::ErrorRate,
             quantile: None,
@@ -215,7 +216,7 @@ fn objectives(summary: &Summary, good: u64) -> Vec<ObjectiveResult> {
             value: Some(goodput),
             comparison: Comparison::AtLeast,
             threshold: 95.0,
-            unit: Unit::Percent,
+            unit: Unit::Share,
             interval: near(goodput, 0.01),
             windows: Some(Windows {
                 length_s: 5.0,
