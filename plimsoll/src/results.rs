@@ -2,7 +2,8 @@
 //! measured.
 //!
 //! Each interval appends to `timeline.csv` and `latency.hlog` and replaces `summary.json` (with
-//! `complete: false`); [`Results::finish`] writes the last summary, `junit.xml` and `report.html`.
+//! `complete: false`); [`Results::finish`] writes the last summary. What is made from these files
+//! (`report.html`, `junit.xml`) is the [`report`](crate::report)'s.
 //!
 //! A file that cannot be written never stops the run: the first error is kept and told once as an
 //! event, that file is written no more, the others go on, and `finish` returns the error. Room for
@@ -26,7 +27,6 @@ use summary::{Run, ScenarioName};
 pub mod events;
 pub mod folder;
 pub mod hlog;
-pub mod junit;
 pub mod summary;
 pub mod timeline;
 
@@ -208,7 +208,7 @@ impl Results {
         self.keep(written);
     }
 
-    /// Writes the last summary, `junit.xml` and `report.html`.
+    /// Writes the last summary, in the room that was kept for it.
     ///
     /// # Errors
     /// The first error of the whole run; every file that could be written is whole.
@@ -216,10 +216,6 @@ impl Results {
         folder::release(&self.dir);
         self.summary_fails = false;
         self.summary(summary);
-        let written = write_junit(&self.dir, summary);
-        self.keep(written);
-        let written = crate::report::write(&self.dir, summary).map(|_| ());
-        self.keep(written);
         self.fault.map_or(Ok(()), Err)
     }
 
@@ -278,13 +274,6 @@ pub fn utc(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }
 
-pub(crate) fn write_junit(dir: &Path, summary: &Summary) -> Result<(), Error> {
-    let path = dir.join(folder::JUNIT);
-    let text = junit::junit(summary)
-        .map_err(|error| Error::Compose { path: path.clone(), reason: error.to_string() })?;
-    folder::replace(&path, text.as_bytes())
-}
-
 fn json(summary: &Summary) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(summary).expect("a summary has only string keys");
     bytes.push(b'\n');
@@ -292,4 +281,4 @@ fn json(summary: &Summary) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -159,7 +159,7 @@ pub(super) fn figures(summary: &Summary) -> Vec<Figure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::tests::synthetic::{Shape, header};
+    use crate::results::tests::synthetic::{Shape, header};
 
     // What was not judged never looks judged, whatever verdict stands in the file.
     #[test]

@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::results::summary::{ObjectiveResult, Otlp, Summary, WarmupCounts};
 use crate::results::{Event, EventKind, Results};
 use crate::scenario::Scenario;
-use crate::view;
+use crate::{report, view};
 
 /// Why nothing was measured.
 #[derive(Debug, thiserror::Error)]
@@ -76,12 +76,12 @@ pub(super) fn conclude(
     };
     summary.exit_code = Some(exit.code());
     let folder = results.dir().to_owned();
-    let written = results.finish(&summary);
-    let page = folder.join("report.html");
-    if page.is_file() {
+    let page = report::write_page(&folder, &summary);
+    if let Ok(page) = &page {
         view::print(&format!("report: {}", page.display()));
     }
-    match written {
+    let written = report::write_junit(&folder, &summary);
+    match results.finish(&summary).and(page.map(drop)).and(written) {
         Ok(()) => exit,
         Err(error) => {
             view::note(&format!("error: {error}"));
