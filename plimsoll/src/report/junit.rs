@@ -54,6 +54,12 @@ fn validity(summary: &Summary) -> TestCaseStatus {
             let why = "the run is invalid: it can be neither passed nor failed";
             other(NonSuccessKind::Error, "invalid", why, &reasons)
         }
+        ValidityState::Valid | ValidityState::Degraded
+            if summary.exit_code == Some(Exit::Internal.code()) =>
+        {
+            let why = "not all results could be written";
+            other(NonSuccessKind::Error, "results", why, &summary.validity.notes.join("\n"))
+        }
         ValidityState::Valid | ValidityState::Degraded => TestCaseStatus::success(),
     }
 }

@@ -71,7 +71,8 @@ pub struct Summary {
 pub struct Run {
     /// Unique.
     pub id: String,
-    /// When it began, in UTC: `2026-11-23T03:40:00Z`.
+    /// When its first request was due, in UTC: `2026-11-23T03:40:00Z`; when it was begun, if none
+    /// was due yet.
     pub started: String,
     /// `false` while it runs, and for ever if it was killed.
     pub complete: bool,

@@ -115,6 +115,7 @@ pub(crate) fn write_run(dir: &Path, shape: &Shape) -> (Results, Summary) {
     run.started = "2026-11-23T03:40:00Z".to_owned();
     let mut summary = Summary::begun(run, header(shape).scenario);
     results.event(&Event::new(-1.8, EventKind::Deployment, "blue is ready: 2 instances"));
+    results.begin(header(shape).started);
     let mut warmup = Tally::default();
     for snapshot in &snapshots {
         let warm = snapshot.index < shape.warmup;
@@ -133,7 +134,7 @@ pub(crate) fn write_run(dir: &Path, shape: &Shape) -> (Results, Summary) {
         };
         warmup.merge(&snapshot.warmup);
         summary.generator.observe(&snapshot.generator);
-        results.interval(snapshot, &info);
+        results.interval(snapshot, &snapshot.all(), &info);
     }
     let good = total.good(Duration::from_millis(200));
     summary.measure(&total, good, Duration::from_secs(shape.seconds - shape.warmup));
