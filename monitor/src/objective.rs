@@ -38,7 +38,9 @@ pub use amount::{Amount, Unit};
 pub use parse::ParseError;
 pub use plimsoll_domain::Latency;
 use plimsoll_domain::{Key, Limit, Names};
+use schemars::JsonSchema;
 pub use selector::{Part, Selector};
+use serde::{Deserialize, Serialize};
 
 /// What must hold, of what, over which time.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,15 +84,19 @@ pub enum Indicator {
 }
 
 /// How the indicator's value must stand to the threshold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Comparison {
     /// `<`
+    #[serde(rename = "<")]
     Below,
     /// `<=`
+    #[serde(rename = "<=")]
     AtMost,
     /// `>`
+    #[serde(rename = ">")]
     Above,
     /// `>=`
+    #[serde(rename = ">=")]
     AtLeast,
 }
 

@@ -36,6 +36,7 @@ use std::time::Duration;
 
 use plimsoll_domain::units::{format_duration, three_digits};
 use plimsoll_domain::{Class, Lags, Latencies, Pause, Snapshot, Tally};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::objective::Objective;
@@ -64,18 +65,31 @@ const SATURATED_INVALID: f64 = 0.1;
 const RATED_AT_LEAST: u64 = 20;
 
 /// Whether a run's numbers can be relied on, and why not.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Validity {
     /// The worst of the reasons.
     pub state: ValidityState,
     /// Why it is not valid, each with its numbers and a remedy.
     pub reasons: Vec<String>,
     /// What a reader should know though it is the scenario's own choice.
+    #[serde(default)]
     pub notes: Vec<String>,
 }
 
 /// Whether the generator could do what the schedule asked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ValidityState {
     /// It could.

@@ -1,30 +1,15 @@
-//! The commands, one module each.
+//! The commands, one file each: its `Args`, and `run`, which takes them and says how it ended.
+//!
+//! A command that has commands of its own is a folder of such files. The table of all of them is
+//! in [`cli`](crate::cli); what several commands take is in `outputs`.
 
 pub(crate) mod check;
+pub(crate) mod guard;
 pub(crate) mod host;
 pub(crate) mod instance;
-mod load;
+pub(crate) mod load;
+mod outputs;
 pub(crate) mod quota;
-mod report;
-mod run;
-mod schema;
-
-use anyhow::Result;
-
-use crate::cli::Command;
-use crate::exit::Exit;
-
-/// Carries out a command.
-pub(crate) fn run(command: Command) -> Result<Exit> {
-    match command {
-        Command::Run(args) => run::run(&args),
-        Command::Load(args) => load::run(args),
-        Command::Check(args) => Ok(check::run(&args)),
-        Command::Quota(args) => quota::run(args),
-        Command::Schema(args) => schema::run(&args),
-        Command::Report(args) => Ok(report::run(&args)),
-        Command::Host(args) => host::run(args),
-        Command::Instance(args) => instance::run(&args),
-        Command::Guard(args) => host::guard(args),
-    }
-}
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod schema;

@@ -27,7 +27,7 @@ pub fn prepare_process() {
 
 /// Carries out one command.
 pub fn run(cli: cli::Cli) -> Exit {
-    commands::run(cli.command).unwrap_or_else(|error| {
+    cli.command.run().unwrap_or_else(|error| {
         view::error(&error);
         Exit::Internal
     })

@@ -1,7 +1,9 @@
-//! `report.html`: a run on one self-contained page, composed from the files of its folder alone.
+//! `report.html` and `junit.xml`: a run for people and for CI servers, composed from the files of
+//! its folder alone.
 //!
-//! The page refers to nothing outside itself and needs no script: charts are drawn here as SVG, with
-//! their axis labels as text of the page, so that they stay readable at any width. Long runs are
+//! `report.html` is one self-contained page. It refers to nothing outside itself and
+//! needs no script: charts are drawn here as SVG, with their axis labels as text of the page, so
+//! that they stay readable at any width. Long runs are
 //! thinned to about a thousand points a line: counts as rates over the thinned stretch, percentiles
 //! as the worst in it, because percentiles cannot be averaged.
 
@@ -10,13 +12,14 @@ use std::path::{Path, PathBuf};
 use askama::Template;
 
 use crate::results::summary::Summary;
-use crate::results::{Error, Event, events, folder, timeline, write_junit};
+use crate::results::{Error, Event, events, folder, timeline};
 use page::Page;
 use recorded::Recorded;
 
 mod chart;
 mod figures;
 mod heat_map;
+mod junit;
 mod latency_charts;
 mod objectives;
 mod page;
@@ -26,7 +29,7 @@ mod scale;
 mod spectrum;
 mod tables;
 mod thin;
-pub(crate) mod words;
+mod words;
 
 /// All that a report is composed from.
 #[derive(Debug)]
@@ -53,11 +56,19 @@ pub fn rebuild(dir: &Path) -> Result<PathBuf, Error> {
     }
     folder::release(dir);
     write_junit(dir, &summary)?;
-    write(dir, &summary)
+    write_page(dir, &summary)
 }
 
-/// Writes the report of `summary` from the folder's other files.
-pub(crate) fn write(dir: &Path, summary: &Summary) -> Result<PathBuf, Error> {
+/// Writes `junit.xml` of `summary`.
+pub(crate) fn write_junit(dir: &Path, summary: &Summary) -> Result<(), Error> {
+    let path = dir.join(folder::JUNIT);
+    let text = junit::junit(summary)
+        .map_err(|error| Error::Compose { path: path.clone(), reason: error.to_string() })?;
+    folder::replace(&path, text.as_bytes())
+}
+
+/// Writes `report.html` of `summary` and of the folder's other files.
+pub(crate) fn write_page(dir: &Path, summary: &Summary) -> Result<PathBuf, Error> {
     let path = dir.join(folder::REPORT);
     let text = |name: &str| {
         let bytes = folder::read(&dir.join(name)).unwrap_or_default();
@@ -79,4 +90,4 @@ pub(crate) fn write(dir: &Path, summary: &Summary) -> Result<PathBuf, Error> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

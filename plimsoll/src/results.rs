@@ -2,11 +2,13 @@
 //! measured.
 //!
 //! Each interval appends to `timeline.csv` and `latency.hlog` and replaces `summary.json` (with
-//! `complete: false`); [`Results::finish`] writes the last summary, `junit.xml` and `report.html`.
+//! `complete: false`); [`Results::finish`] writes the last summary. What is made from these files
+//! (`report.html`, `junit.xml`) is the [`report`](crate::report)'s.
 //!
 //! A file that cannot be written never stops the run: the first error is kept and told once as an
-//! event, that file is written no more, the others go on, and `finish` returns the error. Room for
-//! the last summary is kept from the start, so that a disk which fills up does not cost the result.
+//! event, that file is written no more, the others go on, and [`Results::fault`] has the error. Room
+//! for the last summary is kept from the start, so that a disk which fills up does not cost the
+//! result.
 //!
 //! The calls write at once and without a buffer, so that nothing is lost with the process (a power
 //! failure may cost the last seconds). They block for as long as the disk does: call them beside
@@ -15,7 +17,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use plimsoll_domain::{Snapshot, clock};
+use plimsoll_domain::{Snapshot, Tally};
 
 pub use events::{Event, EventKind};
 pub use summary::Summary;
@@ -26,7 +28,6 @@ use summary::{Run, ScenarioName};
 pub mod events;
 pub mod folder;
 pub mod hlog;
-pub mod junit;
 pub mod summary;
 pub mod timeline;
 
@@ -175,18 +176,18 @@ impl Results {
         self.fault.as_ref()
     }
 
-    /// Appends one interval.
-    pub fn interval(&mut self, snapshot: &Snapshot, info: &IntervalInfo) {
-        let row = timeline::Row::new(snapshot, info);
+    /// The load begins: times count from the first due time, which a bring-up may delay by minutes.
+    pub fn begin(&mut self, first_due: SystemTime) {
+        let written = self.hlog.append(&hlog::header(first_due, &self.run));
+        self.keep(written);
+    }
+
+    /// Appends one interval; `all` is every tally of the snapshot, merged.
+    pub fn interval(&mut self, snapshot: &Snapshot, all: &Tally, info: &IntervalInfo) {
+        let row = timeline::Row::new(snapshot, all, info);
         self.last_s = row.t_s;
         let written = self.timeline.append(&timeline::lines(&row, self.rows == 0));
         self.keep(written);
-        if self.rows == 0 {
-            // Times in the log count from the first due time, which a bring-up may delay by minutes.
-            let first_due = clock::wall() - snapshot.end;
-            let written = self.hlog.append(&hlog::header(first_due, &self.run));
-            self.keep(written);
-        }
         self.rows += 1;
         let written = self.hlog.append(&hlog::lines(snapshot));
         self.keep(written);
@@ -208,23 +209,22 @@ impl Results {
         self.keep(written);
     }
 
-    /// Writes the last summary, `junit.xml` and `report.html`.
-    ///
-    /// # Errors
-    /// The first error of the whole run; every file that could be written is whole.
-    pub fn finish(mut self, summary: &Summary) -> Result<(), Error> {
+    /// Gives back the room that was kept for the last files.
+    pub(crate) fn release(&self) {
         folder::release(&self.dir);
-        self.summary_fails = false;
-        self.summary(summary);
-        let written = write_junit(&self.dir, summary);
-        self.keep(written);
-        let written = crate::report::write(&self.dir, summary).map(|_| ());
-        self.keep(written);
-        self.fault.map_or(Ok(()), Err)
     }
 
-    /// Keeps the first error and tells it once.
-    fn keep(&mut self, written: Result<(), Error>) {
+    /// Writes the last summary, in the room that was kept for it.
+    ///
+    /// # Errors
+    /// It cannot be written, and is as it was before.
+    pub fn finish(self, summary: &Summary) -> Result<(), Error> {
+        self.release();
+        folder::replace(&self.dir.join(folder::SUMMARY), &json(summary))
+    }
+
+    /// Keeps the first error and tells it once, also of what is made from the results.
+    pub(crate) fn keep(&mut self, written: Result<(), Error>) {
         let Err(error) = written else {
             return;
         };
@@ -232,7 +232,7 @@ impl Results {
         let event = Event::new(self.last_s, EventKind::Error, error.to_string());
         if first {
             self.fault = Some(error);
-            // If the events are what cannot be written, `finish` still tells.
+            // If the events are what cannot be written, the end of the run still tells.
             let _ = self.events.append(event.line().as_bytes());
         }
     }
@@ -278,13 +278,6 @@ pub fn utc(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }
 
-pub(crate) fn write_junit(dir: &Path, summary: &Summary) -> Result<(), Error> {
-    let path = dir.join(folder::JUNIT);
-    let text = junit::junit(summary)
-        .map_err(|error| Error::Compose { path: path.clone(), reason: error.to_string() })?;
-    folder::replace(&path, text.as_bytes())
-}
-
 fn json(summary: &Summary) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(summary).expect("a summary has only string keys");
     bytes.push(b'\n');
@@ -292,4 +285,4 @@ fn json(summary: &Summary) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,200 +1,202 @@
-//! A session: one scenario from quota to verdict.
+//! A session: what becomes of a run while it is under load, as a plain event handler.
 //!
-//! One task owns it. Everything that it creates it removes, whatever happens in between, and
-//! what was measured is written as it is measured.
+//! A [`Source`] tells what happens, [`Session::handle`] makes of it what there is to tell, and each
+//! [`Sink`] (results folder, screen, export) takes that. None of them knows another, and the
+//! session reads no clock, waits for nothing and writes nothing, so that a source of any kind can
+//! feed it. [`run`] composes them for a scenario and a real endpoint.
 
 mod conclude;
-mod interrupt;
-mod measure;
-mod outcome;
+mod failure;
+mod measured;
 mod plan;
+mod run;
+mod sink;
 mod site;
-mod telemetry;
+mod source;
+#[cfg(test)]
+mod tests;
+mod text;
 
-use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
-use plimsoll_domain::clock;
-use plimsoll_monitor::Judgement;
-use plimsoll_monitor::otlp::{Config, Run as OtlpRun};
+use plimsoll_domain::schedule::Profile;
+use plimsoll_domain::{Snapshot, Tally};
+use plimsoll_monitor::{Monitor, MonitorConfig, Objective};
 
-use crate::cli::OutputArgs;
-use crate::exit::Exit;
-use crate::results::summary::{Run, ScenarioName, Summary};
-use crate::results::{self, Event, EventKind, Header, Results, new_default_dir};
-use crate::scenario::{Place, Scenario};
-use crate::view::{self, View};
-use conclude::Cut;
-use interrupt::Interrupt;
-use measure::{Measured, Session};
-use outcome::Failure;
-use site::Site;
-use telemetry::Telemetry;
+use crate::results::summary::GeneratorTotals;
+use crate::results::{EventKind, IntervalInfo, Phase};
+use crate::scenario::Scenario;
+use crate::view::Live;
+use failure::Failure;
+use measured::{Cut, Measured, good};
+use sink::{Interval, Output, Sink, event};
+use source::{Event, Instances, Source};
 
-/// Runs a scenario and tells how it ended.
-pub(crate) fn run(scenario: &Scenario, outputs: &OutputArgs) -> Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the session's runtime")?;
-    let ended = runtime.block_on(session(scenario, outputs));
-    // A name lookup that hangs must not keep the process.
-    runtime.shutdown_background();
-    ended
-}
+pub(crate) use run::run;
 
-async fn session(scenario: &Scenario, outputs: &OutputArgs) -> Result<Exit> {
-    let interrupt = Interrupt::listen().context("cannot listen for signals")?;
-    let otlp = match telemetry::config(outputs.otlp.as_deref().or(scenario.otlp.as_deref())) {
-        Ok(config) => config,
-        Err(error) => return Ok(refuse(&error, Exit::Usage)),
-    };
-    let mut summary = Summary::begun(identity(scenario), name(scenario));
-    summary.objectives = scenario
-        .objectives
-        .iter()
-        .map(Judgement::pending)
-        .map(|j| conclude::objective(&j))
-        .collect();
-    if !quota(scenario, &mut summary) {
-        return Ok(Exit::Deployment);
-    }
-    let folder = match folder(scenario, outputs) {
-        Ok(folder) => folder,
-        Err(error) => return Ok(refuse(&error, Exit::Usage)),
-    };
-    let header =
-        Header { run: summary.run.clone(), scenario: name(scenario), started: clock::wall() };
-    let mut results = match Results::create(&folder, header) {
-        Ok(results) => results,
-        Err(error) => return Ok(refuse(&error, Exit::Usage)),
-    };
-    summary.run.started = crate::results::utc(clock::wall());
-    let mut view = View::new();
-    let ended =
-        Box::pin(drive(scenario, otlp.as_ref(), &interrupt, &mut results, &mut view, &mut summary))
-            .await;
-    view.clear();
-    Ok(outcome::conclude(scenario, ended, summary, results))
-}
+/// The confidence of every verdict.
+const CONFIDENCE: f64 = 0.95;
 
-/// Brings the site up, loads it, and removes it again, whatever happened.
+/// Hands every event to the session and what it makes of it to every sink, until the source ends.
+///
+/// # Errors
+/// A sink that cannot begin.
 async fn drive(
-    scenario: &Scenario,
-    otlp: Option<&Config>,
-    interrupt: &Interrupt,
-    results: &mut Results,
-    view: &mut View,
-    summary: &mut Summary,
-) -> Result<Measured, Failure> {
-    let mut site = bring_up(scenario, view, interrupt).await?;
-    let shown = plan::without_query(&site.url);
-    results.event(&Event::new(0.0, EventKind::Deployment, format!("the target is {shown}")));
-    summary.run.target = Some(shown);
-    let measured = load(scenario, &mut site, otlp, interrupt, results, view, summary).await;
-    if scenario.endpoint_name().is_some() {
-        view.step("removing what the run created", "");
-    }
-    let host_is_gone = measured.as_ref().is_ok_and(|measured| matches!(measured.cut, Cut::Lost(_)));
-    let endpoint = scenario.endpoint_name().filter(|_| !host_is_gone);
-    if let Err(error) = site.remove(endpoint).await {
-        view.line(format!(
-            "warning: the endpoint could not be deleted: {error}; its host is stopped all the same"
-        ));
-    }
-    measured
-}
-
-async fn bring_up(
-    scenario: &Scenario,
-    view: &mut View,
-    interrupt: &Interrupt,
-) -> Result<Site, Failure> {
-    match &scenario.place {
-        Place::Existing(existing) => Site::existing(existing).map_err(Failure::Target),
-        Place::Deployed(deployed) => {
-            let site = Site::bring_up(scenario, deployed, view, &interrupt.stop).await;
-            site.map_err(|error| match error {
-                site::Error::Stopped => Failure::Interrupted,
-                error => Failure::Deployment(error),
-            })
+    source: &mut impl Source,
+    session: &mut Session,
+    sinks: &mut [&mut dyn Sink],
+) -> Result<(), Failure> {
+    loop {
+        let event = source.next().await;
+        let is_last = event.is_last();
+        for output in session.handle(event) {
+            for sink in sinks.iter_mut() {
+                sink.take(&output)?;
+            }
+        }
+        if is_last {
+            return Ok(());
         }
     }
 }
 
-async fn load(
-    scenario: &Scenario,
-    site: &mut Site,
-    otlp: Option<&Config>,
-    interrupt: &Interrupt,
-    results: &mut Results,
-    view: &mut View,
-    summary: &mut Summary,
-) -> Result<Measured, Failure> {
-    let plan = tokio::select! {
-        plan = plan::load(scenario, site) => plan.map_err(Failure::Plan)?,
-        () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
-    };
-    let (server_address, server_port) = (plan.target.name().to_owned(), plan.target.port());
-    let run = OtlpRun {
-        id: summary.run.id.clone(),
-        scenario: scenario.name.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        started: clock::wall(),
-        method: scenario.request.method.clone(),
-        server_address,
-        server_port,
-        extra: Vec::new(),
-    };
-    let deployments: Vec<_> = summary.deployments.iter().map(|d| d.name.as_str()).collect();
-    let telemetry =
-        Telemetry::start(otlp, run, deployments.join(",")).map_err(Failure::Telemetry)?;
-    let session = Session::new(scenario, results, &telemetry, view, summary);
-    let measured = session.run(plan, site, interrupt).await;
-    if otlp.is_some() {
-        view.step("exporting what is left", "");
+/// What is known of a run under load.
+#[derive(Debug)]
+struct Session {
+    profile: Profile,
+    objectives: Vec<Objective>,
+    monitor: Monitor,
+    generator: GeneratorTotals,
+    live: Live,
+    /// The newest interval, with its tallies merged once for every sink.
+    newest: Option<(Snapshot, Tally, IntervalInfo)>,
+    instances: Vec<Instances>,
+    cut: Cut,
+}
+
+impl Session {
+    /// The session of a scenario that has not begun.
+    fn new(scenario: &Scenario) -> Self {
+        let profile = scenario.load.profile.clone();
+        let warmup = profile.stages.iter().take_while(|stage| stage.warmup);
+        let measured_from = warmup.map(|stage| stage.duration).sum();
+        let monitor = Monitor::new(MonitorConfig {
+            objectives: scenario.objectives.clone(),
+            alerts: scenario.alerts.clone(),
+            confidence: CONFIDENCE,
+            measured: measured_from..profile.duration(),
+        });
+        let total = profile.duration();
+        Self {
+            live: Live { scenario: scenario.name.clone(), total, ..Live::default() },
+            profile,
+            objectives: scenario.objectives.clone(),
+            monitor,
+            generator: GeneratorTotals::default(),
+            newest: None,
+            instances: Vec::new(),
+            cut: Cut::None,
+        }
     }
-    summary.otlp = tokio::task::spawn_blocking(move || telemetry.finish()).await.unwrap_or(None);
-    measured.map_err(Failure::Generator)
-}
 
-/// Shows the quota plan; `false` if it does not fit.
-fn quota(scenario: &Scenario, summary: &mut Summary) -> bool {
-    let Some(check) = plan::quota(scenario) else {
-        return true;
-    };
-    view::note(&check.table);
-    summary.quota = Some(check.result);
-    summary.deployments = plan::deployments(scenario);
-    if !check.fits {
-        view::note(&"error: the quota does not allow these deployments; nothing was created");
+    /// Takes one event into account; returns what there is to tell, in its order.
+    fn handle(&mut self, event: Event) -> Vec<Output<'_>> {
+        match event {
+            Event::Begun { first_due } => vec![Output::Begun { first_due }],
+            Event::Interval(snapshot) => self.interval(*snapshot),
+            Event::Instances { at, instances } => self.count(at, instances),
+            Event::Interrupted { at } => {
+                let message = "interrupted: waiting for what is in flight; press Ctrl-C again to \
+                               skip that";
+                self.cut_off(Cut::Interrupted, EventKind::Warning, message, at)
+            }
+            Event::Lost { at, why } => {
+                let message = format!("the local host is gone: {why}");
+                self.cut_off(Cut::Lost(why), EventKind::Warning, &message, at)
+            }
+            Event::Failed { why } => self.failed(why),
+            Event::Ended { stopped_early: true } if self.cut == Cut::None => {
+                self.failed("the load ended before its schedule".to_owned())
+            }
+            Event::Ended { .. } => Vec::new(),
+        }
     }
-    check.fits
-}
 
-fn folder(scenario: &Scenario, outputs: &OutputArgs) -> Result<PathBuf, results::Error> {
-    match outputs.out.clone().or_else(|| scenario.folder.clone()) {
-        Some(given) => Ok(given),
-        None => new_default_dir(Path::new("results"), &scenario.name, clock::wall()),
+    fn interval(&mut self, snapshot: Snapshot) -> Vec<Output<'_>> {
+        let info = self.info(&snapshot);
+        let mut outputs = Vec::new();
+        if self.newest.as_ref().is_none_or(|(.., before)| before.stage != info.stage) {
+            let entered = event(snapshot.start, EventKind::Phase, &*info.stage);
+            outputs.push(Output::Event(entered.with("stage", info.stage.as_str())));
+        }
+        let alerts = self.monitor.observe(&snapshot);
+        self.generator.observe(&snapshot.generator);
+        let all = snapshot.all();
+        self.live.update(&snapshot, &all, &info.stage);
+        let (snapshot, all, info) = self.newest.insert((snapshot, all, info));
+        outputs.push(Output::Interval(Interval {
+            snapshot,
+            all,
+            info,
+            instances: &self.instances,
+            live: &self.live,
+            generator: &self.generator,
+            monitor: &self.monitor,
+            good: good(self.monitor.totals(), &self.objectives),
+        }));
+        outputs.extend(alerts.into_iter().map(Output::Alert));
+        outputs
     }
-}
 
-fn name(scenario: &Scenario) -> ScenarioName {
-    ScenarioName { name: scenario.name.clone(), seed: scenario.seed }
-}
-
-fn identity(scenario: &Scenario) -> Run {
-    let command: Vec<_> =
-        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-    Run {
-        id: uuid::Uuid::new_v4().to_string(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        command: plan::command(&command, scenario),
-        ..Run::default()
+    /// What of an interval is not in its snapshot.
+    fn info(&self, snapshot: &Snapshot) -> IntervalInfo {
+        let length = snapshot.end.saturating_sub(snapshot.start);
+        let middle = snapshot.start + length / 2;
+        let due = self.profile.offered_by(snapshot.end) - self.profile.offered_by(snapshot.start);
+        let stage = self.profile.stage_at(middle);
+        IntervalInfo {
+            phase: match stage {
+                None => Phase::Drain,
+                Some(_) if self.profile.is_warmup(middle) => Phase::Warmup,
+                Some(_) => Phase::Measured,
+            },
+            stage: stage.map_or("drain", |stage| &stage.name).to_owned(),
+            target_rps: due / length.as_secs_f64().max(1e-9),
+            instances: Instances::sum(&self.instances).map(|(ready, _)| ready),
+        }
     }
-}
 
-fn refuse(error: &dyn std::error::Error, exit: Exit) -> Exit {
-    view::note(&format!("error: {error}"));
-    exit
+    fn count(&mut self, at: Duration, now: Vec<Instances>) -> Vec<Output<'_>> {
+        let before = std::mem::replace(&mut self.instances, now);
+        self.live.instances = Instances::sum(&self.instances);
+        let changes = self.instances.iter().filter_map(|now| {
+            let was = before.iter().find(|was| was.deployment == now.deployment)?;
+            (was.ready != now.ready).then(|| Output::Event(now.change(was.ready, at)))
+        });
+        changes.collect()
+    }
+
+    fn failed(&mut self, why: String) -> Vec<Output<'_>> {
+        let at = self.newest.as_ref().map_or(Duration::ZERO, |(newest, ..)| newest.end);
+        let message = why.clone();
+        self.cut_off(Cut::Failed(why), EventKind::Error, &message, at)
+    }
+
+    /// Nothing becomes due from now on.
+    fn cut_off(
+        &mut self,
+        cut: Cut,
+        kind: EventKind,
+        message: &str,
+        at: Duration,
+    ) -> Vec<Output<'_>> {
+        self.cut = cut;
+        self.monitor.cut_off(at);
+        vec![Output::Event(event(at, kind, message))]
+    }
+
+    /// Judges the run.
+    fn finish(self) -> Measured {
+        Measured::new(self.monitor.finish(), self.generator, self.cut, &self.objectives)
+    }
 }

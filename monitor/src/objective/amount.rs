@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use plimsoll_domain::Quantile;
 use plimsoll_domain::units::{self, three_digits};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// A number with its unit; a latency may be infinite.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
@@ -16,15 +17,19 @@ pub struct Amount {
     pub unit: Unit,
 }
 
-/// What an [`Amount`] counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+/// What an [`Amount`] counts. The names are those of results, where shares are in percent.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub enum Unit {
     /// Latencies.
+    #[serde(rename = "ms")]
     Milliseconds,
     /// Shares, from 0 to 1.
+    #[serde(rename = "percent")]
     Share,
     /// Rates.
+    #[serde(rename = "rps")]
     PerSecond,
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
 use plimsoll_deploy::files::{self, FileKind, kind_of};
 use plimsoll_document::{Document, Problems};
 
@@ -11,14 +10,14 @@ use crate::scenario::{self, open};
 use crate::view;
 
 /// `plimsoll check FILE…`
-#[derive(Debug, Args)]
-pub struct CheckArgs {
+#[derive(Debug, clap::Args)]
+pub struct Args {
     /// Scenario, endpoint and deployment files, or folders with a `scenario.yml`
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
 
-pub(super) fn run(args: &CheckArgs) -> Exit {
+pub(crate) fn run(args: &Args) -> Exit {
     let mut problems = Problems::new();
     for file in &args.files {
         match check(file) {

@@ -1,13 +1,10 @@
-//! `plimsoll host`: this machine in the place of an Azure ML workspace, for a run or by hand; and
-//! `plimsoll guard`, the hidden command that its instances are started through.
+//! `plimsoll host`: this machine in the place of an Azure ML workspace, for a run or by hand.
 
-use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::Args;
 use plimsoll_host::runtime;
 use plimsoll_host::{self as host, standalone};
 
@@ -15,8 +12,8 @@ use crate::exit::Exit;
 use crate::view;
 
 /// Serve this machine as a workspace of endpoints and deployments
-#[derive(Debug, Args)]
-pub struct HostArgs {
+#[derive(Debug, clap::Args)]
+pub struct Args {
     /// Loopback address of the control plane; port 0 lets the system choose
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
@@ -31,19 +28,11 @@ pub struct HostArgs {
     supervised: bool,
 }
 
-/// Become an instance that ends with its host
-#[derive(Debug, Args)]
-pub struct GuardArgs {
-    /// The host's process id, the program and its arguments
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    command: Vec<OsString>,
-}
-
 /// Serves until the parent, Ctrl-C or SIGTERM ends it.
 ///
 /// # Errors
 /// The host cannot start.
-pub(super) fn run(args: HostArgs) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
     let options = standalone::Options {
         listen: args.listen,
         cache_dir: args.cache_dir.unwrap_or_else(runtime::cache_dir),
@@ -61,11 +50,6 @@ pub(super) fn run(args: HostArgs) -> anyhow::Result<Exit> {
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// Becomes the instance; returns only what went wrong.
-pub(super) fn guard(args: GuardArgs) -> anyhow::Result<Exit> {
-    Err(host::guard(args.command).into())
 }
 
 /// One line of JSON for a program that started the host; sentences for a person. Nobody may be
@@ -92,7 +76,7 @@ mod tests {
     fn an_address_that_cannot_be_listened_on_is_wrong_usage() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         for listen in [taken.local_addr().unwrap(), ([0, 0, 0, 0], 0).into()] {
-            let args = HostArgs { listen, cache_dir: None, seed: 0, supervised: false };
+            let args = Args { listen, cache_dir: None, seed: 0, supervised: false };
             assert_eq!(run(args).unwrap(), Exit::Usage, "{listen}");
         }
     }

@@ -1,19 +1,18 @@
 //! `plimsoll instance`: hidden; one instance of the builtin runtime.
 
 use anyhow::Result;
-use clap::Args;
 use plimsoll_host::runtime::instance;
 
 use crate::exit::Exit;
 
 /// `plimsoll instance OPTIONS`
-#[derive(Debug, Args)]
-pub struct InstanceArgs {
+#[derive(Debug, clap::Args)]
+pub struct Args {
     /// What to serve, as the local host writes it
     pub options: String,
 }
 
-pub(super) fn run(args: &InstanceArgs) -> Result<Exit> {
+pub(crate) fn run(args: &Args) -> Result<Exit> {
     instance::run(&args.options)?;
     Ok(Exit::Success)
 }

@@ -1,21 +1,84 @@
 //! `plimsoll load`: the same as a scenario, described by flags, on an endpoint that exists.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod scenario;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use plimsoll_domain::schedule::{ArrivalProcess, Profile, Stage};
-use plimsoll_loadgen::{Request as LoadRequest, Target};
+use clap::ValueEnum;
+use plimsoll_domain::units::parse_duration;
+use plimsoll_monitor::Objective;
 
-use crate::cli::{Arrivals, LoadArgs};
+use super::outputs::OutputArgs;
 use crate::exit::Exit;
-use crate::scenario::{Existing, LONGEST_STAGE, Load, Place, Quota, Request, Scenario};
+use crate::scenario::DEFAULT_MAX_CONNECTIONS;
 use crate::{session, view};
 
-pub(super) fn run(args: LoadArgs) -> Result<Exit> {
-    let outputs = args.outputs.clone();
-    match scenario(args) {
-        Ok(scenario) => session::run(&scenario, &outputs),
+/// `plimsoll load`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The scoring URL
+    pub url: String,
+    /// Requests per second
+    #[arg(long, value_name = "RPS", value_parser = rate)]
+    pub rate: f64,
+    /// How long, for example 30s
+    #[arg(long, value_parser = parse_duration)]
+    pub duration: Duration,
+    /// Load for this long at the same rate before anything is judged
+    #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
+    pub warmup: Option<Duration>,
+    /// How arrivals are spread
+    #[arg(long, value_enum, default_value_t = Arrivals::Poisson)]
+    pub arrivals: Arrivals,
+    /// Request body: a JSON file, a .jsonl file with one body per line, or a folder of JSON files
+    #[arg(long, value_name = "FILE")]
+    pub body: Option<PathBuf>,
+    /// HTTP method [default: POST with --body, else GET]
+    #[arg(long)]
+    pub method: Option<String>,
+    /// A further header, as `name: value`
+    #[arg(long = "header", value_name = "HEADER", value_parser = header)]
+    pub headers: Vec<(String, String)>,
+    /// Environment variable that holds the endpoint's key or token
+    #[arg(long, value_name = "VARIABLE")]
+    pub key_env: Option<String>,
+    /// Certificates to trust besides the system's (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// What must hold, for example "p99 < 200ms"; can be given several times
+    #[arg(long = "objective", value_name = "OBJECTIVE", value_parser = objective)]
+    pub objectives: Vec<Objective>,
+    /// Time from the sending to the end of the answer
+    #[arg(long, value_parser = parse_duration, default_value = "10s")]
+    pub timeout: Duration,
+    /// Connections at most
+    #[arg(long, default_value_t = DEFAULT_MAX_CONNECTIONS, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: u32,
+    /// Threads that send [default: by the number of cores]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub workers: Option<u32>,
+    /// Where every random number comes from
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Outputs.
+    #[command(flatten)]
+    pub outputs: OutputArgs,
+}
+
+/// How arrivals are spread over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Arrivals {
+    /// Independent users: exponential gaps
+    Poisson,
+    /// Equal gaps
+    Constant,
+}
+
+pub(crate) fn run(args: Args) -> Result<Exit> {
+    match scenario::scenario(args) {
+        Ok(scenario) => session::run(&scenario),
         Err(message) => {
             view::note(&format!("error: {message}"));
             Ok(Exit::Usage)
@@ -23,95 +86,21 @@ pub(super) fn run(args: LoadArgs) -> Result<Exit> {
     }
 }
 
-/// What can be said of the flags without asking the network.
-fn check(args: &LoadArgs) -> Result<(), String> {
-    if args.duration.is_zero() {
-        return Err("--duration must be longer than 0".to_owned());
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate <= 1e6 => Ok(rate),
+        _ => Err(
+            "a rate is a number of requests per second above 0 and up to 1000000, for example 500"
+                .to_owned(),
+        ),
     }
-    if args.timeout < Duration::from_millis(1) {
-        return Err("--timeout must be at least 1ms".to_owned());
-    }
-    if args.duration.max(args.warmup.unwrap_or_default()) > LONGEST_STAGE {
-        return Err("--duration and --warmup are at most 30 days".to_owned());
-    }
-    if let Some(file) = args.ca_file.as_ref().filter(|file| !file.is_file()) {
-        return Err(format!("--ca-file: there is no file {}", file.display()));
-    }
-    Target::check(&args.url).map_err(|error| error.to_string())?;
-    let mut probe = LoadRequest::get();
-    if let Some(method) = &args.method {
-        probe = probe.with_method(method).map_err(|error| error.to_string())?;
-    }
-    let mut names = BTreeSet::new();
-    for (name, value) in &args.headers {
-        probe = probe.with_header(name, value).map_err(|error| error.to_string())?;
-        if !names.insert(name.to_ascii_lowercase()) {
-            return Err(format!("--header `{name}` is given twice; keep one of them"));
-        }
-    }
-    for (index, objective) in args.objectives.iter().enumerate() {
-        if args.objectives[..index].contains(objective) {
-            return Err(format!("--objective `{objective}` is given twice; keep one of them"));
-        }
-    }
-    Ok(())
 }
 
-fn scenario(args: LoadArgs) -> Result<Scenario, String> {
-    check(&args)?;
-    let method = match (&args.method, &args.body) {
-        (Some(method), _) => method.to_ascii_uppercase(),
-        (None, Some(_)) => "POST".to_owned(),
-        (None, None) => "GET".to_owned(),
-    };
-    let headers: BTreeMap<String, String> = args.headers.into_iter().collect();
-    if let Some(body) = &args.body {
-        crate::scenario::bodies(body, &headers).map_err(|error| error.to_string())?;
-    } else if method == "POST" {
-        return Err("a POST request needs --body: a JSON file, a .jsonl file, or a folder of them"
-            .to_owned());
-    }
-    let stage = |name: &str, duration: Duration, warmup: bool| Stage {
-        name: name.to_owned(),
-        duration,
-        from_rps: args.rate,
-        to_rps: args.rate,
-        warmup,
-    };
-    let warmup = args.warmup.filter(|warmup| !warmup.is_zero()).map(|d| stage("warm-up", d, true));
-    let stages = warmup.into_iter().chain([stage("hold", args.duration, false)]).collect();
-    Ok(Scenario {
-        name: "load".to_owned(),
-        description: None,
-        seed: args.seed,
-        file: None,
-        place: Place::Existing(Existing {
-            url: args.url,
-            key_env: args.key_env,
-            ca_file: args.ca_file,
-        }),
-        request: Request {
-            body: args.body,
-            method,
-            headers,
-            timeout: args.timeout,
-            deployment: None,
-        },
-        load: Load {
-            arrivals: match args.arrivals {
-                Arrivals::Poisson => ArrivalProcess::Poisson,
-                Arrivals::Constant => ArrivalProcess::Constant,
-            },
-            profile: Profile { stages },
-            max_connections: args.max_connections,
-            workers: args.workers,
-            ceiling_rps: None,
-            drain: args.timeout,
-        },
-        objectives: args.objectives,
-        alerts: Vec::new(),
-        quota: Quota { region: "local".to_owned(), limits: None },
-        folder: None,
-        otlp: None,
-    })
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("write a header as `name: value`")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn objective(text: &str) -> Result<Objective, String> {
+    Objective::parse(text).map_err(|error| format!("{}; {}", error.message, error.hint))
 }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::Args;
 use plimsoll_deploy::files::{self, FileKind, kind_of};
 use plimsoll_deploy::quota::{QuotaPlan, Usages};
 use plimsoll_deploy::spec::DeploymentSpec;
@@ -15,8 +14,8 @@ use crate::scenario::{self, Place, Quota, open};
 use crate::view;
 
 /// `plimsoll quota -f FILE…`
-#[derive(Debug, Args)]
-pub struct QuotaArgs {
+#[derive(Debug, clap::Args)]
+pub struct Args {
     /// Deployment files, or scenarios whose deployments are taken
     #[arg(short, long = "file", required = true, num_args = 1.., value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -43,8 +42,8 @@ pub struct QuotaArgs {
     pub json: bool,
 }
 
-pub(super) fn run(args: QuotaArgs) -> Result<Exit> {
-    let QuotaArgs { files, limits, region, subscription, running, json } = args;
+pub(crate) fn run(args: Args) -> Result<Exit> {
+    let Args { files, limits, region, subscription, running, json } = args;
     let Asked { deployments, quotas } = match asked(&files) {
         Ok(asked) => asked,
         Err(problems) => {
@@ -170,14 +169,8 @@ mod tests {
             usages
         });
         let (region, subscription) = (Some("westeurope".to_owned()), "s".to_owned());
-        let args = QuotaArgs {
-            files: vec![file],
-            limits,
-            region,
-            subscription,
-            running: None,
-            json: true,
-        };
+        let args =
+            Args { files: vec![file], limits, region, subscription, running: None, json: true };
         run(args).unwrap()
     }
 
@@ -209,7 +202,7 @@ mod tests {
         .unwrap();
         let asked = asked(&[folder.path().to_owned()]).unwrap();
         assert_eq!((asked.deployments.len(), asked.quotas[0].region.as_str()), (1, "x"));
-        let args = QuotaArgs {
+        let args = Args {
             files: vec![folder.path().to_owned()],
             limits: None,
             region: None,

@@ -1,19 +1,40 @@
 //! `plimsoll schema`: JSON Schemas, for editors that complete YAML.
 
 use anyhow::Result;
+use clap::ValueEnum;
 
-use crate::cli::{SchemaArgs, SchemaKind};
 use crate::exit::Exit;
 use crate::results::Summary;
 use crate::scenario::RawScenario;
 use crate::view;
 
-pub(super) fn run(args: &SchemaArgs) -> Result<Exit> {
+/// `plimsoll schema`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The kind of file
+    #[arg(value_enum, default_value_t = Kind::Scenario)]
+    pub kind: Kind,
+}
+
+/// Kinds of files with a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// A scenario
+    Scenario,
+    /// An endpoint of `az ml online-endpoint`
+    Endpoint,
+    /// A deployment of `az ml online-deployment`
+    Deployment,
+    /// The summary.json of a run
+    Summary,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit> {
     let schema = match args.kind {
-        SchemaKind::Scenario => schemars::schema_for!(RawScenario).to_value(),
-        SchemaKind::Endpoint => plimsoll_deploy::files::endpoint_schema(),
-        SchemaKind::Deployment => plimsoll_deploy::files::deployment_schema(),
-        SchemaKind::Summary => schemars::schema_for!(Summary).to_value(),
+        Kind::Scenario => schemars::schema_for!(RawScenario).to_value(),
+        Kind::Endpoint => plimsoll_deploy::files::endpoint_schema(),
+        Kind::Deployment => plimsoll_deploy::files::deployment_schema(),
+        Kind::Summary => schemars::schema_for!(Summary).to_value(),
     };
     view::print(&serde_json::to_string_pretty(&schema)?);
     Ok(Exit::Success)

@@ -1,8 +1,10 @@
 //! The banner and the key figures: what is read first.
 
+use plimsoll_monitor::{ValidityState, Verdict};
+
 use super::objectives::verdict_words;
 use super::words;
-use crate::results::summary::{Summary, ValidityState, Verdict};
+use crate::results::summary::Summary;
 
 /// The verdict in one glance and one sentence.
 #[derive(Debug)]
@@ -31,11 +33,7 @@ pub(super) fn banner(summary: &Summary) -> Banner {
         symbol,
         headline: headline.to_owned(),
         why,
-        validity: match summary.validity.state {
-            ValidityState::Valid => "valid",
-            ValidityState::Degraded => "degraded",
-            ValidityState::Invalid => "invalid",
-        },
+        validity: summary.validity.state.name(),
         exit_code: summary.exit_code.map_or("none".to_owned(), |code| code.to_string()),
     }
 }
@@ -161,7 +159,7 @@ pub(super) fn figures(summary: &Summary) -> Vec<Figure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::tests::synthetic::{Shape, header};
+    use crate::results::tests::synthetic::{Shape, header};
 
     // What was not judged never looks judged, whatever verdict stands in the file.
     #[test]

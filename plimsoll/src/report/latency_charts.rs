@@ -1,12 +1,14 @@
 //! Latency over time: percentiles with the thresholds drawn.
 
+use plimsoll_monitor::Unit;
+
 use super::Run;
 use super::chart::Chart;
 use super::rate_charts::{bands, duration, thinned, values_of};
 use super::scale::{Scale, time_ticks};
 use super::thin::thin;
 use super::words;
-use crate::results::summary::{Series, Unit};
+use crate::results::summary::Series;
 use crate::results::timeline::Row;
 
 /// Percentiles of response time, and p99 of service time, over time.
@@ -16,7 +18,9 @@ pub(super) fn percentiles_chart(run: &Run) -> Option<Chart> {
         .summary
         .objectives
         .iter()
-        .filter(|objective| objective.unit == Unit::Ms && objective.of == Series::Response)
+        .filter(|objective| {
+            objective.unit == Unit::Milliseconds && objective.of == Series::Response
+        })
         .map(|objective| (objective.threshold, objective.name.clone()))
         .collect();
     let values = rows.iter().flat_map(|row| {

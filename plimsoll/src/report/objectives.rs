@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
+use plimsoll_monitor::Verdict;
+
 use super::chart::coordinate;
 use super::words;
-use crate::results::summary::{Interval, ObjectiveResult, Verdict};
+use crate::results::summary::{Interval, ObjectiveResult};
 
 /// One row of the table.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ pub(super) fn row(objective: &ObjectiveResult) -> ObjectiveRow {
         value: words::value(objective),
         threshold: format!(
             "{} {}",
-            objective.comparison.symbol(),
+            words::comparison(objective.comparison),
             words::in_unit(objective.threshold, objective.unit)
         ),
         interval: if interval.is_empty() { "too few samples".to_owned() } else { interval },
@@ -82,7 +84,7 @@ fn bar(objective: &ObjectiveResult) -> String {
         return String::new();
     };
     let threshold = range.place(objective.threshold);
-    let (x, width) = if objective.comparison.wants_less() {
+    let (x, width) = if objective.comparison.is_upper_bound() {
         (0.0, threshold)
     } else {
         (threshold, 200.0 - threshold)

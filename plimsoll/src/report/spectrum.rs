@@ -2,12 +2,13 @@
 //! gap between the two lines is what a closed-loop tool hides.
 
 use hdrhistogram::Histogram;
+use plimsoll_monitor::Unit;
 
 use super::Run;
 use super::chart::Chart;
 use super::scale::{Scale, Tick};
 use super::words;
-use crate::results::summary::{Series, Unit};
+use crate::results::summary::Series;
 
 /// Points of a line.
 const POINTS: u32 = 240;
@@ -26,7 +27,9 @@ pub(super) fn spectrum_chart(run: &Run) -> Option<Chart> {
         .summary
         .objectives
         .iter()
-        .filter(|objective| objective.unit == Unit::Ms && objective.of == Series::Response)
+        .filter(|objective| {
+            objective.unit == Unit::Milliseconds && objective.of == Series::Response
+        })
         .filter_map(|objective| Some((objective.quantile?, objective.threshold)))
         .collect();
     let scale = Scale::around(values.chain(thresholds.iter().map(|(_, value)| *value)))?;

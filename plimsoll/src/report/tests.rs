@@ -2,19 +2,25 @@
 
 use std::fs;
 
+use plimsoll_monitor::ValidityState;
 use quick_xml::events::Event as Xml;
 
 use super::*;
-use crate::results::EventKind;
-use synthetic::{Shape, write_run};
-
-pub(crate) mod synthetic;
+use crate::results::tests::synthetic::{self, Shape, write_run};
+use crate::results::{EventKind, Results};
 
 fn page_of(shape: &Shape) -> (String, Summary) {
     let folder = tempfile::tempdir().unwrap();
     let (results, summary) = write_run(folder.path(), shape);
-    results.finish(&summary).unwrap();
+    conclude(folder.path(), results, &summary);
     (fs::read_to_string(folder.path().join(folder::REPORT)).unwrap(), summary)
+}
+
+/// Ends the run and reports on it.
+fn conclude(dir: &Path, results: Results, summary: &Summary) {
+    results.finish(summary).unwrap();
+    write_page(dir, summary).unwrap();
+    write_junit(dir, summary).unwrap();
 }
 
 /// The text of the page, and every attribute, once it has been found well-formed.
@@ -101,7 +107,7 @@ fn hostile_names_stay_text() {
     summary.deployments[0].name = hostile.to_owned();
     summary.outcomes.status.insert(hostile.to_owned(), 1);
     results.event(&Event::new(1.0, EventKind::Warning, hostile));
-    results.finish(&summary).unwrap();
+    conclude(folder.path(), results, &summary);
     let html = fs::read_to_string(folder.path().join(folder::REPORT)).unwrap();
     let (text, _) = parse(&html);
     assert!(!html.contains("<script"));
@@ -174,7 +180,8 @@ fn a_run_that_measured_nothing_has_a_page_too() {
     let folder = tempfile::tempdir().unwrap();
     let header = synthetic::header(&Shape::small("nothing"));
     let begun = Summary::begun(header.run.clone(), header.scenario.clone());
-    crate::results::Results::create(folder.path(), header).unwrap().finish(&begun).unwrap();
+    let results = Results::create(folder.path(), header).unwrap();
+    conclude(folder.path(), results, &begun);
     let html = fs::read_to_string(folder.path().join(folder::REPORT)).unwrap();
     let (text, _) = parse(&html);
     assert!(text.contains("Incomplete run") && !html.contains("NaN"), "{text}");
@@ -188,4 +195,30 @@ fn a_folder_without_a_summary_is_refused() {
     let other = r#"{"schema": "plimsoll.summary/v9"}"#;
     fs::write(folder.path().join(folder::SUMMARY), other).unwrap();
     assert!(matches!(rebuild(folder.path()), Err(Error::NoSummary { .. })));
+}
+
+#[test]
+fn the_junit_file_is_as_servers_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Shape { bad: 6..9, ..Shape::small("breach") };
+    let (_results, mut summary) = write_run(folder.path(), &shape);
+    insta::assert_snapshot!("breached", junit::junit(&summary).unwrap());
+    summary.validity.state = ValidityState::Invalid;
+    summary.validity.reasons = vec!["the generator was late; give it another core".to_owned()];
+    insta::assert_snapshot!("invalid", junit::junit(&summary).unwrap());
+}
+
+#[test]
+fn a_run_that_was_cut_short_does_not_pass_in_junit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_results, summary) = write_run(folder.path(), &Shape::small("quickstart"));
+    let counts = |change: fn(&mut Summary)| {
+        let mut summary = summary.clone();
+        change(&mut summary);
+        let text = junit::junit(&summary).unwrap();
+        !(text.contains("type=\"incomplete\"") && text.contains("<skipped"))
+    };
+    assert!(counts(|_| {}));
+    assert!(!counts(|summary| summary.run.interrupted = true));
+    assert!(!counts(|summary| summary.exit_code = Some(5)));
 }

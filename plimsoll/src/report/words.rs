@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 use plimsoll_domain::units::three_digits;
+use plimsoll_monitor::{Comparison, Unit};
 
-use crate::results::summary::{LatencyStats, ObjectiveResult, Summary, Unit};
+use crate::results::summary::{LatencyStats, ObjectiveResult, Summary};
 
 /// A latency given in milliseconds, with the unit that suits it: `12.3 ms`.
-pub(crate) fn ms(value: f64) -> String {
+pub(super) fn ms(value: f64) -> String {
     let (scaled, unit) = match value {
         v if !v.is_finite() => return "∞".to_owned(),
         0.0 => (0.0, "ms"),
@@ -20,7 +21,7 @@ pub(crate) fn ms(value: f64) -> String {
 }
 
 /// A percentile of `stats`: `∞` if it falls among the failures, `–` if there is nothing.
-pub(crate) fn percentile(stats: &LatencyStats, value: Option<f64>) -> String {
+pub(super) fn percentile(stats: &LatencyStats, value: Option<f64>) -> String {
     match value {
         Some(value) => ms(value),
         None if stats.is_empty() => "–".to_owned(),
@@ -29,7 +30,7 @@ pub(crate) fn percentile(stats: &LatencyStats, value: Option<f64>) -> String {
 }
 
 /// A count with its thousands apart: `12,345`.
-pub(crate) fn count(value: u64) -> String {
+pub(super) fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -42,22 +43,22 @@ pub(crate) fn count(value: u64) -> String {
 }
 
 /// A count and its noun: `1 request`, `2 requests`.
-pub(crate) fn counted(value: u64, noun: &str) -> String {
+pub(super) fn counted(value: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(value), if value == 1 { "" } else { "s" })
 }
 
 /// A number of at most three digits behind which nothing is lost: `1,234`, `12.3`.
-pub(crate) fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     if value >= 999.5 { count(value.round() as u64) } else { three_digits(value) }
 }
 
 /// A rate: `1,000/s`.
-pub(crate) fn rate(value: f64) -> String {
+pub(super) fn rate(value: f64) -> String {
     format!("{}/s", number(value))
 }
 
 /// A share of 0 to 1 as a percentage that never rounds failures away: `99.98 %`.
-pub(crate) fn percent(part: u64, whole: u64) -> String {
+pub(super) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "–".to_owned();
     }
@@ -65,7 +66,7 @@ pub(crate) fn percent(part: u64, whole: u64) -> String {
 }
 
 /// A percentage given in percent.
-pub(crate) fn percentage(value: f64) -> String {
+pub(super) fn percentage(value: f64) -> String {
     let gap = (100.0 - value).abs();
     let text = if value > 50.0 && gap > 0.0 && gap < 1.0 {
         // Keep two digits of what is missing from 100.
@@ -78,7 +79,7 @@ pub(crate) fn percentage(value: f64) -> String {
 }
 
 /// A moment on a time axis of so many seconds: `12 s`, `2:30`, `1:15 h`.
-pub(crate) fn clock(second: f64, duration_s: f64) -> String {
+pub(super) fn clock(second: f64, duration_s: f64) -> String {
     let whole = second.round() as i64;
     if duration_s < 180.0 {
         format!("{}\u{a0}s", three_digits(second))
@@ -90,7 +91,7 @@ pub(crate) fn clock(second: f64, duration_s: f64) -> String {
 }
 
 /// A stretch of time in seconds: `20 s`, `10 min`, `1 h 30 min`.
-pub(crate) fn span(seconds: f64) -> String {
+pub(super) fn span(seconds: f64) -> String {
     if seconds < 120.0 {
         return format!("{}\u{a0}s", three_digits(seconds));
     }
@@ -104,17 +105,27 @@ pub(crate) fn span(seconds: f64) -> String {
     parts.join(" ")
 }
 
-/// A number in an objective's unit.
-pub(crate) fn in_unit(value: f64, unit: Unit) -> String {
+/// How value and threshold compare when an objective holds, as it is read.
+pub(super) fn comparison(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::Below => "<",
+        Comparison::AtMost => "≤",
+        Comparison::Above => ">",
+        Comparison::AtLeast => "≥",
+    }
+}
+
+/// A number in an objective's unit: shares are given in percent.
+pub(super) fn in_unit(value: f64, unit: Unit) -> String {
     match unit {
-        Unit::Ms => ms(value),
-        Unit::Percent => percentage(value),
-        Unit::Rps => rate(value),
+        Unit::Milliseconds => ms(value),
+        Unit::Share => percentage(value),
+        Unit::PerSecond => rate(value),
     }
 }
 
 /// The value of an objective: `∞`, or `–` without samples.
-pub(crate) fn value(objective: &ObjectiveResult) -> String {
+pub(super) fn value(objective: &ObjectiveResult) -> String {
     match objective.value {
         Some(value) => in_unit(value, objective.unit),
         None if objective.samples == 0 => "–".to_owned(),
@@ -123,7 +134,7 @@ pub(crate) fn value(objective: &ObjectiveResult) -> String {
 }
 
 /// The confidence interval of an objective; empty without one.
-pub(crate) fn interval(objective: &ObjectiveResult) -> String {
+pub(super) fn interval(objective: &ObjectiveResult) -> String {
     let Some(interval) = objective.interval else {
         return String::new();
     };
@@ -132,7 +143,7 @@ pub(crate) fn interval(objective: &ObjectiveResult) -> String {
 }
 
 /// What was measured for an objective against what it asks, in one sentence.
-pub(crate) fn evidence(objective: &ObjectiveResult) -> String {
+pub(super) fn evidence(objective: &ObjectiveResult) -> String {
     if objective.samples == 0 {
         return format!("{}: no samples", objective.name);
     }
@@ -140,7 +151,7 @@ pub(crate) fn evidence(objective: &ObjectiveResult) -> String {
         "{}: measured {}, asked {} {}",
         objective.name,
         value(objective),
-        objective.comparison.symbol(),
+        comparison(objective.comparison),
         in_unit(objective.threshold, objective.unit),
     );
     let interval = interval(objective);
@@ -159,7 +170,7 @@ pub(crate) fn evidence(objective: &ObjectiveResult) -> String {
 }
 
 /// What response and service time say together.
-pub(crate) fn waiting(summary: &Summary) -> String {
+pub(super) fn waiting(summary: &Summary) -> String {
     let (response, service) = (&summary.latency_ms.response, &summary.latency_ms.service);
     let Some(service) = service.p99 else {
         return "Nothing was answered.".to_owned();

@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_monitor::{Validity, ValidityState, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,7 @@ pub use deployed::{Deployment, Otlp, Quota, QuotaFamily};
 pub use generator::GeneratorTotals;
 pub use latency::{LatencyMs, LatencyStats};
 pub use load::{Load, OutcomeCounts, WarmupCounts};
-pub use objective::{Comparison, Interval, ObjectiveResult, Series, Unit, Windows};
+pub use objective::{Interval, ObjectiveResult, Series, Windows};
 
 mod deployed;
 mod generator;
@@ -70,7 +71,8 @@ pub struct Summary {
 pub struct Run {
     /// Unique.
     pub id: String,
-    /// When it began, in UTC: `2026-11-23T03:40:00Z`.
+    /// When its first request was due, in UTC: `2026-11-23T03:40:00Z`; when it was begun, if none
+    /// was due yet.
     pub started: String,
     /// `false` while it runs, and for ever if it was killed.
     pub complete: bool,
@@ -95,43 +97,6 @@ pub struct ScenarioName {
     pub seed: u64,
 }
 
-/// Whether objectives held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// They held.
-    Met,
-    /// At least one did not.
-    Breached,
-    /// Too few samples to tell.
-    Inconclusive,
-}
-
-/// Whether the generator did what the schedule asked.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Validity {
-    /// The state.
-    pub state: ValidityState,
-    /// Why it is not `valid`: sentences with numbers and remedies.
-    pub reasons: Vec<String>,
-    /// Worth knowing, though it costs no validity.
-    #[serde(default)]
-    pub notes: Vec<String>,
-}
-
-/// How far the numbers can be trusted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ValidityState {
-    /// The generator kept to its schedule.
-    #[default]
-    Valid,
-    /// Nearly: the numbers are a little worse than the endpoint is.
-    Degraded,
-    /// It did not: the run can be neither passed nor failed.
-    Invalid,
-}
-
 impl Summary {
     /// The summary of a run that has just begun.
     pub fn begun(run: Run, scenario: ScenarioName) -> Self {
@@ -140,7 +105,11 @@ impl Summary {
             run,
             scenario,
             verdict: None,
-            validity: Validity::default(),
+            validity: Validity {
+                state: ValidityState::Valid,
+                reasons: Vec::new(),
+                notes: Vec::new(),
+            },
             exit_code: None,
             load: Load::default(),
             latency_ms: LatencyMs::default(),

@@ -3,7 +3,7 @@
 //! An infinite percentile (more failures than it allows) is written as `inf`, no value as nothing.
 
 use plimsoll_domain::units::millis;
-use plimsoll_domain::{Latencies, Quantile, Snapshot};
+use plimsoll_domain::{Latencies, Quantile, Snapshot, Tally};
 use serde::{Deserialize, Serialize};
 
 use super::IntervalInfo;
@@ -69,9 +69,8 @@ pub struct Row {
 }
 
 impl Row {
-    /// The row of one interval.
-    pub fn new(snapshot: &Snapshot, info: &IntervalInfo) -> Self {
-        let all = snapshot.all();
+    /// The row of one interval; `all` is every tally of the snapshot, merged.
+    pub fn new(snapshot: &Snapshot, all: &Tally, info: &IntervalInfo) -> Self {
         let generator = &snapshot.generator;
         let response = |q: f64| all.response_quantile(q).map(quantile_ms);
         let at = |latencies: &Latencies, q: f64| latencies.quantile(q).map(millis);
@@ -152,7 +151,7 @@ mod tests {
             target_rps: 3.0,
             instances: None,
         };
-        let row = Row::new(&snapshot, &info);
+        let row = Row::new(&snapshot, &snapshot.all(), &info);
         assert_eq!(row.response_p50_ms, Some(f64::INFINITY));
         assert_eq!((row.dropped, row.service_p50_ms), (1, None));
         let mut text = lines(&row, true);

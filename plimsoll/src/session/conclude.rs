@@ -1,33 +1,48 @@
-//! How a run ended: the exit code, and the summary in the form that results are written in.
+//! How a session ended: the one place that decides the exit code, the last files, and what is
+//! printed.
 
-use plimsoll_domain::Tally;
-use plimsoll_monitor::{
-    Amount, Comparison, Indicator, Judgement, Latency, Objective, Report, Unit, Validity,
-    ValidityState, Verdict, WindowCounts,
-};
+use std::path::Path;
 
+use plimsoll_domain::with_causes;
+use plimsoll_loadgen::Error as LoadError;
+use plimsoll_monitor::{Report, Validity, ValidityState, Verdict};
+
+use super::failure::Failure;
+use super::measured::{Cut, Measured};
+use super::sink::Folder;
+use super::text;
 use crate::exit::Exit;
-use crate::results::summary as file;
+use crate::results::summary::{ObjectiveResult, Summary, WarmupCounts};
+use crate::results::{Error, Event, EventKind, Results};
+use crate::{report, view};
 
-/// What ended a run before its schedule did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Cut {
-    /// Nothing did.
-    None,
-    /// The user.
-    Interrupted,
-    /// What the run had brought up went away: why.
-    Lost(String),
+/// What was measured, or why nothing was.
+pub(super) type Ended = Result<Measured, Failure>;
+
+/// The exit code of a run, written or not.
+fn exit(ended: &Ended, fault: Option<&Error>) -> Exit {
+    match ended {
+        _ if fault.is_some() => Exit::Internal,
+        Ok(measured) => judged(&measured.report, &measured.cut),
+        Err(
+            Failure::Target(_)
+            | Failure::Plan(_)
+            | Failure::Telemetry(_)
+            | Failure::Generator(LoadError::Plan(_)),
+        ) => Exit::Usage,
+        Err(Failure::Deployment(_)) => Exit::Deployment,
+        Err(Failure::Generator(_)) => Exit::Internal,
+        Err(Failure::Interrupted) => Exit::Interrupted,
+    }
 }
 
-/// The exit code of a run that was measured.
-pub(super) fn exit(report: &Report, cut: &Cut) -> Exit {
+fn judged(report: &Report, cut: &Cut) -> Exit {
     match (cut, report.validity.state, report.verdict) {
         (Cut::Lost(_), ..) => Exit::Deployment,
         (Cut::Interrupted, ..) => Exit::Interrupted,
-        (Cut::None, ValidityState::Invalid, _) | (Cut::None, _, Some(Verdict::Inconclusive)) => {
-            Exit::Inconclusive
-        }
+        (Cut::Failed(_), ..)
+        | (Cut::None, ValidityState::Invalid, _)
+        | (Cut::None, _, Some(Verdict::Inconclusive)) => Exit::Inconclusive,
         (Cut::None, _, Some(Verdict::Breached)) => Exit::Breached,
         // Without objectives a run is judged by nothing; but no answer at all is no success.
         (Cut::None, _, None) if report.totals.outcomes.ok() == 0 => Exit::Inconclusive,
@@ -35,136 +50,126 @@ pub(super) fn exit(report: &Report, cut: &Cut) -> Exit {
     }
 }
 
-/// The verdict in results.
-pub(super) fn verdict(verdict: Verdict) -> file::Verdict {
-    match verdict {
-        Verdict::Met => file::Verdict::Met,
-        Verdict::Breached => file::Verdict::Breached,
-        Verdict::Inconclusive => file::Verdict::Inconclusive,
-    }
-}
-
-/// The validity in results.
-pub(super) fn validity(validity: &Validity) -> file::Validity {
-    file::Validity {
-        state: match validity.state {
-            ValidityState::Valid => file::ValidityState::Valid,
-            ValidityState::Degraded => file::ValidityState::Degraded,
-            ValidityState::Invalid => file::ValidityState::Invalid,
-        },
-        reasons: validity.reasons.clone(),
-        notes: validity.notes.clone(),
-    }
-}
-
-/// An objective's evidence in results.
-pub(super) fn objective(judgement: &Judgement) -> file::ObjectiveResult {
-    let objective = &judgement.objective;
-    let (of, quantile) = match objective.indicator() {
-        Indicator::Latency { percentile, of } => {
-            let of = match of {
-                Latency::Response => file::Series::Response,
-                Latency::Service => file::Series::Service,
-                Latency::SendLag => file::Series::SendLag,
-            };
-            (of, Some(percentile / 100.0))
+/// Writes the last results, prints how it ended, and gives the exit code: the one in the file.
+pub(super) fn conclude(scenario: &str, ended: &Ended, folder: Folder) -> Exit {
+    let Folder { mut results, mut summary } = folder;
+    summary.run.complete = true;
+    match ended {
+        Ok(measured) => {
+            complete(&mut summary, measured);
+            view::print(&text::text(scenario, measured, &summary));
         }
-        Indicator::ErrorRate => (file::Series::ErrorRate, None),
-        Indicator::Goodput { .. } => (file::Series::Goodput, None),
-    };
-    file::ObjectiveResult {
-        name: objective.to_string(),
-        verdict: verdict(judgement.verdict),
-        value: judgement.value.and_then(number),
-        comparison: match objective.comparison() {
-            Comparison::Below => file::Comparison::Below,
-            Comparison::AtMost => file::Comparison::AtMost,
-            Comparison::Above => file::Comparison::Above,
-            Comparison::AtLeast => file::Comparison::AtLeast,
-        },
-        threshold: number(judgement.threshold).expect("a threshold is finite"),
-        unit: match judgement.threshold.unit {
-            Unit::Milliseconds => file::Unit::Ms,
-            Unit::Share => file::Unit::Percent,
-            Unit::PerSecond => file::Unit::Rps,
-        },
-        interval: judgement.interval.map(|(low, high)| file::Interval(number(low), number(high))),
-        samples: judgement.samples,
-        samples_needed: judgement.samples_needed,
-        windows: objective
-            .window()
-            .zip(judgement.windows)
-            .map(|(length, counts)| windows(length.as_secs_f64(), counts, judgement.value)),
-        of,
-        quantile,
+        Err(failure) => {
+            let message = with_causes(failure);
+            view::note(&format!("error: {message}"));
+            results.event(&Event::new(0.0, EventKind::Error, message.clone()));
+            let reasons = vec![format!("Nothing was measured: {message}")];
+            summary.validity =
+                Validity { state: ValidityState::Invalid, reasons, notes: Vec::new() };
+            summary.run.interrupted = matches!(failure, Failure::Interrupted);
+        }
     }
+    write(ended, results, summary)
 }
 
-fn windows(length_s: f64, counts: WindowCounts, worst: Option<Amount>) -> file::Windows {
-    file::Windows {
-        length_s,
-        total: counts.total,
-        breached: counts.wrong,
-        worst_at_s: counts.worst_at.map(|at| at.as_secs_f64()),
-        worst: worst.and_then(number),
+fn complete(summary: &mut Summary, measured: &Measured) {
+    let Measured { report, generator, good, cut } = measured;
+    summary.run.interrupted = *cut == Cut::Interrupted;
+    summary.verdict = report.verdict;
+    summary.validity = report.validity.clone();
+    summary.measure(&report.totals, *good, report.measured_time);
+    summary.objectives = report.judgements.iter().map(ObjectiveResult::new).collect();
+    summary.warmup = WarmupCounts::new(&report.warmup);
+    summary.generator = generator.clone();
+}
+
+/// Writes what is made from the results and then the summary, which thereby says how the process
+/// ends also when some of the rest cannot be written.
+fn write(ended: &Ended, mut results: Results, mut summary: Summary) -> Exit {
+    let dir = results.dir().to_owned();
+    summary.exit_code = Some(exit(ended, results.fault()).code());
+    let page = report::write_page(&dir, &summary);
+    // The page may take the room that is left; the others have theirs.
+    results.release();
+    let junit = report::write_junit(&dir, &summary);
+    let written = (page.is_ok(), junit.is_ok());
+    results.keep(page.map(drop));
+    results.keep(junit);
+    let exit = exit(ended, results.fault());
+    if let Some(fault) = results.fault() {
+        view::note(&format!("error: {fault}"));
+        summary.validity.notes.push(format!("not all results could be written: {fault}"));
     }
+    if summary.exit_code != Some(exit.code()) {
+        summary.exit_code = Some(exit.code());
+        write_again(&dir, &summary, written);
+    }
+    let page = dir.join("report.html");
+    if page.is_file() {
+        view::print(&format!("report: {}", page.display()));
+    }
+    let Err(error) = results.finish(&summary) else { return exit };
+    let code = Exit::Internal.code();
+    view::note(&format!("error: {error}, and does not say that the exit code is {code}"));
+    summary.exit_code = Some(code);
+    write_again(&dir, &summary, written);
+    Exit::Internal
 }
 
-/// The number in the unit of results: shares as percent.
-fn number(amount: Amount) -> Option<f64> {
-    let number = amount.finite()?;
-    Some(if amount.unit == Unit::Share { number * 100.0 } else { number })
-}
-
-/// How many right answers came within the objectives: within the strictest limit that they set on
-/// response time; all of them where they set none.
-pub(super) fn good(totals: &Tally, objectives: &[Objective]) -> u64 {
-    match objectives.iter().filter_map(Objective::response_limit).min() {
-        Some(limit) => totals.good(limit),
-        None => totals.outcomes.ok(),
+/// Writes again what tells another exit code than the process will end with. What cannot be
+/// written again goes: it would mislead.
+fn write_again(dir: &Path, summary: &Summary, (page, junit): (bool, bool)) {
+    let page = if page { report::write_page(dir, summary).map(drop) } else { Ok(()) };
+    let junit = if junit { report::write_junit(dir, summary) } else { Ok(()) };
+    for failed in [page, junit].into_iter().filter_map(Result::err) {
+        if let Error::Write { path, .. } | Error::Compose { path, .. } = failed {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::results::summary::GeneratorTotals;
+    use plimsoll_domain::Tally;
 
-    fn report(state: ValidityState, verdict: Option<Verdict>) -> Report {
-        Report {
+    fn measured(state: ValidityState, verdict: Option<Verdict>, cut: Cut) -> Measured {
+        let mut totals = Tally::default();
+        totals.outcomes.status.insert(200, 1);
+        let report = Report {
             judgements: Vec::new(),
             verdict,
             validity: Validity { state, reasons: Vec::new(), notes: Vec::new() },
-            totals: answered(),
+            totals,
             warmup: Tally::default(),
             measured_time: std::time::Duration::ZERO,
-        }
+        };
+        Measured::new(report, GeneratorTotals::default(), cut, &[])
     }
 
-    fn answered() -> Tally {
-        let mut totals = Tally::default();
-        totals.outcomes.status.insert(200, 1);
-        totals
+    fn code(state: ValidityState, verdict: Option<Verdict>, cut: Cut) -> u8 {
+        exit(&Ok(measured(state, verdict, cut)), None).code()
     }
 
     #[test]
     fn a_run_without_objectives_and_without_an_answer_is_no_success() {
-        let mut report = report(ValidityState::Valid, None);
-        report.totals = Tally::default();
-        assert_eq!(exit(&report, &Cut::None), Exit::Inconclusive);
+        let mut measured = measured(ValidityState::Valid, None, Cut::None);
+        measured.report.totals = Tally::default();
+        assert_eq!(exit(&Ok(measured), None), Exit::Inconclusive);
     }
 
     #[test]
     fn an_invalid_run_neither_passes_nor_fails() {
         for verdict in [None, Some(Verdict::Met), Some(Verdict::Breached)] {
-            let report = report(ValidityState::Invalid, verdict);
-            assert_eq!(exit(&report, &Cut::None), Exit::Inconclusive);
+            assert_eq!(code(ValidityState::Invalid, verdict, Cut::None), 4);
         }
     }
 
     #[test]
     fn the_verdict_of_a_valid_or_degraded_run_is_its_exit_code() {
         for state in [ValidityState::Valid, ValidityState::Degraded] {
-            let of = |verdict| exit(&report(state, verdict), &Cut::None).code();
+            let of = |verdict| code(state, verdict, Cut::None);
             assert_eq!(of(None), 0);
             assert_eq!(of(Some(Verdict::Met)), 0);
             assert_eq!(of(Some(Verdict::Breached)), 3);
@@ -173,9 +178,21 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_run_says_so_whatever_it_measured() {
-        let report = report(ValidityState::Valid, Some(Verdict::Breached));
-        assert_eq!(exit(&report, &Cut::Interrupted).code(), 130);
-        assert_eq!(exit(&report, &Cut::Lost("gone".into())).code(), 5);
+    fn a_run_that_was_cut_says_so_whatever_it_measured() {
+        let of = |cut| code(ValidityState::Valid, Some(Verdict::Breached), cut);
+        assert_eq!(of(Cut::Interrupted), 130);
+        assert_eq!(of(Cut::Lost("gone".into())), 5);
+        assert_eq!(of(Cut::Failed("a worker was lost".into())), 4);
+    }
+
+    #[test]
+    fn results_that_cannot_be_written_are_an_internal_error_whatever_the_verdict() {
+        let fault = Error::Compose { path: "x".into(), reason: "y".into() };
+        for verdict in [Verdict::Met, Verdict::Breached] {
+            let measured = measured(ValidityState::Valid, Some(verdict), Cut::None);
+            assert_eq!(exit(&Ok(measured), Some(&fault)), Exit::Internal);
+        }
+        assert_eq!(exit(&Err(Failure::Interrupted), Some(&fault)), Exit::Internal);
+        assert_eq!(exit(&Err(Failure::Interrupted), None), Exit::Interrupted);
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use plimsoll_deploy::arm::{ArmDriver, Error as DeployError};
+use plimsoll_deploy::arm::{ArmDriver, Deployment, Error as DeployError};
 use plimsoll_host::local::{LocalHost, Options};
 use plimsoll_host::runtime::Runtime;
 use secrecy::SecretString;
@@ -13,10 +13,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::source::Instances;
 use crate::scenario::{Deployed, Existing, Scenario};
 use crate::view::View;
 
-/// How often the instances are counted for the live view.
+/// How often the instances are counted.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 /// For the deletion of the endpoint. Longer than instances take to end; the end of the host, which
@@ -39,7 +40,7 @@ struct Own {
     host: LocalHost,
     driver: Arc<ArmDriver>,
     counter: JoinHandle<()>,
-    instances: watch::Receiver<Option<(u32, u32)>>,
+    instances: watch::Receiver<Vec<Instances>>,
 }
 
 /// Why there is nothing to load.
@@ -97,7 +98,7 @@ impl Site {
         };
         match created {
             Ok((url, key)) => {
-                let (sender, instances) = watch::channel(None);
+                let (sender, instances) = watch::channel(Vec::new());
                 let names: Vec<_> = deployed.deployments.iter().map(|d| d.name.clone()).collect();
                 let counter = tokio::spawn(count(
                     Arc::clone(&driver),
@@ -119,9 +120,10 @@ impl Site {
         }
     }
 
-    /// Instances ready and wanted, as last counted; `None` for an endpoint that is not ours.
-    pub(super) fn instances(&self) -> Option<(u32, u32)> {
-        self.own.as_ref().and_then(|own| *own.instances.borrow())
+    /// The instances of every deployment whenever they change; `None` for an endpoint that is not
+    /// ours.
+    pub(super) fn instances(&self) -> Option<watch::Receiver<Vec<Instances>>> {
+        self.own.as_ref().map(|own| own.instances.clone())
     }
 
     /// Returns when what the run brought up is gone, though it should not be.
@@ -207,20 +209,32 @@ async fn count(
     driver: Arc<ArmDriver>,
     endpoint: String,
     deployments: Vec<String>,
-    counts: watch::Sender<Option<(u32, u32)>>,
+    counts: watch::Sender<Vec<Instances>>,
 ) {
     while !counts.is_closed() {
-        let mut sum = Some((0, 0));
+        let mut all = Vec::new();
         for deployment in &deployments {
             let shown = driver.show_deployment(&endpoint, deployment).await;
-            // A part of the sum would read as instances that are gone.
-            sum = sum.zip(shown.ok()).map(|((ready, wanted), shown)| {
-                (ready + shown.ready() as u32, wanted + shown.desired)
+            all.extend(shown.ok().map(|shown| instances(deployment, &shown)));
+        }
+        // Without one of them the sum would read as instances that are gone.
+        if all.len() == deployments.len() {
+            counts.send_if_modified(|known| {
+                let changed = *known != all;
+                *known = all;
+                changed
             });
         }
-        if sum.is_some() {
-            counts.send_replace(sum);
-        }
         tokio::time::sleep(COUNT_EVERY).await;
+    }
+}
+
+fn instances(deployment: &str, shown: &Deployment) -> Instances {
+    let starting = shown.instances.iter().filter(|each| !each.ready && each.pid.is_some());
+    Instances {
+        deployment: deployment.to_owned(),
+        ready: shown.ready() as u32,
+        wanted: shown.desired,
+        starting: starting.count() as u32,
     }
 }

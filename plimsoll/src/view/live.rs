@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use plimsoll_domain::units::{format_duration, three_digits};
-use plimsoll_domain::{Quantile, Snapshot};
+use plimsoll_domain::{Quantile, Snapshot, Tally};
 
 /// What is shown of one interval.
 #[derive(Debug, Clone, Default)]
@@ -36,9 +36,8 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// Takes over one interval.
-    pub(crate) fn update(&mut self, snapshot: &Snapshot, stage: &str) {
-        let all = snapshot.all();
+    /// Takes over one interval; `all` is every tally of the snapshot, merged.
+    pub(crate) fn update(&mut self, snapshot: &Snapshot, all: &Tally, stage: &str) {
         let seconds = snapshot.end.saturating_sub(snapshot.start).as_secs_f64().max(1e-3);
         stage.clone_into(&mut self.stage);
         self.elapsed = snapshot.end;
@@ -136,11 +135,15 @@ mod tests {
         snapshot
     }
 
+    fn update(live: &mut Live, snapshot: &Snapshot) {
+        live.update(snapshot, &snapshot.all(), "hold");
+    }
+
     #[test]
     fn a_block_says_rates_percentiles_errors_and_time_left() {
         let mut live =
             Live { scenario: "quick".into(), total: Duration::from_secs(20), ..Live::default() };
-        live.update(&snapshot(Outcome::Answered(200)), "hold");
+        update(&mut live, &snapshot(Outcome::Answered(200)));
         live.instances = Some((1, 2));
         let block = live.block();
         for part in
@@ -153,8 +156,8 @@ mod tests {
     #[test]
     fn failures_are_infinite_and_add_up() {
         let mut live = Live::default();
-        live.update(&snapshot(Outcome::Timeout), "hold");
-        live.update(&snapshot(Outcome::Answered(500)), "hold");
+        update(&mut live, &snapshot(Outcome::Timeout));
+        update(&mut live, &snapshot(Outcome::Answered(500)));
         assert_eq!(live.failed, 2);
         assert!(live.line().contains("p99 ∞"));
     }

@@ -1,9 +1,12 @@
 //! An objective's verdict and its evidence.
 
+use std::time::Duration;
+
+use plimsoll_monitor::{
+    Amount, Comparison, Indicator, Judgement, Latency, Unit, Verdict, WindowCounts,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use super::Verdict;
 
 /// An objective's verdict and its evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -53,52 +56,6 @@ pub enum Series {
     Goodput,
 }
 
-/// How value and threshold compare when an objective holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Comparison {
-    /// The value is below the threshold.
-    #[serde(rename = "<")]
-    Below,
-    /// The value is at most the threshold.
-    #[serde(rename = "<=")]
-    AtMost,
-    /// The value is above the threshold.
-    #[serde(rename = ">")]
-    Above,
-    /// The value is at least the threshold.
-    #[serde(rename = ">=")]
-    AtLeast,
-}
-
-impl Comparison {
-    /// Whether small values are good ones.
-    pub fn wants_less(self) -> bool {
-        matches!(self, Self::Below | Self::AtMost)
-    }
-
-    /// As it is read.
-    pub fn symbol(self) -> &'static str {
-        match self {
-            Self::Below => "<",
-            Self::AtMost => "≤",
-            Self::Above => ">",
-            Self::AtLeast => "≥",
-        }
-    }
-}
-
-/// The unit of an objective's numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    /// Milliseconds.
-    Ms,
-    /// Percent: 0 to 100.
-    Percent,
-    /// Per second.
-    Rps,
-}
-
 /// A confidence interval `[low, high]`; an end that is `null` is infinite.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval(pub Option<f64>, pub Option<f64>);
@@ -116,4 +73,64 @@ pub struct Windows {
     pub worst_at_s: Option<f64>,
     /// The value in the worst one; `null` if infinite, and if there is none.
     pub worst: Option<f64>,
+}
+
+impl ObjectiveResult {
+    /// What the monitor found of one objective.
+    pub fn new(judgement: &Judgement) -> Self {
+        let objective = &judgement.objective;
+        let threshold = judgement.threshold;
+        let (of, quantile) = Series::of(objective.indicator());
+        let windows = objective.window().zip(judgement.windows);
+        Self {
+            name: objective.to_string(),
+            verdict: judgement.verdict,
+            value: judgement.value.and_then(number),
+            comparison: objective.comparison(),
+            threshold: number(threshold).expect("a threshold is finite"),
+            unit: threshold.unit,
+            interval: judgement.interval.map(|(low, high)| Interval(number(low), number(high))),
+            samples: judgement.samples,
+            samples_needed: judgement.samples_needed,
+            windows: windows.map(|(length, counts)| Windows::new(length, counts, judgement.value)),
+            of,
+            quantile,
+        }
+    }
+}
+
+impl Series {
+    /// What an indicator is about, and its quantile if it is about one.
+    fn of(indicator: Indicator) -> (Self, Option<f64>) {
+        match indicator {
+            Indicator::Latency { percentile, of } => {
+                let of = match of {
+                    Latency::Response => Self::Response,
+                    Latency::Service => Self::Service,
+                    Latency::SendLag => Self::SendLag,
+                };
+                (of, Some(percentile / 100.0))
+            }
+            Indicator::ErrorRate => (Self::ErrorRate, None),
+            Indicator::Goodput { .. } => (Self::Goodput, None),
+        }
+    }
+}
+
+impl Windows {
+    fn new(length: Duration, counts: WindowCounts, worst: Option<Amount>) -> Self {
+        Self {
+            length_s: length.as_secs_f64(),
+            total: counts.total,
+            breached: counts.wrong,
+            worst_at_s: counts.worst_at.map(|at| at.as_secs_f64()),
+            worst: worst.and_then(number),
+        }
+    }
+}
+
+/// The number in the unit of results: shares in percent; `None` if it is infinite.
+fn number(amount: Amount) -> Option<f64> {
+    let number = amount.finite()?;
+    Some(if amount.unit == Unit::Share { number * 100.0 } else { number })
 }

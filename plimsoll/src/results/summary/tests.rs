@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use plimsoll_domain::{Moment, Outcome, Sample, Tally, Transport};
 
+use plimsoll_monitor::{Comparison, Unit};
+
 use super::*;
 
 /// One arrival in 100 fails, each in another way.
@@ -54,7 +56,7 @@ fn summary() -> Summary {
         value: None,
         comparison: Comparison::Below,
         threshold: 2.0,
-        unit: Unit::Ms,
+        unit: Unit::Milliseconds,
         interval: Some(Interval(Some(1.998), None)),
         samples: 1000,
         samples_needed: None,

@@ -7,17 +7,18 @@
 
 use std::time::Duration;
 
+use plimsoll_monitor::{ValidityState, Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::summary::{ObjectiveResult, Summary, ValidityState, Verdict};
+use super::words;
 use crate::exit::Exit;
-use crate::report::words;
+use crate::results::summary::{ObjectiveResult, Summary};
 
 /// The content of the file.
 ///
 /// # Errors
 /// Names that XML cannot hold are replaced before, so an error is a fault in the writer.
-pub fn junit(summary: &Summary) -> Result<String, quick_junit::SerializeError> {
+pub(super) fn junit(summary: &Summary) -> Result<String, quick_junit::SerializeError> {
     let mut suite = TestSuite::new(summary.scenario.name.as_str());
     suite.set_time(Duration::from_secs_f64(summary.load.duration_s.max(0.0)));
     for (name, value) in [
@@ -52,6 +53,12 @@ fn validity(summary: &Summary) -> TestCaseStatus {
         ValidityState::Invalid => {
             let why = "the run is invalid: it can be neither passed nor failed";
             other(NonSuccessKind::Error, "invalid", why, &reasons)
+        }
+        ValidityState::Valid | ValidityState::Degraded
+            if summary.exit_code == Some(Exit::Internal.code()) =>
+        {
+            let why = "not all results could be written";
+            other(NonSuccessKind::Error, "results", why, &summary.validity.notes.join("\n"))
         }
         ValidityState::Valid | ValidityState::Degraded => TestCaseStatus::success(),
     }

@@ -4,13 +4,14 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use plimsoll_domain::{Moment, Outcome, Sample, Snapshot, Tally, Transport};
+use plimsoll_monitor::{Comparison, Unit, Verdict};
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, LogNormal};
 use rand_pcg::Pcg64;
 
 use crate::results::summary::{
-    Comparison, Deployment, Interval, ObjectiveResult, Quota, QuotaFamily, Run, ScenarioName,
-    Series, Summary, Unit, Verdict, WarmupCounts, Windows,
+    Deployment, Interval, ObjectiveResult, Quota, QuotaFamily, Run, ScenarioName, Series, Summary,
+    WarmupCounts, Windows,
 };
 use crate::results::{Event, EventKind, Header, IntervalInfo, Phase, Results};
 
@@ -114,6 +115,7 @@ pub(crate) fn write_run(dir: &Path, shape: &Shape) -> (Results, Summary) {
     run.started = "2026-11-23T03:40:00Z".to_owned();
     let mut summary = Summary::begun(run, header(shape).scenario);
     results.event(&Event::new(-1.8, EventKind::Deployment, "blue is ready: 2 instances"));
+    results.begin(header(shape).started);
     let mut warmup = Tally::default();
     for snapshot in &snapshots {
         let warm = snapshot.index < shape.warmup;
@@ -132,7 +134,7 @@ pub(crate) fn write_run(dir: &Path, shape: &Shape) -> (Results, Summary) {
         };
         warmup.merge(&snapshot.warmup);
         summary.generator.observe(&snapshot.generator);
-        results.interval(snapshot, &info);
+        results.interval(snapshot, &snapshot.all(), &info);
     }
     let good = total.good(Duration::from_millis(200));
     summary.measure(&total, good, Duration::from_secs(shape.seconds - shape.warmup));
@@ -189,7 +191,7 @@ fn objectives(summary: &Summary, good: u64) -> Vec<ObjectiveResult> {
         value: p99,
         comparison: Comparison::Below,
         threshold: 200.0,
-        unit: Unit::Ms,
+        unit: Unit::Milliseconds,
         interval: p99.map_or(Some(Interval(Some(190.0), None)), |p99| near(p99, 0.06)),
         samples: ended,
         samples_needed: None,
@@ -203,7 +205,7 @@ fn objectives(summary: &Summary, good: u64) -> Vec<ObjectiveResult> {
             verdict: judge(errors < 1.0),
             value: Some(errors),
             threshold: 1.0,
-            unit: Unit::Percent,
+            unit: Unit::Share,
             interval: near(errors.max(0.001), 0.3),
             of: Series::ErrorRate,
             quantile: None,
@@ -215,7 +217,7 @@ fn objectives(summary: &Summary, good: u64) -> Vec<ObjectiveResult> {
             value: Some(goodput),
             comparison: Comparison::AtLeast,
             threshold: 95.0,
-            unit: Unit::Percent,
+            unit: Unit::Share,
             interval: near(goodput, 0.01),
             windows: Some(Windows {
                 length_s: 5.0,

@@ -7,17 +7,17 @@ use tokio_util::sync::CancellationToken;
 
 /// Tells when the user wants the run to end.
 #[derive(Debug)]
-pub(super) struct Interrupt {
+pub(in crate::session) struct Interrupt {
     /// Cancelled by the first signal.
-    pub(super) stop: CancellationToken,
+    pub(in crate::session) stop: CancellationToken,
     /// Cancelled by the second.
-    pub(super) abort: CancellationToken,
+    pub(in crate::session) abort: CancellationToken,
     listener: JoinHandle<()>,
 }
 
 impl Interrupt {
     /// Starts to listen; must be called in a tokio runtime.
-    pub(super) fn listen() -> std::io::Result<Self> {
+    pub(in crate::session) fn listen() -> std::io::Result<Self> {
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
         let interrupt = signal(SignalKind::interrupt())?;
         let terminate = signal(SignalKind::terminate())?;

@@ -1,0 +1,65 @@
+//! What came of a load, once it has ended.
+
+use plimsoll_domain::Tally;
+use plimsoll_monitor::{Objective, Report, ValidityState};
+
+use crate::results::summary::GeneratorTotals;
+
+/// What came of the load.
+#[derive(Debug)]
+pub(super) struct Measured {
+    /// Verdicts, validity and totals.
+    pub(super) report: Report,
+    /// The generator's own state over the run.
+    pub(super) generator: GeneratorTotals,
+    /// Right answers within the objectives.
+    pub(super) good: u64,
+    /// What ended the run before its schedule did.
+    pub(super) cut: Cut,
+}
+
+/// What ended a run before its schedule did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Nothing did.
+    None,
+    /// The user.
+    Interrupted,
+    /// What the run had brought up went away: why.
+    Lost(String),
+    /// The generator could not go on: why, as a sentence.
+    Failed(String),
+}
+
+impl Measured {
+    /// What was measured until the cut. A run whose endpoint or generator went away is invalid: it
+    /// can be neither passed nor failed.
+    pub(super) fn new(
+        mut report: Report,
+        mut generator: GeneratorTotals,
+        cut: Cut,
+        objectives: &[Objective],
+    ) -> Self {
+        let reason = match &cut {
+            Cut::None | Cut::Interrupted => None,
+            Cut::Lost(why) => Some(format!("the local host went away in mid-run: {why}")),
+            Cut::Failed(why) => Some(why.clone()),
+        };
+        if let Some(reason) = reason {
+            report.validity.state = ValidityState::Invalid;
+            report.validity.reasons.push(reason);
+        }
+        generator.set_release_lag(&report.totals.release_lag);
+        let good = good(&report.totals, objectives);
+        Self { report, generator, good, cut }
+    }
+}
+
+/// How many right answers came within the objectives: within the strictest limit that they set on
+/// response time; all of them where they set none.
+pub(super) fn good(totals: &Tally, objectives: &[Objective]) -> u64 {
+    match objectives.iter().filter_map(Objective::response_limit).min() {
+        Some(limit) => totals.good(limit),
+        None => totals.outcomes.ok(),
+    }
+}

@@ -1,0 +1,178 @@
+//! One scenario from quota to exit code, on a real endpoint.
+//!
+//! One task owns it. Everything that it creates it removes, whatever happens in between, and what
+//! was measured is written as it is measured.
+
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use plimsoll_loadgen::Target;
+use plimsoll_monitor::Judgement;
+use plimsoll_monitor::otlp::{Config, Run as OtlpRun};
+
+use super::conclude::{self, Ended};
+use super::measured::{Cut, Measured};
+use super::sink::{Folder, Sink, Telemetry, config};
+use super::site::{self, Site};
+use super::source::{Interrupt, LiveSource};
+use super::{Failure, Session, drive, plan};
+use crate::exit::Exit;
+use crate::results::summary::{ObjectiveResult, Run, ScenarioName, Summary};
+use crate::results::{Event, EventKind};
+use crate::scenario::{Place, Scenario};
+use crate::view::{self, View};
+
+/// Runs a scenario and tells how it ended.
+pub(crate) fn run(scenario: &Scenario) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the session's runtime")?;
+    let ended = runtime.block_on(session(scenario));
+    // A name lookup that hangs must not keep the process.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn session(scenario: &Scenario) -> Result<Exit> {
+    let interrupt = Interrupt::listen().context("cannot listen for signals")?;
+    let otlp = match config(scenario.otlp.as_deref()) {
+        Ok(config) => config,
+        Err(error) => return Ok(refuse(&error)),
+    };
+    let mut summary = begun(scenario);
+    if !quota(scenario, &mut summary) {
+        return Ok(Exit::Deployment);
+    }
+    let mut folder = match Folder::create(scenario, summary) {
+        Ok(folder) => folder,
+        Err(error) => return Ok(refuse(&error)),
+    };
+    let mut view = View::new();
+    let ended = Box::pin(on_site(scenario, otlp, &interrupt, &mut folder, &mut view)).await;
+    view.clear();
+    Ok(conclude::conclude(&scenario.name, &ended, folder))
+}
+
+/// The summary of a scenario that has not run.
+pub(super) fn begun(scenario: &Scenario) -> Summary {
+    let command: Vec<_> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let run = Run {
+        id: uuid::Uuid::new_v4().to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        command: plan::command(&command, scenario),
+        ..Run::default()
+    };
+    let name = ScenarioName { name: scenario.name.clone(), seed: scenario.seed };
+    let mut summary = Summary::begun(run, name);
+    let pending = scenario.objectives.iter().map(Judgement::pending);
+    summary.objectives = pending.map(|judgement| ObjectiveResult::new(&judgement)).collect();
+    summary
+}
+
+/// Shows the quota plan; `false` if it does not fit.
+fn quota(scenario: &Scenario, summary: &mut Summary) -> bool {
+    let Some(check) = plan::quota(scenario) else {
+        return true;
+    };
+    view::note(&check.table);
+    summary.quota = Some(check.result);
+    summary.deployments = plan::deployments(scenario);
+    if !check.fits {
+        view::note(&"error: the quota does not allow these deployments; nothing was created");
+    }
+    check.fits
+}
+
+/// Brings the site up, loads it, and removes it again, whatever happened.
+async fn on_site(
+    scenario: &Scenario,
+    otlp: Option<Config>,
+    interrupt: &Interrupt,
+    folder: &mut Folder,
+    view: &mut View,
+) -> Ended {
+    let mut site = bring_up(scenario, view, interrupt).await?;
+    let shown = plan::without_query(&site.url);
+    let target = Event::new(0.0, EventKind::Deployment, format!("the target is {shown}"));
+    folder.results.event(&target);
+    folder.summary.run.target = Some(shown);
+    let ended = load(scenario, &mut site, otlp, interrupt, folder, view).await;
+    if scenario.endpoint_name().is_some() {
+        view.step("removing what the run created", "");
+    }
+    let host_is_gone = ended.as_ref().is_ok_and(|measured| matches!(measured.cut, Cut::Lost(_)));
+    let endpoint = scenario.endpoint_name().filter(|_| !host_is_gone);
+    if let Err(error) = site.remove(endpoint).await {
+        view.line(format!(
+            "warning: the endpoint could not be deleted: {error}; its host is stopped all the same"
+        ));
+    }
+    ended
+}
+
+async fn bring_up(
+    scenario: &Scenario,
+    view: &mut View,
+    interrupt: &Interrupt,
+) -> Result<Site, Failure> {
+    match &scenario.place {
+        Place::Existing(existing) => Site::existing(existing).map_err(Failure::Target),
+        Place::Deployed(deployed) => {
+            let site = Site::bring_up(scenario, deployed, view, &interrupt.stop).await;
+            site.map_err(|error| match error {
+                site::Error::Stopped => Failure::Interrupted,
+                error => Failure::Deployment(error),
+            })
+        }
+    }
+}
+
+async fn load(
+    scenario: &Scenario,
+    site: &mut Site,
+    otlp: Option<Config>,
+    interrupt: &Interrupt,
+    folder: &mut Folder,
+    view: &mut View,
+) -> Result<Measured, Failure> {
+    let plan = tokio::select! {
+        plan = plan::load(scenario, site) => plan.map_err(Failure::Plan)?,
+        () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
+    };
+    let run = otlp_run(scenario, &folder.summary.run, &plan.target);
+    let mut telemetry = Telemetry::new(otlp, run);
+    let mut session = Session::new(scenario);
+    let source = LiveSource::start(plan, site, interrupt).await;
+    let mut source = source.map_err(Failure::Generator)?;
+    let mut sinks: [&mut dyn Sink; 3] = [folder, &mut telemetry, view];
+    let driven = drive(&mut source, &mut session, &mut sinks).await;
+    drop(source);
+    view.clear();
+    if telemetry.is_exporting() {
+        view.step("exporting what is left", "");
+    }
+    let finished = tokio::task::spawn_blocking(move || telemetry.finish()).await;
+    folder.summary.otlp = finished.unwrap_or(None);
+    driven.map(|()| session.finish())
+}
+
+/// The run as receivers are to know it; when it started, the source tells.
+fn otlp_run(scenario: &Scenario, run: &Run, target: &Target) -> OtlpRun {
+    OtlpRun {
+        id: run.id.clone(),
+        scenario: scenario.name.clone(),
+        version: run.version.clone(),
+        started: SystemTime::UNIX_EPOCH,
+        method: scenario.request.method.clone(),
+        server_address: target.name().to_owned(),
+        server_port: target.port(),
+        extra: Vec::new(),
+    }
+}
+
+fn refuse(error: &dyn std::error::Error) -> Exit {
+    view::note(&format!("error: {error}"));
+    Exit::Usage
+}

@@ -1,0 +1,108 @@
+//! The session's end of the OTLP export; nothing at all without a receiver.
+
+use plimsoll_monitor::otlp::{Config, Delivery, Error, Exporter, FINISH, Gauges, Run};
+
+use super::{Failure, Interval, Output, Sink};
+use crate::results::summary::Otlp;
+
+/// The export of one run.
+pub(in crate::session) enum Telemetry {
+    /// There is no receiver, or none any more.
+    Off,
+    /// The load has not begun. The run's `started` is not known yet.
+    Waiting(Box<(Config, Run)>),
+    /// It has.
+    Exporting {
+        /// Takes what is exported.
+        exporter: Exporter,
+        /// Where to, for people.
+        receiver: String,
+    },
+}
+
+/// Where to export to: the flag, the scenario, or the standard environment variables.
+pub(in crate::session) fn config(url: Option<&str>) -> Result<Option<Config>, Error> {
+    Config::resolve(url, &|name| std::env::var(name).ok())
+}
+
+impl Telemetry {
+    /// Exports `run` once the load begins, if there is a receiver.
+    pub(in crate::session) fn new(config: Option<Config>, run: Run) -> Self {
+        config.map_or(Self::Off, |config| Self::Waiting(Box::new((config, run))))
+    }
+
+    /// Whether anything is exported.
+    pub(in crate::session) fn is_exporting(&self) -> bool {
+        matches!(self, Self::Exporting { .. })
+    }
+
+    /// Exports what is left and says what arrived; bounded in time.
+    pub(in crate::session) fn finish(self) -> Option<Otlp> {
+        let Self::Exporting { exporter, receiver } = self else { return None };
+        let delivery: Delivery = exporter.finish(FINISH);
+        Some(Otlp {
+            receiver,
+            complete: delivery.complete,
+            points_sent: delivery.points_sent,
+            points_lost: delivery.points_lost,
+            logs_sent: delivery.logs_sent,
+            logs_lost: delivery.logs_lost,
+            rejected: delivery.rejected,
+            errors: delivery.errors,
+        })
+    }
+}
+
+impl Sink for Telemetry {
+    fn take(&mut self, output: &Output<'_>) -> Result<(), Failure> {
+        match (&*self, output) {
+            (Self::Waiting(waiting), Output::Begun { first_due }) => {
+                let (config, run) = &**waiting;
+                let run = Run { started: *first_due, ..run.clone() };
+                let exporter = Exporter::start(config, run).map_err(Failure::Telemetry)?;
+                *self = Self::Exporting { exporter, receiver: config.to_string() };
+            }
+            (Self::Exporting { exporter, .. }, Output::Interval(interval)) => {
+                exporter.interval(interval.snapshot);
+                exporter.gauges(gauges(interval));
+            }
+            (Self::Exporting { exporter, .. }, Output::Alert(alert)) => {
+                exporter.alert(alert.clone());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// What holds at the end of an interval.
+fn gauges(interval: &Interval<'_>) -> Gauges {
+    let monitor = interval.monitor;
+    let mut gauges = Gauges::new(interval.snapshot.end, &monitor.current(), monitor.alerts());
+    gauges.target_rate = Some(interval.info.target_rps);
+    gauges.validity = monitor.validity();
+    let ready = interval.instances.iter().map(|of| (of.deployment.clone(), u64::from(of.ready)));
+    gauges.instances = ready.collect();
+    gauges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Session;
+    use crate::session::tests::script::{calm, counted, scenario};
+
+    #[test]
+    fn instances_leave_by_deployment() {
+        let mut session = Session::new(&scenario());
+        session.handle(counted(0, &[("blue", 2, 1), ("green", 1, 0)]));
+        let outputs = session.handle(calm(2));
+        let interval = outputs.iter().find_map(|output| match output {
+            Output::Interval(interval) => Some(interval),
+            _ => None,
+        });
+        let gauges = gauges(interval.expect("an interval was told"));
+        assert_eq!(gauges.instances, [("blue".to_owned(), 2), ("green".to_owned(), 1)]);
+        assert_eq!(gauges.target_rate, Some(100.0));
+    }
+}

@@ -1,0 +1,108 @@
+//! A run that happens: a load generator, a site that may go away, and a user at the keyboard.
+
+use std::time::{Duration, SystemTime};
+
+use plimsoll_domain::{Moment, Snapshot, clock, with_causes};
+use plimsoll_loadgen::{Error, LoadPlan, Running};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{Event, Instances, Interrupt, Source};
+use crate::session::site::Site;
+
+/// Snapshots that may wait for the session; the generator merges further ones.
+const SNAPSHOT_QUEUE: usize = 16;
+
+/// Turns everything that can happen in a live run into events. Dropping it aborts the load.
+pub(in crate::session) struct LiveSource<'a> {
+    site: &'a mut Site,
+    interrupt: &'a Interrupt,
+    snapshots: mpsc::Receiver<Snapshot>,
+    instances: Option<watch::Receiver<Vec<Instances>>>,
+    running: Option<Running>,
+    t0: Moment,
+    /// Until it is told.
+    first_due: Option<SystemTime>,
+    /// Ends the schedule; what is in flight is waited for.
+    stop: CancellationToken,
+    /// Ends everything.
+    abort: CancellationToken,
+}
+
+impl<'a> LiveSource<'a> {
+    /// Starts the load.
+    pub(in crate::session) async fn start(
+        plan: LoadPlan,
+        site: &'a mut Site,
+        interrupt: &'a Interrupt,
+    ) -> Result<Self, Error> {
+        let (sender, snapshots) = mpsc::channel(SNAPSHOT_QUEUE);
+        let stop = CancellationToken::new();
+        let running = plan.start(sender, stop.clone()).await?;
+        let (t0, abort) = (running.t0(), running.aborter());
+        let instances = site.instances();
+        let first_due = Some(wall_of(t0));
+        let running = Some(running);
+        Ok(Self { site, interrupt, snapshots, instances, running, t0, first_due, stop, abort })
+    }
+
+    fn at(&self) -> Duration {
+        clock::now().since(self.t0)
+    }
+
+    async fn ended(&mut self) -> Event {
+        let running = self.running.take().expect("a source is not asked after its last event");
+        match running.finished().await {
+            Ok(finished) => Event::Ended { stopped_early: finished.stopped_early },
+            Err(error) => {
+                Event::Failed { why: format!("the load generator failed: {}", with_causes(&error)) }
+            }
+        }
+    }
+}
+
+impl Source for LiveSource<'_> {
+    async fn next(&mut self) -> Event {
+        if let Some(first_due) = self.first_due.take() {
+            return Event::Begun { first_due };
+        }
+        loop {
+            let (stopping, aborting) = (self.stop.is_cancelled(), self.abort.is_cancelled());
+            tokio::select! {
+                snapshot = self.snapshots.recv() => return match snapshot {
+                    Some(snapshot) => Event::Interval(Box::new(snapshot)),
+                    None => self.ended().await,
+                },
+                instances = change(&mut self.instances) => {
+                    return Event::Instances { at: self.at(), instances };
+                }
+                why = self.site.lost(), if !stopping => {
+                    self.stop.cancel();
+                    self.abort.cancel();
+                    return Event::Lost { at: self.at(), why };
+                }
+                () = self.interrupt.stop.cancelled(), if !stopping => {
+                    self.stop.cancel();
+                    return Event::Interrupted { at: self.at() };
+                }
+                () = self.interrupt.abort.cancelled(), if !aborting => self.abort.cancel(),
+            }
+        }
+    }
+}
+
+/// The wall-clock time of a moment that is near.
+fn wall_of(moment: Moment) -> SystemTime {
+    let (now, wall) = (clock::now(), clock::wall());
+    wall + moment.since(now) - now.since(moment)
+}
+
+/// The next count of instances; never, if nobody counts.
+async fn change(counts: &mut Option<watch::Receiver<Vec<Instances>>>) -> Vec<Instances> {
+    if let Some(counts) = counts
+        && counts.changed().await.is_ok()
+    {
+        return counts.borrow_and_update().clone();
+    }
+    std::future::pending().await
+}
