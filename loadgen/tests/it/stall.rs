@@ -20,7 +20,7 @@ const STALL: Mode =
 async fn stalled(change: impl FnOnce(&mut LoadPlan)) -> Result {
     let server = Server::start(STALL);
     let profile = Profile::hold(1000.0, Duration::from_secs(10));
-    let mut plan = plan(&server.url(), profile).await;
+    let mut plan = plan(&server.url(), profile);
     change(&mut plan);
     run_alone(plan).await
 }
@@ -58,9 +58,9 @@ async fn a_stall_is_in_the_response_times_with_few_connections() {
     let result = honest(|plan| plan.limits.max_connections = Some(20)).await;
     let service = result.all.service.quantile(0.99).unwrap();
     assert!(service < Duration::from_millis(100), "p99 of service time is {service:?}");
-    let lag = result.all.send_lag.quantile(0.99).unwrap();
+    let lag = result.lags.send.quantile(0.99).unwrap();
     assert!(lag > Duration::from_millis(300), "the wait is in the send lag: {lag:?}");
-    let release = result.all.release_lag.quantile(0.9).unwrap();
+    let release = result.lags.release.quantile(0.9).unwrap();
     assert!(release < Duration::from_millis(50), "the schedule did not wait: {release:?}");
     let connections = result.snapshots.iter().map(|s| s.generator.connections).max();
     assert!(connections <= Some(20), "{connections:?}");
