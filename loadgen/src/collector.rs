@@ -183,3 +183,152 @@ impl Collector {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_domain::{Key, Limits, Names, Recorder};
+
+    use super::*;
+
+    /// A report up to `at` milliseconds, from `from`.
+    fn report(worker: usize, interval: u64, (from, at): (u64, u64), offered: u64) -> Message {
+        let mut recorder = Recorder::new(Names::default(), Limits::default());
+        (0..offered).for_each(|_| recorder.offer(Key::default()));
+        let (start, end) = (Duration::from_millis(from), Duration::from_millis(at));
+        let mut snapshot = recorder.take(interval, start, end);
+        let generator = &mut snapshot.generator;
+        generator.in_flight = offered;
+        (generator.cpu_cores, generator.cpu_busiest) = (Some(0.5), Some(0.5));
+        generator.cpu_wait = Some(0.1);
+        Message::Report(Report { worker, interval, snapshot: Box::new(snapshot) })
+    }
+
+    fn second(worker: usize, interval: u64, offered: u64) -> Message {
+        report(worker, interval, (interval * 1000, interval * 1000 + 1000), offered)
+    }
+
+    fn done(worker: usize) -> Message {
+        Message::Ended { worker, ending: Ending::Done { stopped_early: false } }
+    }
+
+    async fn collect(capacity: usize, messages: Vec<Message>) -> (Collected, Vec<Snapshot>, bool) {
+        let (out, mut snapshots) = mpsc::channel(capacity);
+        let (send, receive) = mpsc::channel(100);
+        for message in messages {
+            send.send(message).await.unwrap();
+        }
+        drop(send);
+        let stop = CancellationToken::new();
+        let collector = tokio::spawn(Collector::new(2, out, stop.clone()).run(receive));
+        tokio::task::yield_now().await;
+        let mut all = Vec::new();
+        while let Some(snapshot) = snapshots.recv().await {
+            all.push(snapshot);
+        }
+        (collector.await.unwrap(), all, stop.is_cancelled())
+    }
+
+    fn rows(snapshots: &[Snapshot]) -> Vec<(u64, u128, u128, u64)> {
+        let row = |s: &Snapshot| (s.index, s.start.as_millis(), s.end.as_millis(), s.all().offered);
+        snapshots.iter().map(row).collect()
+    }
+
+    #[tokio::test]
+    async fn an_interval_is_complete_when_all_workers_have_reported_it() {
+        let messages = vec![
+            second(0, 0, 1),
+            second(0, 1, 2),
+            second(1, 0, 10),
+            report(0, 2, (2000, 2300), 4),
+            done(0),
+            second(1, 1, 20),
+            second(1, 2, 40),
+            report(1, 3, (3000, 3300), 80),
+            done(1),
+        ];
+        let (ended, snapshots, stopped) = collect(10, messages).await;
+        assert_eq!(ended, Collected { stopped_early: false, lost_workers: 0 });
+        assert!(!stopped);
+        let wanted =
+            [(0, 0, 1000, 11), (1, 1000, 2000, 22), (2, 2000, 3000, 44), (3, 3000, 3300, 80)];
+        assert_eq!(rows(&snapshots), wanted);
+        let generator = &snapshots[1].generator;
+        assert_eq!((generator.cpu_cores, generator.cpu_busiest), (Some(1.0), Some(0.5)));
+        assert_eq!((generator.cpu_wait, generator.in_flight), (Some(0.1), 22));
+    }
+
+    #[tokio::test]
+    async fn a_report_that_comes_late_covers_all_of_its_time() {
+        let messages = vec![
+            second(0, 0, 1),
+            second(1, 0, 10),
+            second(0, 1, 2),
+            second(0, 2, 4),
+            // It was held up, and tells of all of it at once.
+            report(1, 3, (1000, 4007), 60),
+            second(0, 3, 8),
+            done(0),
+            done(1),
+        ];
+        let (_, snapshots, _) = collect(10, messages).await;
+        assert_eq!(rows(&snapshots), [(0, 0, 1000, 11), (1, 1000, 4007, 74)]);
+        assert_eq!(snapshots[1].length(), Duration::from_millis(3007));
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_loses_nothing() {
+        let messages = vec![
+            second(0, 0, 1),
+            second(1, 0, 10),
+            second(0, 1, 2),
+            second(1, 1, 20),
+            report(0, 2, (2000, 2300), 4),
+            report(1, 2, (2000, 2400), 40),
+            done(0),
+            done(1),
+        ];
+        let (_, snapshots, _) = collect(1, messages).await;
+        assert_eq!(rows(&snapshots), [(0, 0, 1000, 11), (1, 1000, 2400, 66)]);
+        assert_eq!(snapshots[1].generator.in_flight, 44, "a state is that of the later interval");
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_is_held_up_does_not_fill_the_memory() {
+        let (out, mut snapshots) = mpsc::channel(1);
+        let mut collector = Collector::new(2, out, CancellationToken::new());
+        (0..100).for_each(|interval| collector.take(second(0, interval, 1)));
+        assert_eq!(collector.workers[0].reports.len(), MOST_REPORTS);
+        collector.take(report(1, 99, (0, 100_000), 7));
+        let snapshot = collector.next_complete().unwrap();
+        assert_eq!((snapshot.all().offered, snapshot.end.as_secs()), (107, 100));
+        assert!(snapshots.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_lost_worker_stops_the_run_and_what_was_measured_is_kept() {
+        let lost = Message::Ended { worker: 1, ending: Ending::Lost };
+        let messages = vec![
+            second(0, 0, 1),
+            second(1, 0, 10),
+            second(0, 1, 2),
+            lost,
+            second(0, 2, 4),
+            done(0),
+        ];
+        let (ended, snapshots, stopped) = collect(10, messages).await;
+        assert_eq!(ended, Collected { stopped_early: true, lost_workers: 1 });
+        assert!(stopped);
+        assert_eq!(rows(&snapshots), [(0, 0, 1000, 11), (1, 1000, 2000, 2), (2, 2000, 3000, 4)]);
+        let lost: Vec<_> = snapshots.iter().map(|s| s.generator.lost_workers).collect();
+        assert_eq!(lost, [0, 1, 0]);
+    }
+
+    #[tokio::test]
+    async fn the_last_snapshot_tells_of_a_loss_that_came_after_everything() {
+        let lost = |worker| Message::Ended { worker, ending: Ending::Lost };
+        let (ended, snapshots, _) = collect(10, vec![second(0, 0, 1), lost(0), lost(1)]).await;
+        assert_eq!(ended.lost_workers, 2);
+        assert_eq!(rows(&snapshots).iter().map(|row| row.3).sum::<u64>(), 1);
+        assert_eq!(snapshots.iter().map(|s| s.generator.lost_workers).sum::<u32>(), 2);
+    }
+}

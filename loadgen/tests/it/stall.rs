@@ -25,8 +25,9 @@ async fn stalled(change: impl FnOnce(&mut LoadPlan)) -> Result {
     run_alone(plan).await
 }
 
-/// The run, when its p99 is within 5 % of 450 ms. A busy machine can only add to a latency, and is
-/// given three chances; what is too low is wrong at once.
+/// The run, when its p99 is within 5 % of 450 ms. A busy machine can only add to a latency: what the
+/// run itself says that it was late is allowed for, and it is given three chances. What is too low
+/// is wrong at once.
 async fn honest(change: impl Fn(&mut LoadPlan)) -> Result {
     let mut seen = Vec::new();
     for _ in 0..3 {
@@ -35,12 +36,13 @@ async fn honest(change: impl Fn(&mut LoadPlan)) -> Result {
         let p99 = result.all.response_quantile(0.99).and_then(Quantile::finite).unwrap();
         let p99 = p99.as_secs_f64() * 1e3;
         assert!(p99 >= 427.5, "p99 of response time is {p99} ms, not 450: the stall is hidden");
-        if p99 <= 472.5 {
+        let late = result.lags.release.quantile(0.99).unwrap().as_secs_f64() * 1e3;
+        if p99 <= 472.5 + late {
             return result;
         }
-        seen.push(p99);
+        seen.push((p99, late));
     }
-    panic!("p99 of response time is {seen:?} ms, not 450");
+    panic!("p99 of response time is {seen:?} ms (and so much late), not 450");
 }
 
 #[tokio::test]
