@@ -44,6 +44,13 @@ pub fn now() -> Moment {
     Moment(time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
 }
 
+/// The time that the calling thread has spent on a processor since it began.
+pub fn thread_time() -> Duration {
+    let clock = ClockId::CLOCK_THREAD_CPUTIME_ID;
+    let time = clock_gettime(clock).expect("every kernel has CLOCK_THREAD_CPUTIME_ID");
+    Duration::new(time.tv_sec() as u64, time.tv_nsec() as u32)
+}
+
 /// Reads the wall clock, to label results with.
 #[expect(clippy::disallowed_methods, reason = "this is the module that reads clocks")]
 pub fn wall() -> SystemTime {

@@ -1,146 +1,162 @@
-//! The life of one connection, as one task: it opens, sends request after request, and ends when
-//! its server closes it, a request fails on it, or the run is over.
+//! One open HTTP/1.1 connection: opening it, one exchange after another, and noticing when its
+//! server closes it.
 //!
-//! After a timeout the connection is closed, because the late answer would be taken for the next
-//! request's. An arrival is given back to the pool only if none of it was written and the
-//! connection had been idle or in use before: then its server had closed it in the meantime. On a
-//! fresh connection the same counts as a failure, so that a server that accepts and closes cannot
-//! make us reconnect for ever.
+//! The connection's own work (reading, writing, parsing) is polled in the task that waits for the
+//! answer, so an answer costs one wake-up; see [`relay`]. A connection that is over is dropped at
+//! once: HTTP's client would otherwise keep a request that is queued on it for ever.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
-use std::rc::Rc;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 
-use plimsoll_domain::{Transport, clock};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use plimsoll_domain::{Class, Moment};
 use tokio::net::TcpStream;
 
+pub(crate) use answer::Answer;
 pub(crate) use failure::Failure;
-use link::{End, Exchanged, Link};
+use relay::Relay;
 use wire::{Stamp, Stamped, Wire};
 
-use crate::worker::pool::{Due, Job, Pool, Seat};
+use crate::Target;
+use crate::request::Outgoing;
 
+mod answer;
 mod failure;
-mod link;
+mod relay;
 mod wire;
 
-/// Opens a connection and uses it up.
-pub(crate) async fn run(pool: Rc<Pool>, seat: Rc<Seat>) {
-    poll_fn(|cx| {
-        seat.register(cx.waker());
-        Poll::Ready(())
-    })
-    .await;
-    let began = clock::now();
-    match unless_aborted(&pool, open(&pool)).await {
-        Some(Ok(link)) => {
-            pool.connected();
-            serve(&pool, &seat, link).await;
-        }
-        Some(Err(failure)) => pool.connect_failed(began, &failure),
-        None => pool.end_connecting(),
-    }
-    pool.closed(&seat);
+type Driver = http1::Connection<TokioIo<Wire>, Full<Bytes>>;
+
+/// An open connection.
+pub(crate) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    driver: Option<Pin<Box<Driver>>>,
+    stamp: Stamp,
+    relay: Relay,
 }
 
-async fn serve(pool: &Rc<Pool>, seat: &Rc<Seat>, mut link: Link) {
-    let mut fresh = true;
-    loop {
-        let job = match pool.next_job(seat) {
-            Job::Park => {
-                fresh = false;
-                park(pool, seat, &mut link).await
+/// How an exchange ended.
+#[derive(Debug)]
+pub(crate) enum End<Stop> {
+    /// With a whole answer.
+    Answered(Answer),
+    Failed(Failure),
+    /// By whoever waits for it.
+    Stopped(Stop),
+}
+
+/// How far an attempt to open a connection has come: the class of its failure if it is given up.
+pub(crate) type Progress = Cell<Class>;
+
+impl Connection {
+    /// Opens a connection to the target's address that last worked, or else to the next that does.
+    /// It waits as long as it takes.
+    pub(crate) async fn open(
+        target: &Target,
+        address: &Cell<usize>,
+        progress: &Progress,
+    ) -> Result<Self, Failure> {
+        progress.set(Class::Connect);
+        let tcp = connect(target, address).await.map_err(|error| Failure::connect(&error))?;
+        let stamp = Stamp::default();
+        let stream = Stamped::new(tcp, stamp.clone());
+        let wire = match &target.tls {
+            None => Wire::Plain(stream),
+            Some((connector, name)) => {
+                progress.set(Class::Tls);
+                let shaken = connector.connect(name.clone(), stream).await;
+                Wire::Tls(Box::new(shaken.map_err(|error| Failure::tls(&error))?))
             }
-            job => job,
         };
-        let Job::Send(due) = job else { return };
-        let reusable = send(pool, &mut link, due, fresh).await;
-        fresh = false;
-        if !reusable || !link.is_ready(pool).await {
-            return;
-        }
+        let handshake = http1::Builder::new().writev(false).handshake(TokioIo::new(wire));
+        let (sender, driver) = handshake.await.map_err(|error| Failure::exchange(&error))?;
+        let driver = Some(Box::pin(driver));
+        Ok(Self { sender, driver, stamp, relay: Relay::default() })
     }
-}
 
-/// Waits for a job, while watching whether the server closes.
-async fn park(pool: &Rc<Pool>, seat: &Rc<Seat>, link: &mut Link) -> Job {
-    poll_fn(|cx| {
-        if let Some(job) = seat.take_job() {
-            return Poll::Ready(job);
-        }
-        if pool.is_aborting() || link.poll_over(cx) {
-            pool.unpark(seat);
-            return Poll::Ready(Job::Close);
-        }
-        Poll::Pending
-    })
-    .await
-}
-
-/// Sends one arrival's request and records how it ended; whether the connection can be used again.
-async fn send(pool: &Rc<Pool>, link: &mut Link, due: Due, fresh: bool) -> bool {
-    let taken = clock::now();
-    let Exchanged { sent, end } = link.exchange(pool, &due, taken).await;
-    let done = clock::now();
-    if sent.is_none() {
-        match &end {
-            End::Aborted => {
-                pool.abandon(due);
-                return false;
+    /// Sends a request and waits for the end of its answer, or until `stopped` says so. Calls
+    /// `on_sent` when the first bytes of the request have gone to the kernel.
+    pub(crate) async fn exchange<Stop>(
+        &mut self,
+        request: Outgoing,
+        mut stopped: impl FnMut() -> Option<Stop>,
+        on_sent: impl FnOnce(),
+    ) -> End<Stop> {
+        self.stamp.clear();
+        let mut answer = pin!(answer::whole(self.sender.send_request(request)));
+        let mut on_sent = Some(on_sent);
+        let Self { driver, stamp, relay, .. } = self;
+        poll_fn(|cx| {
+            if let Some(stop) = stopped() {
+                return Poll::Ready(End::Stopped(stop));
             }
-            End::Failed(_) if !fresh && pool.give_back(due) => return false,
-            // It was tried, and so it was sent.
-            _ => pool.sent(&due),
-        }
+            relay.poll(cx, |cx| {
+                drive(driver, cx);
+                if stamp.get().is_some()
+                    && let Some(on_sent) = on_sent.take()
+                {
+                    on_sent();
+                }
+                Poll::Ready(match ready!(answer.as_mut().poll(cx)) {
+                    Ok(answer) => End::Answered(answer),
+                    Err(error) => End::Failed(Failure::exchange(&error)),
+                })
+            })
+        })
+        .await
     }
-    let sent = sent.unwrap_or(taken);
-    let outcome = end.outcome();
-    match end {
-        End::Failed(failure) => pool.fail(&due, sent, &failure),
-        End::Answered { model_time, .. } => {
-            let mut sample = due.ended(sent, done, outcome);
-            sample.model_time = model_time;
-            pool.finish(&due, &sample);
-            return true;
-        }
-        End::Timeout | End::Aborted => pool.finish(&due, &due.ended(sent, done, outcome)),
+
+    /// When the first bytes of the last request went to the kernel, if any did.
+    pub(crate) fn sent(&self) -> Option<Moment> {
+        self.stamp.get()
     }
-    false
+
+    /// Whether another request can be sent; `false` if never again. A server that closes after its
+    /// answer is no failure.
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let Self { driver, sender, relay, .. } = self;
+        relay.poll(cx, |cx| {
+            if drive(driver, cx) {
+                sender.poll_ready(cx).map(|ready| ready.is_ok())
+            } else {
+                Poll::Ready(false)
+            }
+        })
+    }
+
+    /// Whether the server has closed the connection, which is idle.
+    pub(crate) fn is_closed(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.relay.was_woken() {
+            let Self { driver, relay, .. } = self;
+            let _ = relay
+                .poll(cx, |cx| if drive(driver, cx) { Poll::Pending } else { Poll::Ready(()) });
+        }
+        self.driver.is_none()
+    }
 }
 
-/// Opens a connection, within the request timeout.
-async fn open(pool: &Pool) -> Result<Link, Failure> {
-    let timeout = pool.shared.timeout;
-    let late = |kind, what| Failure::new(kind, format!("{what} within {timeout:?}"));
-    let began = clock::now();
-    let tcp = tokio::time::timeout(timeout, connect(pool)).await;
-    let tcp = tcp.map_err(|_| late(Transport::Connect, "no connection"))?;
-    let tcp = tcp.map_err(|error| Failure::connect(&error))?;
-    let stamp = Stamp::default();
-    let stream = Stamped::new(tcp, stamp.clone());
-    let wire = match &pool.shared.target.tls {
-        None => Wire::Plain(stream),
-        Some((connector, name)) => {
-            let left = timeout.saturating_sub(clock::now().since(began));
-            let shaken = tokio::time::timeout(left, connector.connect(name.clone(), stream)).await;
-            let shaken = shaken.map_err(|_| late(Transport::Tls, "no TLS handshake"))?;
-            Wire::Tls(Box::new(shaken.map_err(|error| Failure::tls(&error))?))
-        }
-    };
-    Link::new(wire, stamp, timeout).await.map_err(|error| Failure::exchange(&error))
+/// Does the connection's work; whether there is more to come.
+fn drive(driver: &mut Option<Pin<Box<Driver>>>, cx: &mut Context<'_>) -> bool {
+    if driver.as_mut().is_some_and(|driver| driver.as_mut().poll(cx).is_ready()) {
+        *driver = None;
+    }
+    driver.is_some()
 }
 
-/// Connects to the address that last worked, or else to the next that does.
-async fn connect(pool: &Pool) -> io::Result<TcpStream> {
-    let addresses = &pool.shared.target.addresses;
-    let first = pool.address.get();
+async fn connect(target: &Target, address: &Cell<usize>) -> io::Result<TcpStream> {
+    let addresses = &target.addresses;
+    let first = address.get();
     let mut failed = io::Error::other("the target has no address");
     for index in (0..addresses.len()).map(|step| (first + step) % addresses.len()) {
         match TcpStream::connect(addresses[index]).await {
             Ok(tcp) => {
-                pool.address.set(index);
+                address.set(index);
                 tcp.set_nodelay(true)?;
                 return Ok(tcp);
             }
@@ -148,14 +164,4 @@ async fn connect(pool: &Pool) -> io::Result<TcpStream> {
         }
     }
     Err(failed)
-}
-
-async fn unless_aborted<T>(pool: &Pool, work: impl Future<Output = T>) -> Option<T> {
-    let mut work = pin!(work);
-    poll_fn(
-        |cx| {
-            if pool.is_aborting() { Poll::Ready(None) } else { work.as_mut().poll(cx).map(Some) }
-        },
-    )
-    .await
 }

@@ -1,119 +1,70 @@
-//! A whole run of load: what to send where, when and within which limits; starting it, and what
-//! it is while it runs.
+//! A whole run of load, as plain data: what to send where, when and within which limits.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use plimsoll_domain::schedule::{ArrivalProcess, Arrivals, Profile};
-use plimsoll_domain::{Moment, Snapshot, clock};
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use plimsoll_domain::Names;
+use plimsoll_domain::schedule::{ArrivalProcess, Arrivals, Mix, Profile};
 
-use crate::collector::Collector;
-use crate::request::Head;
-use crate::worker::Worker;
-use crate::{Error, Limits, Request, Target};
+use crate::{Error, Limits, NamedRequest, TlsOptions};
 
-/// Between the moment when all workers are ready and the first arrival.
-const LEAD: Duration = Duration::from_millis(10);
+pub use travel::WithSecrets;
 
-/// Everything that a run of load needs to know.
+mod travel;
+
+/// Stages or requests that a plan may have: a result's key has 16 bits for each.
+const MOST_NAMES: usize = u16::MAX as usize;
+
+/// Everything that a run of load needs to know. It is plain data: what it takes to reach the target
+/// (addresses, certificates) is found by [`Target::resolve`](crate::Target::resolve) on the machine
+/// that will send. It travels as [`WithSecrets`] and in no other way.
 #[derive(Debug, Clone)]
 pub struct LoadPlan {
-    /// Where to.
-    pub target: Target,
-    /// What.
-    pub request: Request,
+    /// Where to: an `http` or `https` URL.
+    pub url: String,
+    /// How to trust the target.
+    pub tls: TlsOptions,
+    /// What, and in which proportions: at least one.
+    pub requests: Vec<NamedRequest>,
     /// How much, when.
     pub profile: Profile,
     /// How spaced.
     pub process: ArrivalProcess,
     /// Of everything random.
     pub seed: u64,
-    /// Within which limits.
+    /// What it may use, and how long it waits.
     pub limits: Limits,
     /// Worker threads. If not given: one on up to two cores, else half as many as there are cores.
     pub workers: Option<NonZeroUsize>,
-}
-
-/// What all connections read and none changes.
-pub(crate) struct Shared {
-    pub(crate) target: Target,
-    pub(crate) request: Request,
-    /// Everything of the request but its body.
-    pub(crate) head: Head,
-    pub(crate) timeout: Duration,
-    pub(crate) ceiling: Option<DefaultDirectRateLimiter>,
+    /// The limits that objectives name, which are counted exactly.
+    pub counted: plimsoll_domain::Limits,
+    /// The deployments that are known to answer, by name. Others are learnt from answers.
+    pub deployments: Vec<String>,
 }
 
 impl LoadPlan {
-    /// Starts the run and returns when its first moment is known.
-    ///
-    /// A snapshot is sent for each second, and one for the rest after the drain; the channel is
-    /// closed after the last. Cancelling `stop` ends the schedule: arrivals not yet due are not
-    /// offered, and what is under way is drained.
+    /// A plan of one request at these rates, with defaults for everything else.
+    pub fn new(url: impl Into<String>, request: NamedRequest, profile: Profile) -> Self {
+        Self {
+            url: url.into(),
+            tls: TlsOptions::default(),
+            requests: vec![request],
+            profile,
+            process: ArrivalProcess::default(),
+            seed: 0,
+            limits: Limits::default(),
+            workers: None,
+            counted: plimsoll_domain::Limits::default(),
+            deployments: Vec::new(),
+        }
+    }
+
+    /// Whether the plan contradicts itself, as far as that can be said without the network.
     ///
     /// # Errors
-    /// A plan that contradicts itself; a thread or timer that this machine does not give.
-    pub async fn start(
-        self,
-        snapshots: mpsc::Sender<Snapshot>,
-        stop: CancellationToken,
-    ) -> Result<Running, Error> {
-        let shared = Arc::new(self.shared()?);
-        raise_descriptor_limit();
-        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let workers = self.workers(cores);
-        let arrivals = Arrivals::new(&self.profile, self.process, self.seed);
-        let abort = CancellationToken::new();
-        // If the start fails half way, those that have begun must end too.
-        let guard = abort.clone().drop_guard();
-        let (ready, mut readies) = mpsc::channel(workers);
-        let (begin, begins) = watch::channel(None);
-        let (reports, received) = mpsc::channel(4 * workers);
-        for index in 0..workers {
-            let worker = Worker {
-                index,
-                shared: Arc::clone(&shared),
-                arrivals: arrivals.clone().shard(index as u64, workers as u64),
-                length: self.profile.duration(),
-                max_connections: self.limits.connections_each(index, workers),
-                drain: self.limits.drain,
-                may_spin: cores >= 4 && 2 * workers <= cores,
-                stop: stop.child_token(),
-                abort: abort.child_token(),
-                ready: ready.clone(),
-                begin: begins.clone(),
-                reports: reports.clone(),
-            };
-            let thread = thread::Builder::new().name(format!("load-{index}"));
-            let failed = |source| Error::Worker { step: "starting its thread", source };
-            thread.spawn(move || worker.run()).map_err(failed)?;
-        }
-        drop((ready, reports));
-        for _ in 0..workers {
-            let said = readies.recv().await.ok_or(Error::WorkerLost)?;
-            let failed = |source| Error::Worker { step: "preparing its timer", source };
-            said.map_err(failed)?;
-        }
-        let t0 = clock::now() + LEAD;
-        begin.send_replace(Some(t0));
-        let collector = tokio::spawn(Collector::new(workers, snapshots).run(received));
-        Ok(Running { t0, abort: guard.disarm(), collector })
-    }
-
-    fn workers(&self, cores: usize) -> usize {
-        let default = if cores <= 2 { 1 } else { cores / 2 };
-        let wanted = self.workers.map_or(default, NonZeroUsize::get);
-        wanted.min(self.limits.max_connections.unwrap_or(usize::MAX))
-    }
-
-    fn shared(&self) -> Result<Shared, Error> {
+    /// The first contradiction.
+    pub fn check(&self) -> Result<(), Error> {
+        self.mix().map(drop)?;
         let refuse = |reason: String| Err(Error::Plan(reason));
         if self.profile.duration().is_zero() {
             return refuse("the profile has no stage, or only stages of no duration".to_owned());
@@ -123,85 +74,46 @@ impl LoadPlan {
         if let Some(stage) = stages.find(|s| !is_rate(s.from_rps) || !is_rate(s.to_rps)) {
             return refuse(format!("stage `{}` has a rate that is no number from 0", stage.name));
         }
+        if self.profile.stages.len() > MOST_NAMES {
+            return refuse(format!("the profile has more than {MOST_NAMES} stages"));
+        }
         if self.limits.request_timeout.is_zero() {
             return refuse("a request timeout of 0 lets nothing be answered".to_owned());
         }
         if self.limits.max_connections == Some(0) {
             return refuse("at most 0 connections let nothing be sent".to_owned());
         }
-        let head = self.request.head(&self.target)?;
-        let ceiling = self.limits.max_rps.map(|rps| {
-            // A tenth of a second's worth may go at once, so that the timer's own lateness does
-            // not cost arrivals of a schedule that keeps below the ceiling.
-            let burst = rps.get().div_ceil(10).try_into().expect("at least 1");
-            RateLimiter::direct(Quota::per_second(rps).allow_burst(burst))
-        });
-        Ok(Shared {
-            target: self.target.clone(),
-            request: self.request.clone(),
-            head,
-            timeout: self.limits.request_timeout,
-            ceiling,
+        let mut names = BTreeSet::new();
+        if let Some(twice) = self.requests.iter().find(|request| !names.insert(&request.name)) {
+            return refuse(format!("two requests have the name `{}`", twice.name));
+        }
+        self.requests.iter().try_for_each(|named| named.request.uri("/").map(drop))
+    }
+
+    /// The arrivals of the whole run.
+    pub(crate) fn arrivals(&self) -> Result<Arrivals, Error> {
+        Ok(Arrivals::new(&self.profile, self.process, &self.mix()?, self.seed))
+    }
+
+    /// What the results' keys stand for.
+    pub(crate) fn names(&self) -> Names {
+        let requests = self.requests.iter().map(|request| request.name.clone()).collect();
+        Names::new(self.profile.names(), requests, self.deployments.iter().cloned())
+    }
+
+    /// The worker threads, on a machine with so many cores.
+    pub(crate) fn workers(&self, cores: usize) -> usize {
+        let default = if cores <= 2 { 1 } else { cores / 2 };
+        let wanted = self.workers.map_or(default, NonZeroUsize::get);
+        wanted.min(self.limits.max_connections.unwrap_or(usize::MAX))
+    }
+
+    fn mix(&self) -> Result<Mix, Error> {
+        let weights: Vec<_> = self.requests.iter().map(|request| request.weight).collect();
+        Mix::new(&weights).ok_or_else(|| {
+            let reason =
+                "it needs a request, and weights that are numbers from 0, not all of them 0";
+            Error::Plan(reason.to_owned())
         })
-    }
-}
-
-/// A run under way. Dropping it aborts the run.
-#[derive(Debug)]
-pub struct Running {
-    t0: Moment,
-    abort: CancellationToken,
-    collector: JoinHandle<Option<bool>>,
-}
-
-/// What a run was, beside its snapshots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Finished {
-    /// The schedule's first moment.
-    pub t0: Moment,
-    /// Whether it ended before its schedule.
-    pub stopped_early: bool,
-}
-
-impl Running {
-    /// The schedule's first moment, from which snapshots count.
-    pub fn t0(&self) -> Moment {
-        self.t0
-    }
-
-    /// Ends the run at once: what waits is dropped, what is in flight is aborted.
-    pub fn abort(&self) {
-        self.abort.cancel();
-    }
-
-    /// A handle that ends the run at once when it is cancelled.
-    pub fn aborter(&self) -> CancellationToken {
-        self.abort.clone()
-    }
-
-    /// Waits for the end of the run, which comes after its last snapshot was taken from the
-    /// channel's queue or put into it.
-    ///
-    /// # Errors
-    /// A worker that ended early.
-    pub async fn finished(mut self) -> Result<Finished, Error> {
-        let ended = (&mut self.collector).await.ok().flatten();
-        let stopped_early = ended.ok_or(Error::WorkerLost)?;
-        Ok(Finished { t0: self.t0, stopped_early })
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.abort.cancel();
-    }
-}
-
-/// Each connection takes a descriptor, and the usual limit of 1,024 is there for old programs only.
-fn raise_descriptor_limit() {
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
-    if let Err(error) = raised {
-        tracing::warn!(%error, "the limit on open files stays as it is");
     }
 }

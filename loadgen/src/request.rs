@@ -1,16 +1,35 @@
-//! The request that is sent over and over, with a different body each time if there are several.
+//! What is sent: one request over and over, or several drawn by weight; each with a different body
+//! every time if it has several.
 
 use bytes::Bytes;
-use hyper::header::{
-    CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING,
-};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Method, Uri};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{Error, Target};
+pub(crate) use template::{Outgoing, Template};
 
-/// The request line and the headers, the same for all requests of a run.
-pub(crate) type Head = hyper::http::request::Parts;
+use crate::Error;
+
+pub(crate) mod form;
+mod template;
+
+/// One request of a run's mix.
+#[derive(Debug, Clone)]
+pub struct NamedRequest {
+    /// Under which it is in the results; unique in its plan.
+    pub name: String,
+    /// Its share of all arrivals is this by the sum of all weights; finite, from 0.
+    pub weight: f64,
+    /// What is sent.
+    pub request: Request,
+}
+
+impl NamedRequest {
+    /// A request that is the only one, or one of several with equal shares.
+    pub fn new(name: impl Into<String>, request: Request) -> Self {
+        Self { name: name.into(), weight: 1.0, request }
+    }
+}
 
 /// What to send. By default a POST with `Content-Type: application/json`.
 #[derive(Debug, Clone)]
@@ -21,7 +40,7 @@ pub struct Request {
     pub path: Option<String>,
     /// Sent with every request. `Host` and `Content-Length` are added.
     pub headers: HeaderMap,
-    /// Used round robin, by the arrival's number; none means an empty body.
+    /// Used round robin, by the number of the arrival in the whole run; none means an empty body.
     pub bodies: Vec<Bytes>,
 }
 
@@ -71,26 +90,12 @@ impl Request {
         Ok(self)
     }
 
-    /// What goes to this target before each body.
-    pub(crate) fn head(&self, target: &Target) -> Result<Head, Error> {
-        let path = self.path.as_deref().unwrap_or(&target.path);
-        let uri = match path.parse::<Uri>() {
-            Ok(uri) if path.starts_with('/') => uri,
-            _ => return Err(Error::Plan(format!("`{path}` is no path; it must begin with `/`"))),
-        };
-        let mut head = hyper::Request::new(()).into_parts().0;
-        head.method = self.method.clone();
-        head.uri = uri;
-        head.headers = self.headers.clone();
-        head.headers.entry(HOST).or_insert_with(|| target.host.clone());
-        Ok(head)
-    }
-
-    /// The body of the arrival with this number.
-    pub(crate) fn body(&self, number: u64) -> Bytes {
-        match self.bodies.len() as u64 {
-            0 => Bytes::new(),
-            count => self.bodies[(number % count) as usize].clone(),
+    /// The path and query to send, of which `default` is the target's.
+    pub(crate) fn uri(&self, default: &str) -> Result<Uri, Error> {
+        let path = self.path.as_deref().unwrap_or(default);
+        match path.parse::<Uri>() {
+            Ok(uri) if path.starts_with('/') => Ok(uri),
+            _ => Err(Error::Plan(format!("`{path}` is no path; it must begin with `/`"))),
         }
     }
 }
@@ -130,14 +135,5 @@ mod tests {
         for name in ["content-length", "Transfer-Encoding", "a b"] {
             assert!(Request::get().with_header(name, "1").is_err(), "{name}");
         }
-    }
-
-    #[test]
-    fn bodies_go_round() {
-        let bodies = vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")];
-        let request = Request::post(bodies);
-        let sent: Vec<_> = (0..3).map(|number| request.body(number)).collect();
-        assert_eq!(sent, ["a", "b", "a"]);
-        assert!(Request::get().body(5).is_empty());
     }
 }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use rustls_pki_types::ServerName;
+use serde::{Deserialize, Serialize};
 use tokio_rustls::TlsConnector;
 
 use crate::Error;
@@ -18,7 +19,8 @@ use crate::Error;
 mod tls;
 
 /// Settings of TLS.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct TlsOptions {
     /// A PEM file with the CA certificates to trust, instead of this machine's own.
     pub ca_file: Option<PathBuf>,

@@ -1,103 +1,202 @@
 //! A worker: one thread with its own runtime, its share of the schedule, its connections and its
-//! recorder. Nothing in the path of a request is shared with another thread.
+//! recorder. In the path of a request nothing is shared with another thread but the ceiling on the
+//! send rate, if there is one.
 //!
 //! Its loop lets arrivals go when they are due and never waits for anything but the clock; the
-//! connections run as tasks beside it. Once a second it hands what was recorded to the collector.
-//! If the collector's queue is full, the part stays and grows until the next second: nothing is
-//! lost, and the loop does not wait.
+//! connections run as tasks beside it. The loop is a task like them and takes its turn with them,
+//! [`BATCH`] arrivals at a time: a worker that has more to send than its processor can do falls
+//! behind its schedule, and that is in the release lags. A loop that always went first would
+//! release on time what then waits for the tasks.
+//!
+//! Once a second it hands what was recorded to the collector. If the collector's queue is full, all
+//! of it stays and grows until the next second: nothing is lost, and the loop does not wait.
 
+use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use plimsoll_domain::schedule::{Arrival, Arrivals};
-use plimsoll_domain::{Moment, clock};
-use tokio::sync::{mpsc, watch};
-use tokio::task::LocalSet;
+use plimsoll_domain::{Key, Limits, Moment, Names, Recorder, clock};
+use tokio::runtime::LocalOptions;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::plan::Shared;
+pub(crate) use desk::Ceiling;
+use desk::Desk;
 use pacer::Pacer;
-use pool::Pool;
-use recorder::{Report, State};
+use pauses::Pauses;
+use queue::Rules;
+use slot::Setup;
 use usage::Usage;
 
+use crate::limits::MAX_BACKLOG;
+use crate::report::{Farewell, Message, Report};
+use crate::request::Template;
+use crate::{NamedRequest, Target};
+
+mod attribution;
+mod desk;
 mod pacer;
-pub(crate) mod pool;
-pub(crate) mod recorder;
+mod pauses;
+mod queue;
+mod slot;
 mod usage;
 
 /// The length of an interval.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Connections that each worker opens before the run, so that its first arrivals do not all wait
-/// for a handshake; and how long it waits for them.
-const WARM: usize = 4;
+/// How long a worker waits for the connections that it opens ahead.
 const WARM_UP: Duration = Duration::from_secs(1);
 
 /// How long an aborted connection may take to notice.
 const ABORT: Duration = Duration::from_secs(1);
 
-/// Arrivals let go at one reading of the clock, and before the connections get their turn.
-const BATCH: usize = 64;
+/// Arrivals let go before the connections get their turn.
+const BATCH: usize = 16;
 
 /// What a worker needs to begin.
 pub(crate) struct Worker {
     pub(crate) index: usize,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) target: Target,
+    pub(crate) requests: Vec<NamedRequest>,
+    pub(crate) names: Names,
+    pub(crate) counted: Limits,
+    pub(crate) ceiling: Ceiling,
     pub(crate) arrivals: Arrivals,
     /// The length of the schedule.
     pub(crate) length: Duration,
+    pub(crate) timeout: Duration,
     pub(crate) max_connections: usize,
+    pub(crate) warm_connections: usize,
     pub(crate) drain: Duration,
     pub(crate) may_spin: bool,
     pub(crate) stop: CancellationToken,
     pub(crate) abort: CancellationToken,
-    /// Told once, when the worker can begin or why it cannot.
-    pub(crate) ready: mpsc::Sender<io::Result<()>>,
-    /// Told by the plan when all can: the first moment of the schedule.
+    /// Told by the plan when all can begin: the first moment of the schedule.
     pub(crate) begin: watch::Receiver<Option<Moment>>,
-    pub(crate) reports: mpsc::Sender<Report>,
+    pub(crate) messages: mpsc::Sender<Message>,
+    /// Where a test has the worker panic.
+    #[cfg(test)]
+    pub(crate) panics: Option<Panics>,
+}
+
+/// Where a test has a worker panic.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Panics {
+    BeforeReady,
+    /// When it has reported so many intervals.
+    After(u64),
 }
 
 impl Worker {
-    /// The thread's whole life.
-    pub(crate) fn run(self) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        match runtime {
-            Ok(runtime) => LocalSet::new().block_on(&runtime, self.live()),
-            Err(error) => drop(self.ready.try_send(Err(error))),
+    /// The thread's whole life. `ready` is told once, when the worker can begin or why it cannot.
+    pub(crate) fn run(self, farewell: Farewell, ready: oneshot::Sender<io::Result<()>>) {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = match builder.enable_all().build_local(LocalOptions::default()) {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(ready.send(Err(error))),
+        };
+        // As a task, the loop takes its turn with the others; what is blocked on goes first.
+        let lived = runtime.block_on(runtime.spawn_local(self.live(ready)));
+        match lived {
+            Ok(Ok(Some(stopped_early))) => farewell.done(stopped_early),
+            Ok(Ok(None)) => farewell.done(true),
+            Ok(Err(error)) => tracing::error!(%error, "a worker's timer failed"),
+            Err(error) => tracing::error!(%error, "a worker failed; this is a bug"),
         }
     }
 
-    async fn live(mut self) {
-        let pacer = match Pacer::new(self.may_spin).await {
-            Ok(pacer) => pacer,
-            Err(error) => return drop(self.ready.send(Err(error)).await),
+    /// Whether the run was stopped early; `None` if it never began.
+    async fn live(mut self, ready: oneshot::Sender<io::Result<()>>) -> io::Result<Option<bool>> {
+        #[cfg(test)]
+        assert_ne!(self.panics, Some(Panics::BeforeReady), "as the test wants it");
+        let (pacer, setup) = match self.prepare().await {
+            Ok(prepared) => prepared,
+            Err(error) => return Ok(ready.send(Err(error)).err().map(|_| true)),
         };
-        let pool = Pool::new(Arc::clone(&self.shared), self.max_connections);
-        pool.warm_up(WARM);
-        let settled = async {
-            while pool.is_connecting() {
-                pool.changed.notified().await;
-            }
+        let rules = Rules {
+            max_connections: self.max_connections,
+            max_backlog: MAX_BACKLOG,
+            timeout: self.timeout,
         };
-        // What is not open by then will be in its own time; a target that refuses is for the run
-        // to find out.
-        let _ = tokio::time::timeout(WARM_UP, settled).await;
-        if self.ready.send(Ok(())).await.is_err() {
-            return;
+        let recorder = Recorder::new(self.names.clone(), self.counted.clone());
+        let desk = Rc::new(Desk::new(rules, recorder, self.ceiling.clone()));
+        let mut slots =
+            Slots { setup: Rc::new(setup), desk: Rc::clone(&desk), tasks: JoinSet::new() };
+        self.warm_up(&mut slots).await?;
+        if ready.send(Ok(())).is_err() {
+            return Ok(None);
         }
         let Some(t0) = self.begin.wait_for(Option::is_some).await.ok().and_then(|t0| *t0) else {
-            return;
+            return Ok(None);
         };
-        pool.take_part();
-        let run = Run::new(self, pacer, pool, t0);
-        if let Err(error) = run.go().await {
-            tracing::error!(%error, "a worker's timer failed");
+        desk.begin();
+        for (token, asked) in [(&self.stop, true), (&self.abort, false)] {
+            let (token, desk) = (token.clone(), Rc::clone(&desk));
+            slots.tasks.spawn_local(async move {
+                token.cancelled().await;
+                if asked { &desk.stop_asked } else { &desk.abort_asked }.set(true);
+                desk.poke();
+            });
         }
+        Run::new(self, pacer, desk, slots, t0).go().await.map(Some)
+    }
+
+    async fn prepare(&mut self) -> io::Result<(Pacer, Setup)> {
+        let pacer = Pacer::new(self.may_spin).await?;
+        let ready = self.requests.iter().map(|named| Template::new(&named.request, &self.target));
+        // The plan was checked before the worker was started.
+        let templates: Result<Vec<_>, _> = ready.collect();
+        let setup = Setup {
+            target: self.target.clone(),
+            templates: templates.map_err(io::Error::other)?,
+            timeout: self.timeout,
+            address: Cell::new(0),
+        };
+        Ok((pacer, setup))
+    }
+
+    /// Opens the connections that the plan asks for ahead of any arrival. What is not open in time
+    /// will be in its own time; a target that refuses is for the run to find out.
+    async fn warm_up(&self, slots: &mut Slots) -> io::Result<()> {
+        let desk = Rc::clone(&slots.desk);
+        desk.warm_up(self.warm_connections, clock::now());
+        slots.open()?;
+        let settled = async {
+            while desk.is_opening() {
+                poll_fn(|cx| desk.poll_poked(cx)).await;
+            }
+        };
+        let _ = tokio::time::timeout(WARM_UP, settled).await;
+        Ok(())
+    }
+}
+
+/// The tasks of the slots.
+struct Slots {
+    setup: Rc<Setup>,
+    desk: Rc<Desk>,
+    tasks: JoinSet<()>,
+}
+
+impl Slots {
+    /// Begins those that the desk wants.
+    ///
+    /// # Errors
+    /// A task that failed: what it had in flight would never end.
+    fn open(&mut self) -> io::Result<()> {
+        for slot in self.desk.take_openings() {
+            let (setup, desk) = (Rc::clone(&self.setup), Rc::clone(&self.desk));
+            self.tasks.spawn_local(slot::run(setup, desk, slot));
+        }
+        while let Some(ended) = self.tasks.try_join_next() {
+            ended.map_err(io::Error::other)?;
+        }
+        Ok(())
     }
 }
 
@@ -105,7 +204,8 @@ impl Worker {
 struct Run {
     worker: Worker,
     pacer: Pacer,
-    pool: Rc<Pool>,
+    desk: Rc<Desk>,
+    slots: Slots,
     t0: Moment,
     next: Option<Arrival>,
     ends: Moment,
@@ -115,16 +215,18 @@ struct Run {
     stopped_early: bool,
     interval: u64,
     reported: (Moment, Option<Usage>),
+    pauses: Pauses,
 }
 
 impl Run {
-    fn new(mut worker: Worker, pacer: Pacer, pool: Rc<Pool>, t0: Moment) -> Self {
+    fn new(mut worker: Worker, pacer: Pacer, desk: Rc<Desk>, slots: Slots, t0: Moment) -> Self {
         let next = worker.arrivals.next();
         let ends = t0 + worker.length;
         Self {
             worker,
             pacer,
-            pool,
+            desk,
+            slots,
             t0,
             next,
             ends,
@@ -133,53 +235,56 @@ impl Run {
             stopped_early: false,
             interval: 0,
             reported: (t0, Usage::read()),
+            pauses: Pauses::new(clock::now()),
         }
     }
 
-    async fn go(mut self) -> io::Result<()> {
-        let (stop, abort) = (self.worker.stop.clone(), self.worker.abort.clone());
-        let mut stopped = pin!(stop.cancelled());
-        let mut aborted = pin!(abort.cancelled());
-        let mut stop_seen = false;
+    /// Whether it was stopped early.
+    async fn go(mut self) -> io::Result<bool> {
         loop {
             let now = clock::now();
-            self.step(now);
-            if self.gives_up.is_some() && self.pool.is_empty() {
+            if let Some(pause) = self.pauses.back(now, self.t0) {
+                self.desk.pause(pause);
+                // What has happened in the meantime is to be seen before anything is sent: servers
+                // may have closed connections.
+                tokio::task::yield_now().await;
+            }
+            self.step(clock::now());
+            self.slots.open()?;
+            if self.gives_up.is_some() && self.desk.is_empty() {
                 break;
             }
             if self.aborted && self.gives_up.is_some_and(|end| now >= end) {
                 tracing::error!("a connection did not notice the abort; this is a bug");
                 break;
             }
-            tokio::select! {
-                biased;
-                () = &mut aborted, if !self.aborted => self.abort(clock::now()),
-                () = &mut stopped, if !stop_seen => {
-                    stop_seen = true;
-                    self.stop(clock::now());
-                }
-                () = self.pool.changed.notified(), if self.gives_up.is_some() => {}
-                woken = self.pacer.wait(self.wake_at()) => woken?,
-            }
+            self.wait().await?;
         }
-        let mut report = self.report(clock::now());
-        report.last = Some(self.stopped_early);
+        let report = self.report(clock::now());
         // The collector outlives its workers; if it is gone, so is everyone who wants to know.
-        let _ = self.worker.reports.send(report).await;
-        Ok(())
+        let _ = self.worker.messages.send(Message::Report(report)).await;
+        Ok(self.stopped_early)
     }
 
     /// Does all that is due by `now`.
     fn step(&mut self, now: Moment) {
+        if self.desk.abort_asked.get() && !self.aborted {
+            self.abort(now);
+        }
+        if self.desk.stop_asked.get() {
+            self.stop(now);
+        }
+        self.desk.tick(now);
         for _ in 0..BATCH {
             let due = |arrival: &Arrival| self.t0 + arrival.due;
             // What is due in the next interval waits until this one is reported.
             let is_due = |next: &Arrival| due(next) <= now && due(next) < self.interval_end();
             let Some(arrival) = self.next.filter(is_due) else { break };
-            self.pool.release(arrival, due(&arrival), now);
+            let Arrival { number, stage, request, .. } = arrival;
+            let key = Key { stage, request, deployment: 0 };
+            self.desk.release(number, key, due(&arrival), now);
             self.next = self.worker.arrivals.next();
         }
-        self.pool.expire(now);
         if now >= self.interval_end() {
             self.tick(now);
         }
@@ -190,16 +295,31 @@ impl Run {
         }
     }
 
-    fn wake_at(&self) -> Moment {
+    /// Waits until there is something to do, or something has happened.
+    async fn wait(&mut self) -> io::Result<()> {
+        let now = clock::now();
         let next = self.next.map(|arrival| self.t0 + arrival.due);
-        let end = self.gives_up.unwrap_or(self.ends);
-        let others = [next, self.pool.next_expiry().map(|at| at + Duration::from_nanos(1))];
-        others.into_iter().flatten().fold(end.min(self.interval_end()), Moment::min)
+        let heartbeat = self.desk.is_in_flight().then(|| now + pauses::HEARTBEAT);
+        let ends = self.gives_up.unwrap_or(self.ends).min(self.interval_end());
+        let all = [next, self.desk.next_tick(), heartbeat];
+        let at = all.into_iter().flatten().fold(ends, Moment::min);
+        self.pauses.ask(at, now);
+        self.desk.sleep_until(at);
+        let desk = Rc::clone(&self.desk);
+        tokio::select! {
+            biased;
+            () = poll_fn(|cx| desk.poll_poked(cx)) => {
+                // It may have come back before its time.
+                self.pauses.ask(clock::now(), now);
+                Ok(())
+            }
+            woken = self.pacer.wait(at) => woken,
+        }
     }
 
     fn drain(&mut self, now: Moment) {
         self.gives_up = Some(now + self.worker.drain);
-        self.pool.drain();
+        self.desk.drain();
     }
 
     fn stop(&mut self, now: Moment) {
@@ -214,7 +334,7 @@ impl Run {
         self.stop(now);
         self.aborted = true;
         self.gives_up = Some(now + ABORT);
-        self.pool.abort();
+        self.desk.abort(now);
     }
 
     fn interval_end(&self) -> Moment {
@@ -223,10 +343,14 @@ impl Run {
 
     /// Hands over what was recorded in the interval that has just ended.
     fn tick(&mut self, now: Moment) {
+        #[cfg(test)]
+        if let Some(Panics::After(intervals)) = self.worker.panics {
+            assert!(self.interval < intervals, "as the test wants it");
+        }
         let passed = now.since(self.t0).as_nanos() / INTERVAL.as_nanos();
         self.interval = passed as u64 - 1;
-        match self.worker.reports.clone().try_reserve() {
-            Ok(permit) => permit.send(self.report(now)),
+        match self.worker.messages.clone().try_reserve() {
+            Ok(permit) => permit.send(Message::Report(self.report(now))),
             Err(mpsc::error::TrySendError::Full(())) => {}
             // Nobody will ever know the result: stop loading.
             Err(mpsc::error::TrySendError::Closed(())) => self.abort(now),
@@ -234,17 +358,18 @@ impl Run {
         self.interval += 1;
     }
 
+    /// Everything since the last report, up to `now`.
     fn report(&mut self, now: Moment) -> Report {
         let usage = Usage::read();
         let (then, before) = std::mem::replace(&mut self.reported, (now, usage));
-        let cpu = usage.zip(before).map(|(now_used, used)| now_used.shares(used, now.since(then)));
-        Report {
-            worker: self.worker.index,
-            interval: self.interval,
-            at: now.since(self.t0),
-            part: self.pool.take_part(),
-            state: State { cpu, ..self.pool.state() },
-            last: None,
+        let (start, end) = (then.since(self.t0), now.since(self.t0));
+        let mut snapshot = self.desk.take(self.interval, start, end, now);
+        if let Some((now_used, used)) = usage.zip(before) {
+            let (ran, waited) = now_used.shares(used, now.since(then));
+            let generator = &mut snapshot.generator;
+            (generator.cpu_cores, generator.cpu_busiest) = (Some(ran), Some(ran));
+            generator.cpu_wait = Some(waited);
         }
+        Report { worker: self.worker.index, interval: self.interval, snapshot: Box::new(snapshot) }
     }
 }

@@ -5,43 +5,31 @@ use std::io;
 
 use nix::errno::Errno;
 use plimsoll_domain::causes::causes;
-use plimsoll_domain::{Transport, with_causes};
+use plimsoll_domain::{Class, with_causes};
 
 /// A failed connection.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    pub(crate) kind: Transport,
+    /// [`Class::ClientFault`] if this machine had nothing left to make it with, else how it failed.
+    pub(crate) class: Class,
     /// The error with its causes.
     pub(crate) message: String,
-    /// Whether it failed because this machine had no socket, port or descriptor left.
-    pub(crate) exhausted: bool,
 }
 
 impl Failure {
-    pub(super) fn new(kind: Transport, message: String) -> Self {
-        Self { kind, message, exhausted: false }
+    pub(crate) fn new(class: Class, message: String) -> Self {
+        Self { class, message }
     }
 
     /// The TCP connection could not be made.
     pub(super) fn connect(error: &io::Error) -> Self {
-        let errno = error.raw_os_error().map(Errno::from_raw);
-        let exhausted = matches!(
-            errno,
-            Some(
-                Errno::EMFILE
-                    | Errno::ENFILE
-                    | Errno::EADDRNOTAVAIL
-                    | Errno::ENOBUFS
-                    | Errno::ENOMEM
-                    | Errno::EAGAIN
-            )
-        );
-        Self { exhausted, ..Self::new(Transport::Connect, with_causes(error)) }
+        let class = if is_exhaustion(error) { Class::ClientFault } else { Class::Connect };
+        Self::new(class, with_causes(error))
     }
 
     /// The TLS handshake failed.
     pub(super) fn tls(error: &io::Error) -> Self {
-        Self::new(Transport::Tls, with_causes(error))
+        Self::new(Class::Tls, with_causes(error))
     }
 
     /// The exchange failed on an open connection.
@@ -53,15 +41,33 @@ impl Failure {
         let is_nonsense = io.is_some_and(|io| {
             matches!(io.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)
         });
-        let kind = if is_tls {
-            Transport::Tls
+        let class = if io.is_some_and(is_exhaustion) {
+            Class::ClientFault
+        } else if is_tls {
+            Class::Tls
         } else if error.is_parse() || is_nonsense {
-            Transport::Protocol
+            Class::Protocol
         } else {
-            Transport::Closed
+            Class::Closed
         };
-        Self::new(kind, with_causes(error))
+        Self::new(class, with_causes(error))
     }
+}
+
+/// Whether this machine had no socket, port, descriptor or memory left.
+fn is_exhaustion(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(
+        errno,
+        Some(
+            Errno::EMFILE
+                | Errno::ENFILE
+                | Errno::EADDRNOTAVAIL
+                | Errno::ENOBUFS
+                | Errno::ENOMEM
+                | Errno::EAGAIN
+        )
+    )
 }
 
 #[cfg(test)]
@@ -71,8 +77,10 @@ mod tests {
     #[test]
     fn running_out_of_ports_is_told_apart_from_being_refused() {
         let of = |errno: Errno| Failure::connect(&io::Error::from_raw_os_error(errno as i32));
-        assert!(of(Errno::EADDRNOTAVAIL).exhausted && of(Errno::EMFILE).exhausted);
-        assert!(!of(Errno::ECONNREFUSED).exhausted);
+        for ours in [Errno::EADDRNOTAVAIL, Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS] {
+            assert_eq!(of(ours).class, Class::ClientFault, "{ours}");
+        }
+        assert_eq!(of(Errno::ECONNREFUSED).class, Class::Connect);
         assert!(of(Errno::ECONNREFUSED).message.contains("refused"));
     }
 }

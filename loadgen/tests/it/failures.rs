@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use plimsoll_domain::Transport;
+use plimsoll_domain::Class;
 use plimsoll_domain::schedule::{Profile, Stage};
 use plimsoll_loadgen::LoadPlan;
 
@@ -13,18 +13,14 @@ use crate::server::{Mode, Server, refused};
 
 /// 200 arrivals in a second.
 async fn short(url: &str, change: impl FnOnce(&mut LoadPlan)) -> Result {
-    let mut plan = plan(url, Profile::hold(200.0, Duration::from_secs(1))).await;
+    let mut plan = plan(url, Profile::hold(200.0, Duration::from_secs(1)));
     change(&mut plan);
     let result = run(plan).await;
     assert_eq!(result.all.offered, 200);
     result
 }
 
-fn transport(result: &Result, kind: Transport) -> u64 {
-    result.all.outcomes.transport.get(&kind).copied().unwrap_or(0)
-}
-
-fn example(result: &Result, kind: Transport) -> String {
+fn example(result: &Result, kind: Class) -> String {
     let examples =
         |snapshot: &plimsoll_domain::Snapshot| snapshot.generator.examples.get(&kind).cloned();
     result.snapshots.iter().find_map(examples).unwrap_or_default()
@@ -45,18 +41,18 @@ async fn a_healthy_server_answers_everything() {
 async fn a_status_is_an_answer() {
     let server = Server::start(Mode::Status("424 Failed Dependency"));
     let result = short(&server.url(), |_| {}).await;
-    assert_eq!(result.all.outcomes.status[&424], 200);
+    assert_eq!(result.all.outcomes.of(Class::ModelError), 200);
     assert_eq!((result.all.infinite(), result.all.service.count()), (200, 200));
 }
 
 #[tokio::test]
 async fn a_refused_port_fails_each_arrival_once() {
-    let mut plan = plan(&refused(), Profile::hold(1000.0, Duration::from_secs(2))).await;
+    let mut plan = plan(&refused(), Profile::hold(1000.0, Duration::from_secs(2)));
     plan.limits.max_connections = Some(50);
     let result = run(plan).await;
     assert_eq!(result.all.offered, 2000);
-    assert_eq!(transport(&result, Transport::Connect), 2000);
-    let message = example(&result, Transport::Connect);
+    assert_eq!(result.all.outcomes.of(Class::Connect), 2000);
+    let message = example(&result, Class::Connect);
     assert!(message.contains("refused"), "{message}");
 }
 
@@ -65,7 +61,7 @@ async fn tls_to_a_plain_port_is_a_tls_failure() {
     let server = Server::start(Mode::Garbage);
     let url = server.url().replace("http://", "https://");
     let result = short(&url, |plan| plan.limits.request_timeout = Duration::from_secs(1)).await;
-    assert_eq!(transport(&result, Transport::Tls), 200, "{:?}", result.all.outcomes);
+    assert_eq!(result.all.outcomes.of(Class::Tls), 200, "{:?}", result.all.outcomes);
 }
 
 #[tokio::test]
@@ -100,7 +96,7 @@ async fn a_connection_lost_after_the_request_is_a_failure() {
         let server = Server::start(mode);
         let result = short(&server.url(), |_| {}).await;
         assert_eq!(
-            transport(&result, Transport::Closed),
+            result.all.outcomes.of(Class::Closed),
             200,
             "{mode:?} {:?}",
             result.all.outcomes
@@ -115,8 +111,8 @@ async fn a_connection_lost_after_the_request_is_a_failure() {
 async fn an_answer_that_is_not_http_is_a_protocol_failure() {
     let server = Server::start(Mode::Garbage);
     let result = short(&server.url(), |_| {}).await;
-    assert_eq!(transport(&result, Transport::Protocol), 200, "{:?}", result.all.outcomes);
-    assert!(!example(&result, Transport::Protocol).is_empty());
+    assert_eq!(result.all.outcomes.of(Class::Protocol), 200, "{:?}", result.all.outcomes);
+    assert!(!example(&result, Class::Protocol).is_empty());
 }
 
 #[tokio::test]
@@ -124,7 +120,7 @@ async fn silence_is_a_timeout() {
     let server = Server::start(Mode::Silent);
     let timeout = Duration::from_millis(300);
     let result = short(&server.url(), |plan| plan.limits.request_timeout = timeout).await;
-    assert_eq!(result.all.outcomes.timeout, 200, "{:?}", result.all.outcomes);
+    assert_eq!(result.all.outcomes.of(Class::ClientTimeout), 200, "{:?}", result.all.outcomes);
     assert!(result.all.failed.min() >= Some(timeout), "{:?}", result.all.failed.min());
 }
 
@@ -137,7 +133,7 @@ async fn too_few_connections_drop_arrivals() {
     })
     .await;
     let ends = &result.all.outcomes;
-    assert!(ends.ok() >= 5 && ends.dropped >= 150, "{ends:?}");
+    assert!(ends.ok() >= 5 && ends.dropped() >= 150, "{ends:?}");
     assert_eq!(result.all.infinite(), 200 - ends.ok());
 }
 
@@ -150,15 +146,16 @@ async fn a_silent_server_and_one_connection_do_not_hang() {
     })
     .await;
     let ends = &result.all.outcomes;
-    assert!(ends.timeout >= 2 && ends.timeout + ends.dropped == 200, "{ends:?}");
+    let timeouts = ends.of(Class::ClientTimeout);
+    assert!(timeouts >= 2 && timeouts + ends.of(Class::Dropped) == 200, "{ends:?}");
 }
 
 #[tokio::test]
 async fn the_ceiling_caps_and_says_so() {
     let server = Server::start(Mode::Answer(Duration::ZERO));
     let result = short(&server.url(), |plan| plan.limits.max_rps = NonZeroU32::new(100)).await;
-    let capped: u64 = result.snapshots.iter().map(|s| s.generator.capped).sum();
-    assert_eq!(capped, result.all.outcomes.dropped);
+    let ends = &result.all.outcomes;
+    assert_eq!(ends.of(Class::Capped), ends.dropped(), "{ends:?}");
     // 100 in the second, and the tenth of a second's worth that may go at once.
     assert!((80..=112).contains(&result.all.sent), "{}", result.all.sent);
 }
@@ -172,13 +169,13 @@ async fn a_warm_up_is_told_apart_and_a_pause_is_silent() {
         Stage::hold("pause", 0.0, second),
         Stage::hold("steady", 100.0, second),
     ]);
-    let result = run(plan(&server.url(), profile).await).await;
+    let result = run(plan(&server.url(), profile)).await;
     let offered = |pick: fn(&plimsoll_domain::Snapshot) -> u64| -> Vec<u64> {
         result.snapshots.iter().take(3).map(pick).collect()
     };
-    let warm = offered(|s| s.warmup.offered);
+    let warm = offered(|s| s.warmup().offered);
     assert_eq!(warm.iter().sum::<u64>(), 50, "{warm:?}");
-    let measured: u64 = result.snapshots.iter().map(|s| s.measured.offered).sum();
+    let measured: u64 = result.snapshots.iter().map(|s| s.measured().offered).sum();
     assert_eq!(measured, 100);
     assert_eq!(result.snapshots[1].all().offered, 0, "nothing is offered in a pause");
 }

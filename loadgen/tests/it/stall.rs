@@ -20,13 +20,14 @@ const STALL: Mode =
 async fn stalled(change: impl FnOnce(&mut LoadPlan)) -> Result {
     let server = Server::start(STALL);
     let profile = Profile::hold(1000.0, Duration::from_secs(10));
-    let mut plan = plan(&server.url(), profile).await;
+    let mut plan = plan(&server.url(), profile);
     change(&mut plan);
     run_alone(plan).await
 }
 
-/// The run, when its p99 is within 5 % of 450 ms. A busy machine can only add to a latency, and is
-/// given three chances; what is too low is wrong at once.
+/// The run, when its p99 is within 5 % of 450 ms. A busy machine can only add to a latency: what the
+/// run itself says that it was late is allowed for, and it is given three chances. What is too low
+/// is wrong at once.
 async fn honest(change: impl Fn(&mut LoadPlan)) -> Result {
     let mut seen = Vec::new();
     for _ in 0..3 {
@@ -35,12 +36,13 @@ async fn honest(change: impl Fn(&mut LoadPlan)) -> Result {
         let p99 = result.all.response_quantile(0.99).and_then(Quantile::finite).unwrap();
         let p99 = p99.as_secs_f64() * 1e3;
         assert!(p99 >= 427.5, "p99 of response time is {p99} ms, not 450: the stall is hidden");
-        if p99 <= 472.5 {
+        let late = result.lags.release.quantile(0.99).unwrap().as_secs_f64() * 1e3;
+        if p99 <= 472.5 + late {
             return result;
         }
-        seen.push(p99);
+        seen.push((p99, late));
     }
-    panic!("p99 of response time is {seen:?} ms, not 450");
+    panic!("p99 of response time is {seen:?} ms (and so much late), not 450");
 }
 
 #[tokio::test]
@@ -58,9 +60,9 @@ async fn a_stall_is_in_the_response_times_with_few_connections() {
     let result = honest(|plan| plan.limits.max_connections = Some(20)).await;
     let service = result.all.service.quantile(0.99).unwrap();
     assert!(service < Duration::from_millis(100), "p99 of service time is {service:?}");
-    let lag = result.all.send_lag.quantile(0.99).unwrap();
+    let lag = result.lags.send.quantile(0.99).unwrap();
     assert!(lag > Duration::from_millis(300), "the wait is in the send lag: {lag:?}");
-    let release = result.all.release_lag.quantile(0.9).unwrap();
+    let release = result.lags.release.quantile(0.9).unwrap();
     assert!(release < Duration::from_millis(50), "the schedule did not wait: {release:?}");
     let connections = result.snapshots.iter().map(|s| s.generator.connections).max();
     assert!(connections <= Some(20), "{connections:?}");

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use plimsoll_domain::Transport;
+use plimsoll_domain::Class;
 use plimsoll_domain::schedule::Profile;
-use plimsoll_loadgen::{Target, TlsOptions};
+use plimsoll_loadgen::TlsOptions;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
@@ -59,15 +59,15 @@ async fn a_private_ca_is_trusted_when_it_is_named_and_only_then() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), ca).unwrap();
     let options = TlsOptions { ca_file: Some(file.path().to_owned()) };
-    let mut plan = plan(&refused(), Profile::hold(100.0, Duration::from_secs(1))).await;
-    plan.target = Target::resolve(&url, &options).await.unwrap();
+    let mut plan = plan(&refused(), Profile::hold(100.0, Duration::from_secs(1)));
+    (plan.url, plan.tls) = (url.clone(), options.clone());
     let trusted = run(plan.clone()).await;
     assert_eq!(trusted.all.outcomes.ok(), 100, "{:?}", trusted.all.outcomes);
 
     // Another CA of the same make.
     let (_, other) = server().await;
     std::fs::write(file.path(), other).unwrap();
-    plan.target = Target::resolve(&url, &options).await.unwrap();
+    (plan.url, plan.tls) = (url.clone(), options.clone());
     let refused = run(plan).await;
-    assert_eq!(refused.all.outcomes.transport.get(&Transport::Tls), Some(&100));
+    assert_eq!(refused.all.outcomes.of(Class::Tls), 100);
 }

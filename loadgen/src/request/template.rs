@@ -1,0 +1,100 @@
+//! A request made ready for one worker to send again and again.
+//!
+//! Each worker has copies of its own of the head and the bodies: what is shared between threads is
+//! counted with atomic numbers, and two workers that counted up the same one for every request
+//! would wait for each other.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{HOST, HeaderMap, HeaderValue};
+use hyper::{Method, Uri};
+
+use super::Request;
+use crate::{Error, Target};
+
+/// Longer bodies stay shared: sending them costs so much that counting them does not matter.
+const LONGEST_COPY: usize = 64 * 1024;
+
+/// What goes to a connection.
+pub(crate) type Outgoing = hyper::Request<Full<Bytes>>;
+
+/// Head and bodies of one request.
+pub(crate) struct Template {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    bodies: Vec<Bytes>,
+}
+
+impl Template {
+    /// The request as it goes to this target.
+    ///
+    /// # Errors
+    /// A path that is none.
+    pub(crate) fn new(request: &Request, target: &Target) -> Result<Self, Error> {
+        let mut headers: HeaderMap =
+            request.headers.iter().map(|(name, value)| (name.clone(), own(value))).collect();
+        headers.entry(HOST).or_insert_with(|| own(&target.host));
+        let bodies = request.bodies.iter().map(own_body).collect();
+        let uri = request.uri(&target.path)?;
+        Ok(Self { method: request.method.clone(), uri, headers, bodies })
+    }
+
+    /// The request of the arrival with this number.
+    pub(crate) fn request(&self, number: u64) -> Outgoing {
+        let body = match self.bodies.len() as u64 {
+            0 => Bytes::new(),
+            1 => self.bodies[0].clone(),
+            count => self.bodies[(number % count) as usize].clone(),
+        };
+        let mut request = hyper::Request::new(Full::new(body));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+}
+
+/// A value that shares nothing with the given one.
+fn own(value: &HeaderValue) -> HeaderValue {
+    let mut copy = HeaderValue::from_bytes(value.as_bytes()).expect("it is a header's value");
+    copy.set_sensitive(value.is_sensitive());
+    copy
+}
+
+fn own_body(body: &Bytes) -> Bytes {
+    if body.len() > LONGEST_COPY { body.clone() } else { Bytes::copy_from_slice(body) }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::TlsOptions;
+
+    #[tokio::test]
+    async fn bodies_go_round_and_the_head_is_complete() {
+        let tls = TlsOptions::default();
+        let target = Target::resolve("http://127.0.0.1:8080/score", &tls).await.unwrap();
+        let long = vec![b'x'; LONGEST_COPY + 1];
+        let bodies = vec![Bytes::from_static(b"a"), Bytes::from(long.clone())];
+        let request = Request::post(bodies);
+        let request = request.with_secret("api-key", &SecretString::from("k3y")).unwrap();
+        let template = Template::new(&request, &target).unwrap();
+        assert_eq!(template.headers.len(), 3, "content-type, api-key, host");
+        for (number, body) in [(0, b"a".as_slice()), (1, &long), (2, b"a")] {
+            let sent = template.request(number);
+            assert_eq!(
+                (sent.uri().path(), sent.headers()[HOST].as_bytes()),
+                ("/score", &b"127.0.0.1:8080"[..])
+            );
+            assert!(sent.headers()["api-key"].is_sensitive());
+            assert_eq!(sent.into_body().collect().await.unwrap().to_bytes(), body);
+        }
+        let mut elsewhere = Request::get();
+        elsewhere.path = Some("score".to_owned());
+        assert!(Template::new(&elsewhere, &target).is_err());
+    }
+}
