@@ -39,6 +39,9 @@ const OTHER_PORTS: u32 = 3;
 /// Lines of its output that a failed start is explained with.
 const EXPLAIN_LINES: usize = 20;
 
+/// What is said of an instance whose task is gone.
+const LOST: &str = "its task ended, which is a fault of the local host, whose messages say more";
+
 /// What all instances of a deployment share.
 #[derive(Debug)]
 pub(super) struct Crew {
@@ -81,6 +84,20 @@ pub(super) struct Instance {
     status: Mutex<InstanceStatus>,
 }
 
+/// Says the last phase on drop: who waits for an instance to start or to go must not wait for ever,
+/// whatever became of its task.
+struct Ending<'a> {
+    instance: &'a Instance,
+    last: Phase,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.instance.lock().pid = None;
+        self.instance.phase.send_replace(self.last.clone());
+    }
+}
+
 /// Why an instance's process is no more.
 enum End {
     Asked,
@@ -104,14 +121,14 @@ impl Instance {
 
     /// Lives until it is stopped or its first start fails, and cleans up behind itself.
     pub(super) async fn run(self: Arc<Self>, crew: Arc<Crew>) {
+        let mut ending = Ending { instance: &self, last: Phase::Failed(LOST.to_owned()) };
         let folder = crew.folder.join(&self.lock().name);
-        let mut last = Phase::Gone;
-        if let Err(reason) = self.live(&crew, &folder).await {
-            last = Phase::Failed(reason);
-        }
-        self.lock().pid = None;
+        let last = match self.live(&crew, &folder).await {
+            Ok(()) => Phase::Gone,
+            Err(reason) => Phase::Failed(reason),
+        };
         let _ = tokio::fs::remove_dir_all(&folder).await;
-        self.phase.send_replace(last);
+        ending.last = last;
     }
 
     /// Starts over and over; an error is a first start that failed.
