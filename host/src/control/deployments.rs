@@ -17,7 +17,7 @@ use super::work::Subject;
 use super::{Answer, accepted, begun, endpoints, json};
 
 use crate::fault::Fault;
-use crate::instance::Crew;
+use crate::instance::Template;
 use crate::operation::Operation;
 use crate::pool::Pool;
 use crate::replicas::Replicas;
@@ -120,7 +120,7 @@ impl Host {
         let prepared = runtime.prepare(spec, &self.cache_dir, &mut progress).await;
         let prepared = prepared.map_err(|error| Fault::bad_argument(with_causes(&error)))?;
         let settings = &spec.request_settings;
-        let crew = Crew {
+        let template = Template {
             prepared,
             executable: self.executable.clone(),
             deployment: spec.name.clone(),
@@ -133,7 +133,7 @@ impl Host {
             pool: Arc::new(Pool::new(settings.max_concurrent_requests_per_instance)),
             spawner: self.spawner.clone(),
         };
-        let replicas = Arc::new(Replicas::new(crew, stop, self.tasks.clone()));
+        let replicas = Arc::new(Replicas::new(template, stop, self.tasks.clone()));
         let count = spec.instance_count.get();
         operation.report(format!("starting {count} instances ({})", runtime.name()));
         {
