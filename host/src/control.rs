@@ -9,6 +9,7 @@ mod deployments;
 mod endpoints;
 mod route;
 mod translate;
+mod work;
 
 use std::sync::Arc;
 

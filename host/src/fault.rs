@@ -60,6 +60,15 @@ impl Fault {
         )
     }
 
+    /// 500: the operation's task is gone.
+    pub(super) fn lost() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalServerError",
+            "the operation ended without an answer: a fault of the local host, whose messages say more",
+        )
+    }
+
     pub(super) fn to_arm(&self) -> ArmError {
         ArmError {
             code: self.code.to_owned(),

@@ -39,9 +39,12 @@ const OTHER_PORTS: u32 = 3;
 /// Lines of its output that a failed start is explained with.
 const EXPLAIN_LINES: usize = 20;
 
+/// What is said of an instance whose task is gone.
+const LOST: &str = "its task ended, which is a fault of the local host, whose messages say more";
+
 /// What all instances of a deployment share.
 #[derive(Debug)]
-pub(super) struct Crew {
+pub(super) struct Template {
     pub(super) prepared: Prepared,
     pub(super) executable: PathBuf,
     /// The deployment's name, and the seed of what its instances draw.
@@ -81,6 +84,20 @@ pub(super) struct Instance {
     status: Mutex<InstanceStatus>,
 }
 
+/// Says the last phase on drop: who waits for an instance to start or to go must not wait for ever,
+/// whatever became of its task.
+struct Ending<'a> {
+    instance: &'a Instance,
+    last: Phase,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.instance.lock().pid = None;
+        self.instance.phase.send_replace(self.last.clone());
+    }
+}
+
 /// Why an instance's process is no more.
 enum End {
     Asked,
@@ -103,26 +120,26 @@ impl Instance {
     }
 
     /// Lives until it is stopped or its first start fails, and cleans up behind itself.
-    pub(super) async fn run(self: Arc<Self>, crew: Arc<Crew>) {
-        let folder = crew.folder.join(&self.lock().name);
-        let mut last = Phase::Gone;
-        if let Err(reason) = self.live(&crew, &folder).await {
-            last = Phase::Failed(reason);
-        }
-        self.lock().pid = None;
+    pub(super) async fn run(self: Arc<Self>, template: Arc<Template>) {
+        let mut ending = Ending { instance: &self, last: Phase::Failed(LOST.to_owned()) };
+        let folder = template.folder.join(&self.lock().name);
+        let last = match self.live(&template, &folder).await {
+            Ok(()) => Phase::Gone,
+            Err(reason) => Phase::Failed(reason),
+        };
         let _ = tokio::fs::remove_dir_all(&folder).await;
-        self.phase.send_replace(last);
+        ending.last = last;
     }
 
     /// Starts over and over; an error is a first start that failed.
-    async fn live(&self, crew: &Crew, folder: &std::path::Path) -> Result<(), String> {
+    async fn live(&self, template: &Template, folder: &std::path::Path) -> Result<(), String> {
         let explain = |what: &dyn std::fmt::Display| format!("`{}`: {what}", folder.display());
         tokio::fs::create_dir_all(folder).await.map_err(|error| explain(&error))?;
         let mut back_off = pauses();
         let mut lost_ports = 0;
         loop {
             let began = clock::now();
-            let reason = match self.live_once(crew, folder).await {
+            let reason = match self.live_once(template, folder).await {
                 End::Asked => return Ok(()),
                 End::LostPort(_) if lost_ports < OTHER_PORTS => {
                     lost_ports += 1;
@@ -154,14 +171,14 @@ impl Instance {
     }
 
     /// One process, from its start to its end.
-    async fn live_once(&self, crew: &Crew, folder: &std::path::Path) -> End {
+    async fn live_once(&self, template: &Template, folder: &std::path::Path) -> End {
         let port = match ports::free() {
             Ok(port) => port,
             Err(error) => return End::Died(error.to_string()),
         };
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let command = crew.command(&crew.launch(port, folder, &self.lock().name));
-        let mut process = match Process::start(&crew.spawner, command, &self.log).await {
+        let command = template.command(&template.launch(port, folder, &self.lock().name));
+        let mut process = match Process::start(&template.spawner, command, &self.log).await {
             Ok(process) => process,
             Err(error) => return End::Died(format!("it cannot be started: {error}")),
         };
@@ -173,7 +190,7 @@ impl Instance {
                 Ok(status) => format!("its process ended with {status}"),
                 Err(error) => format!("its process was lost: {error}"),
             }),
-            reason = self.serve(crew, address, &mut open) => End::Died(reason),
+            reason = self.serve(template, address, &mut open) => End::Died(reason),
         };
         self.lock().ready = false;
         let Some(id) = open else {
@@ -181,11 +198,11 @@ impl Instance {
             let lost = matches!(end, End::Died(_)) && ports::is_taken(port);
             return if lost { End::LostPort(port) } else { end };
         };
-        crew.pool.close(id);
+        template.pool.close(id);
         if matches!(end, End::Asked) {
             tokio::select! {
-                () = crew.shutdown.cancelled() => {}
-                _ = tokio::time::timeout(crew.drain, crew.pool.drained(id)) => {}
+                () = template.shutdown.cancelled() => {}
+                _ = tokio::time::timeout(template.drain, template.pool.drained(id)) => {}
             }
         }
         process.stop().await;
@@ -195,41 +212,41 @@ impl Instance {
     /// Probes until the process is unfit to live; `open` is its id in the pool while it is ready.
     async fn serve(
         &self,
-        crew: &Crew,
+        template: &Template,
         address: SocketAddr,
         open: &mut Option<InstanceId>,
     ) -> String {
-        let readiness = &crew.readiness;
+        let readiness = &template.readiness;
         let periods = readiness.period.saturating_mul(readiness.failure_threshold);
         let patience = readiness.initial_delay.saturating_add(periods);
         let ready = async {
-            while !upstream::probe(address, crew.readiness.timeout).await {
+            while !upstream::probe(address, template.readiness.timeout).await {
                 tokio::time::sleep(EAGER).await;
             }
         };
         if tokio::time::timeout(patience, ready).await.is_err() {
             return format!("it was not ready after {patience:?}");
         }
-        self.set_ready(crew, address, open, true);
+        self.set_ready(template, address, open, true);
         self.phase.send_if_modified(|phase| {
             let first = *phase == Phase::Starting;
             *phase = Phase::Started;
             first
         });
-        let readiness = self.watch_readiness(crew, address, open);
+        let readiness = self.watch_readiness(template, address, open);
         tokio::select! {
-            () = watch_liveness(&crew.liveness, address) => "its liveness probe failed".to_owned(),
+            () = watch_liveness(&template.liveness, address) => "its liveness probe failed".to_owned(),
             () = readiness => unreachable!("readiness is watched for ever"),
         }
     }
 
     async fn watch_readiness(
         &self,
-        crew: &Crew,
+        template: &Template,
         address: SocketAddr,
         open: &mut Option<InstanceId>,
     ) {
-        let probe = &crew.readiness;
+        let probe = &template.readiness;
         let mut in_a_row = 0;
         loop {
             tokio::time::sleep(probe.period).await;
@@ -238,7 +255,7 @@ impl Instance {
             let enough = if answered { probe.success_threshold } else { probe.failure_threshold };
             if in_a_row > 0 && in_a_row >= enough {
                 in_a_row = 0;
-                self.set_ready(crew, address, open, answered);
+                self.set_ready(template, address, open, answered);
                 let word = if answered { "ready" } else { "not ready" };
                 self.log.push(format!("plimsoll: the readiness probe finds it {word}"));
             }
@@ -247,15 +264,15 @@ impl Instance {
 
     fn set_ready(
         &self,
-        crew: &Crew,
+        template: &Template,
         address: SocketAddr,
         open: &mut Option<InstanceId>,
         ready: bool,
     ) {
         match (ready, open.take()) {
-            (true, None) => *open = Some(crew.pool.open(address)),
+            (true, None) => *open = Some(template.pool.open(address)),
             (true, Some(id)) => *open = Some(id),
-            (false, Some(id)) => crew.pool.close(id),
+            (false, Some(id)) => template.pool.close(id),
             (false, None) => {}
         }
         self.lock().ready = ready;
@@ -266,7 +283,7 @@ impl Instance {
     }
 }
 
-impl Crew {
+impl Template {
     fn launch(&self, port: u16, folder: &std::path::Path, instance: &str) -> Launch {
         self.prepared.launch(port, folder, self.seed, &format!("{}/{instance}", self.deployment))
     }

@@ -8,13 +8,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::fault::Fault;
-use super::instance::{Crew, Instance, Phase};
+use super::instance::{Instance, Phase, Template};
 use super::pool::Pool;
 
 /// A deployment's instances. One operation at a time changes their number.
 #[derive(Debug)]
 pub(super) struct Replicas {
-    crew: Arc<Crew>,
+    template: Arc<Template>,
     instances: Mutex<Vec<Arc<Instance>>>,
     started: AtomicU32,
     stop: CancellationToken,
@@ -23,14 +23,14 @@ pub(super) struct Replicas {
 
 impl Replicas {
     /// No instances yet. `stop` ends all that will be.
-    pub(super) fn new(crew: Crew, stop: CancellationToken, tasks: TaskTracker) -> Self {
+    pub(super) fn new(template: Template, stop: CancellationToken, tasks: TaskTracker) -> Self {
         let (instances, started) = (Mutex::default(), AtomicU32::new(0));
-        Self { crew: Arc::new(crew), instances, started, stop, tasks }
+        Self { template: Arc::new(template), instances, started, stop, tasks }
     }
 
     /// What the gateway sees of them.
     pub(super) fn pool(&self) -> &Arc<Pool> {
-        &self.crew.pool
+        &self.template.pool
     }
 
     /// What each does now.
@@ -82,7 +82,7 @@ impl Replicas {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let instance = Instance::new(number.to_string(), self.stop.child_token());
         let instance = Arc::new(instance);
-        self.tasks.spawn(Arc::clone(&instance).run(Arc::clone(&self.crew)));
+        self.tasks.spawn(Arc::clone(&instance).run(Arc::clone(&self.template)));
         instance
     }
 

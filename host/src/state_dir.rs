@@ -44,8 +44,12 @@ fn sweep(parent: &Path) {
         if !entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
             continue;
         }
-        let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
-        if lock.try_lock().is_ok() {
+        let is_dead = match File::open(entry.path().join(LOCK)) {
+            Ok(lock) => lock.try_lock().is_ok(),
+            // It had one when it got its name: somebody began to remove it.
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        if is_dead {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
@@ -63,7 +67,9 @@ mod tests {
         let living = StateDir::create(parent.path()).unwrap();
         assert!(dead_path.exists() && living.path.exists());
         drop(dead);
+        let half_removed = parent.path().join(format!("{PREFIX}half"));
+        fs::create_dir_all(half_removed.join("end/blue")).unwrap();
         let _another = StateDir::create(parent.path()).unwrap();
-        assert!(!dead_path.exists() && living.path.exists());
+        assert!(!dead_path.exists() && !half_removed.exists() && living.path.exists());
     }
 }

@@ -13,10 +13,11 @@ use plimsoll_domain::with_causes;
 use tokio_util::sync::CancellationToken;
 
 use super::translate::{self, Assets};
+use super::work::Subject;
 use super::{Answer, accepted, begun, endpoints, json};
 
 use crate::fault::Fault;
-use crate::instance::Crew;
+use crate::instance::Template;
 use crate::operation::Operation;
 use crate::pool::Pool;
 use crate::replicas::Replicas;
@@ -93,16 +94,16 @@ impl Host {
             operation.report(note);
         }
         let answer = begun(self, &operation, json(StatusCode::CREATED, &resource));
-        let host = Arc::clone(self);
-        self.tasks.spawn(async move {
+        let (host, reporting) = (Arc::clone(self), Arc::clone(&operation));
+        let subject = Subject::Deployment(endpoint.to_owned(), name.to_owned());
+        self.work(subject, &operation, async move {
             if let Some(old) = old {
                 old.stop().await;
             }
-            let outcome = tokio::select! {
-                outcome = host.bring_up(&spec, &runtime, &operation, stop.clone()) => outcome,
+            tokio::select! {
+                outcome = host.bring_up(&spec, &runtime, &reporting, stop.clone()) => outcome,
                 () = stop.cancelled() => Err(Fault::canceled()),
-            };
-            host.finish(&spec.endpoint_name, &spec.name, &operation, outcome);
+            }
         });
         Ok(answer)
     }
@@ -119,7 +120,7 @@ impl Host {
         let prepared = runtime.prepare(spec, &self.cache_dir, &mut progress).await;
         let prepared = prepared.map_err(|error| Fault::bad_argument(with_causes(&error)))?;
         let settings = &spec.request_settings;
-        let crew = Crew {
+        let template = Template {
             prepared,
             executable: self.executable.clone(),
             deployment: spec.name.clone(),
@@ -132,7 +133,7 @@ impl Host {
             pool: Arc::new(Pool::new(settings.max_concurrent_requests_per_instance)),
             spawner: self.spawner.clone(),
         };
-        let replicas = Arc::new(Replicas::new(crew, stop, self.tasks.clone()));
+        let replicas = Arc::new(Replicas::new(template, stop, self.tasks.clone()));
         let count = spec.instance_count.get();
         operation.report(format!("starting {count} instances ({})", runtime.name()));
         {
@@ -213,16 +214,14 @@ impl Host {
         let operation = store.operations.begin("odidp");
         drop(store);
         let (host, endpoint, name) = (Arc::clone(self), endpoint.to_owned(), name.to_owned());
-        let running = Arc::clone(&operation);
-        self.tasks.spawn(async move {
-            let outcome = replicas.scale(count.get() as usize).await;
-            if outcome.is_ok()
-                && let Ok(deployment) = host.store().deployment(&endpoint, &name)
-            {
+        let subject = Subject::Deployment(endpoint.clone(), name.clone());
+        self.work(subject, &operation, async move {
+            replicas.scale(count.get() as usize).await?;
+            if let Ok(deployment) = host.store().deployment(&endpoint, &name) {
                 deployment.spec.instance_count = count;
                 deployment.resource.sku = Some(sku(count));
             }
-            host.finish(&endpoint, &name, &running, outcome);
+            Ok(())
         });
         Ok(operation)
     }
@@ -246,33 +245,17 @@ impl Host {
         drop(store);
         let answer = accepted(self, &operation);
         let (host, endpoint, name) = (Arc::clone(self), endpoint.to_owned(), name.to_owned());
-        self.tasks.spawn(async move {
+        let subject = Subject::Deployment(endpoint.clone(), name.clone());
+        self.work(subject, &operation, async move {
             if let Some(replicas) = replicas {
                 replicas.stop().await;
             }
             if let Ok(endpoint) = host.store().endpoint(&endpoint) {
                 endpoint.deployments.remove(&name);
             }
-            operation.finish(Ok(()));
+            Ok(())
         });
         Ok(answer)
-    }
-
-    fn finish(
-        &self,
-        endpoint: &str,
-        name: &str,
-        operation: &Operation,
-        outcome: Result<(), Fault>,
-    ) {
-        // An endpoint that was deleted meanwhile has nothing left to mark.
-        if let Ok(deployment) = self.store().deployment(endpoint, name) {
-            let failed = outcome.is_err();
-            let state =
-                if failed { ProvisioningState::Failed } else { ProvisioningState::Succeeded };
-            deployment.set_state(state);
-        }
-        operation.finish(outcome);
     }
 }
 

@@ -15,6 +15,7 @@ use secrecy::ExposeSecret;
 use tokio::net::{TcpListener, TcpSocket};
 use uuid::Uuid;
 
+use super::work::Subject;
 use super::{Answer, accepted, begun, json};
 use crate::fault::Fault;
 use crate::gateway::Gateway;
@@ -148,12 +149,12 @@ impl Host {
         drop(store);
         let answer = accepted(self, &operation);
         let (host, name) = (Arc::clone(self), name.to_owned());
-        self.tasks.spawn(async move {
+        self.work(Subject::Endpoint(name.clone()), &operation, async move {
             for each in replicas {
                 each.stop().await;
             }
             host.store().endpoints.remove(&name);
-            operation.finish(Ok(()));
+            Ok(())
         });
         Ok(answer)
     }

@@ -1,13 +1,19 @@
 //! Nothing outlives the host, however it ends.
 
+use std::path::Path;
+
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use plimsoll_host::local::{LocalHost, Options};
 
-use super::harness::{deployment, endpoint, fixture, is_alive, until};
+use super::harness::{deployment, endpoint, fixture, fixture_after, is_alive, until};
 
 async fn host_with_instances() -> (LocalHost, Vec<u32>) {
-    let host = LocalHost::start(&fixture(), &Options::default()).await.unwrap();
+    with_instances(&fixture()).await
+}
+
+async fn with_instances(program: &Path) -> (LocalHost, Vec<u32>) {
+    let host = LocalHost::start(program, &Options::default()).await.unwrap();
     let driver = host.driver().unwrap();
     driver.create_endpoint(&endpoint()).await.unwrap();
     let blue = driver.create_deployment(&deployment("blue", 2, 1.0), &mut |_| {}).await.unwrap();
@@ -29,16 +35,19 @@ async fn a_stopped_host_takes_its_instances_along() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_host_takes_its_instances_along() {
-    let (mut host, pids) = host_with_instances().await;
+    // Hosts of other tests sweep up as well, but not here.
+    let folder = tempfile::tempdir().unwrap();
+    let temporary = format!("export TMPDIR='{}'", folder.path().display());
+    let program = fixture_after(&temporary, folder.path());
+    let (mut host, pids) = with_instances(&program).await;
     let pid = host.pid().unwrap().cast_signed();
     kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
     assert!(!host.wait().await.unwrap().success());
     until("the instances are gone", || async { !pids.iter().any(|pid| is_alive(*pid)) }).await;
     let left_behind = host.state_dir().to_owned();
-    assert!(left_behind.exists());
-    let next = LocalHost::start(&fixture(), &Options::default()).await.unwrap();
-    // A host of another test may be sweeping it up just now.
-    until("the next host sweeps it up", || async { !left_behind.exists() }).await;
+    assert!(left_behind.starts_with(folder.path()) && left_behind.exists());
+    let next = LocalHost::start(&program, &Options::default()).await.unwrap();
+    assert!(!left_behind.exists(), "the next host sweeps it up");
     next.stop().await.unwrap();
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -145,6 +146,15 @@ pub(super) async fn call(
 
 pub(super) fn fixture() -> PathBuf {
     env!("CARGO_BIN_EXE_plimsoll-host-fixture").into()
+}
+
+/// The fixture, started by a script in `folder` that does something before.
+pub(super) fn fixture_after(before: &str, folder: &Path) -> PathBuf {
+    let program = folder.join("fixture");
+    let script = format!("#!/bin/sh\n{before}\nexec '{}' \"$@\"\n", fixture().display());
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    program
 }
 
 pub(super) fn endpoint() -> EndpointSpec {

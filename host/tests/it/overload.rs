@@ -1,6 +1,5 @@
 //! More callers than usual limits allow: what is measured must be the deployment.
 
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -8,7 +7,7 @@ use nix::unistd::Pid;
 use plimsoll_host::local::{LocalHost, Options};
 use tokio::net::TcpStream;
 
-use super::harness::{endpoint, fixture};
+use super::harness::{endpoint, fixture, fixture_after};
 
 /// The kernel answers at once; a caller that finds no place tries again after a second.
 const AT_ONCE: Duration = Duration::from_millis(900);
@@ -35,10 +34,7 @@ async fn a_host_that_stalls_keeps_callers_waiting_without_turning_them_away() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_host_may_open_as_many_files_as_the_system_lets_it() {
     let folder = tempfile::tempdir().unwrap();
-    let limited = folder.path().join("limited");
-    let script = format!("#!/bin/sh\nulimit -Sn 64\nexec {} \"$@\"\n", fixture().display());
-    std::fs::write(&limited, script).unwrap();
-    std::fs::set_permissions(&limited, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let limited = fixture_after("ulimit -Sn 64", folder.path());
     let host = LocalHost::start(&limited, &Options::default()).await.unwrap();
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", host.pid().unwrap())).unwrap();
     host.stop().await.unwrap();

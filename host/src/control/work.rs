@@ -1,0 +1,149 @@
+//! The slow part of an operation, in the background. However it ends, the operation gets its answer.
+
+use std::sync::Arc;
+
+use plimsoll_deploy::arm::wire::ProvisioningState;
+
+use crate::Host;
+use crate::fault::Fault;
+use crate::operation::Operation;
+
+/// What an operation works on.
+#[derive(Debug, Clone)]
+pub(super) enum Subject {
+    Endpoint(String),
+    /// Of an endpoint.
+    Deployment(String, String),
+}
+
+impl Host {
+    /// Does the work in the background, then answers the operation and marks its subject.
+    pub(super) fn work(
+        self: &Arc<Self>,
+        subject: Subject,
+        operation: &Arc<Operation>,
+        work: impl Future<Output = Result<(), Fault>> + Send + 'static,
+    ) {
+        let (host, operation) = (Arc::clone(self), Arc::clone(operation));
+        let ending = Ending { host, subject, operation, outcome: Err(Fault::lost()) };
+        self.tasks.spawn(async move {
+            let outcome = work.await;
+            ending.with(outcome);
+        });
+    }
+}
+
+/// Answers on drop, so that neither a panic nor the end of the runtime leaves an operation that is in
+/// progress for ever, and its subject busy with it.
+struct Ending {
+    host: Arc<Host>,
+    subject: Subject,
+    operation: Arc<Operation>,
+    outcome: Result<(), Fault>,
+}
+
+impl Ending {
+    fn with(mut self, outcome: Result<(), Fault>) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let failed = self.outcome.is_err();
+        let state = if failed { ProvisioningState::Failed } else { ProvisioningState::Succeeded };
+        let mut store = self.host.store();
+        // What was deleted, by this operation or meanwhile, has nothing left to mark.
+        match &self.subject {
+            Subject::Endpoint(name) => {
+                let _ = store.endpoint(name).map(|endpoint| endpoint.set_state(state));
+            }
+            Subject::Deployment(endpoint, name) => {
+                let _ = store.deployment(endpoint, name).map(|found| found.set_state(state));
+            }
+        }
+        drop(store);
+        self.operation.finish(self.outcome.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use plimsoll_deploy::arm::wire::{EndpointProperties, Resource};
+    use plimsoll_deploy::spec::AuthMode;
+    use plimsoll_deploy::workspace::Workspace;
+    use tokio::runtime::Handle;
+    use tokio_util::sync::CancellationToken;
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+    use crate::gateway::Gateway;
+    use crate::spawner::Spawner;
+    use crate::store::Endpoint;
+
+    fn host() -> Arc<Host> {
+        Arc::new(Host {
+            executable: "plimsoll".into(),
+            cache_dir: "cache".into(),
+            state_dir: "state".into(),
+            workspace: Workspace::local(),
+            token: "token".into(),
+            seed: 1,
+            url: "http://127.0.0.1:1".to_owned(),
+            store: std::sync::Mutex::default(),
+            spawner: Spawner::start(Handle::current()).unwrap(),
+            shutdown: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    fn endpoint() -> Endpoint {
+        let properties = EndpointProperties {
+            auth_mode: AuthMode::Key,
+            description: None,
+            traffic: BTreeMap::new(),
+            mirror_traffic: BTreeMap::new(),
+            public_network_access: None,
+            properties: BTreeMap::new(),
+            provisioning_state: Some(ProvisioningState::Deleting),
+            scoring_uri: None,
+            swagger_uri: None,
+        };
+        Endpoint {
+            resource: Resource {
+                id: None,
+                name: None,
+                location: None,
+                tags: BTreeMap::new(),
+                identity: None,
+                sku: None,
+                properties,
+            },
+            gateway: Arc::new(Gateway::new(["a".into(), "b".into()], 1)),
+            deployments: BTreeMap::new(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_operation_whose_work_panics_has_failed_and_its_subject_is_free() {
+        let host = host();
+        host.store().endpoints.insert("end".to_owned(), endpoint());
+        assert!(host.store().endpoint("end").unwrap().check_idle().is_err());
+        let operation = host.store().operations.begin("oe");
+        let inside = Arc::clone(&host);
+        host.work(Subject::Endpoint("end".to_owned()), &operation, async move {
+            let _store = inside.store();
+            panic!("a fault of ours")
+        });
+        host.tasks.close();
+        host.tasks.wait().await;
+        let status = operation.status();
+        assert_eq!(status.status, "Failed");
+        let error = status.error.unwrap();
+        assert!(error.message.contains("without an answer"), "{}", error.message);
+        assert!(host.store().endpoint("end").unwrap().check_idle().is_ok());
+    }
+}
