@@ -82,8 +82,6 @@ pub struct Report {
     pub whole: Snapshot,
     /// How long arrivals were measured: what rates are divided by.
     pub measured_time: Duration,
-    /// Alerts that ended because the run did.
-    pub alerts: Vec<AlertEvent>,
 }
 
 /// The limits that must be counted exactly for these objectives and alerts, and from when on a
@@ -184,6 +182,12 @@ impl Monitor {
         events
     }
 
+    /// The run is over, and the alerts with it: those that were pending or firing.
+    pub fn end_alerts(&mut self) -> Vec<AlertEvent> {
+        let end = self.generator.end();
+        self.alerts.iter_mut().filter_map(|(alert, _)| alert.end(end)).collect()
+    }
+
     /// How the objectives stand.
     pub fn current(&self) -> Vec<Standing<'_>> {
         let span = self.measured_time();
@@ -213,14 +217,13 @@ impl Monitor {
     /// Judges the run.
     pub fn finish(self) -> Report {
         let measured_time = self.measured_time();
-        let end = self.generator.end();
         let tolerated = self.tolerated_lag();
         let planned = Planned {
             until: self.measured.end,
             length: self.measured.end.saturating_sub(self.measured.start),
             tolerated,
         };
-        let Self { tracks, alerts, limits, measured, totals, mut whole, generator, .. } = self;
+        let Self { tracks, limits, measured, totals, mut whole, generator, .. } = self;
         let judge = |track: Track| track.judge(measured_time, &measured, &limits);
         let judgements: Vec<Judgement> = tracks.into_iter().map(judge).collect();
         whole.tallies.values_mut().for_each(Tally::forget_overdue);
@@ -238,7 +241,6 @@ impl Monitor {
             lags,
             whole,
             measured_time,
-            alerts: alerts.into_iter().filter_map(|(mut alert, _)| alert.end(end)).collect(),
         }
     }
 

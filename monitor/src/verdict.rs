@@ -218,10 +218,11 @@ pub(crate) fn judge_windows(
     let (verdict, undecided) = record.verdict(objective, planned);
     judgement.verdict = verdict;
     judgement.undecided = undecided;
-    judgement.withheld = verdict == Verdict::Inconclusive && record.counts(planned).late > 0;
+    judgement.withheld =
+        verdict == Verdict::Inconclusive && record.counts(objective, planned).late > 0;
     judgement.value = record.worst().map(|worst| worst.value);
     judgement.samples = record.worst().map_or(0, |worst| worst.samples);
-    judgement.windows = Some(record.counts(planned));
+    judgement.windows = Some(record.counts(objective, planned));
     judgement
 }
 

@@ -99,9 +99,10 @@ impl WindowRecord {
     }
 
     /// What was counted, of `planned` windows.
-    pub(crate) fn counts(&self, planned: u64) -> WindowCounts {
+    pub(crate) fn counts(&self, objective: &Objective, planned: u64) -> WindowCounts {
         let worst_at = self.worst.map(|worst| worst.at);
-        WindowCounts { planned, worst_at, ..self.counts }
+        let allowed = allowed(objective, planned);
+        WindowCounts { planned, allowed, worst_at, ..self.counts }
     }
 
     /// The verdict, and why it is none.
@@ -172,7 +173,7 @@ mod tests {
         for (times, counts) in windows {
             (0..*times).for_each(|_| record.add(&objective, *counts, value, SECOND, planned));
         }
-        (record.verdict(&objective, planned).0, record.counts(planned))
+        (record.verdict(&objective, planned).0, record.counts(&objective, planned))
     }
 
     #[test]

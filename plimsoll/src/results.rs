@@ -102,8 +102,19 @@ pub struct IntervalInfo {
     pub stage: String,
     /// What the schedule asked in the interval, per second.
     pub target_rps: f64,
-    /// Ready instances, if known.
-    pub instances: Option<u32>,
+    /// Instances of all deployments, if known.
+    pub instances: Option<InstanceCount>,
+}
+
+/// How many instances there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InstanceCount {
+    /// Those that get requests.
+    pub ready: u32,
+    /// Those that there should be.
+    pub wanted: u32,
+    /// Those that run and are not ready yet.
+    pub starting: u32,
 }
 
 /// A phase of the load.

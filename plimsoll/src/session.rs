@@ -21,21 +21,18 @@ use std::time::Duration;
 
 use plimsoll_domain::schedule::Profile;
 use plimsoll_domain::{Snapshot, Tally};
-use plimsoll_monitor::{Monitor, MonitorConfig, Objective};
+use plimsoll_monitor::{DEFAULT_CONFIDENCE, Monitor, MonitorConfig};
 
 use crate::results::summary::GeneratorTotals;
 use crate::results::{EventKind, IntervalInfo, Phase};
 use crate::scenario::Scenario;
 use crate::view::Live;
 use failure::Failure;
-use measured::{Cut, Measured, good};
+use measured::{Cut, Measured};
 use sink::{Interval, Output, Sink, event};
 use source::{Event, Instances, Source};
 
 pub(crate) use run::run;
-
-/// The confidence of every verdict.
-const CONFIDENCE: f64 = 0.95;
 
 /// Hands every event to the session and what it makes of it to every sink, until the source ends.
 ///
@@ -64,7 +61,6 @@ async fn drive(
 #[derive(Debug)]
 struct Session {
     profile: Profile,
-    objectives: Vec<Objective>,
     monitor: Monitor,
     generator: GeneratorTotals,
     live: Live,
@@ -83,14 +79,13 @@ impl Session {
         let monitor = Monitor::new(MonitorConfig {
             objectives: scenario.objectives.clone(),
             alerts: scenario.alerts.clone(),
-            confidence: CONFIDENCE,
+            confidence: DEFAULT_CONFIDENCE,
             measured: measured_from..profile.duration(),
         });
         let total = profile.duration();
         Self {
             live: Live { scenario: scenario.name.clone(), total, ..Live::default() },
             profile,
-            objectives: scenario.objectives.clone(),
             monitor,
             generator: GeneratorTotals::default(),
             newest: None,
@@ -114,12 +109,23 @@ impl Session {
                 let message = format!("the local host is gone: {why}");
                 self.cut_off(Cut::Lost(why), EventKind::Warning, &message, at)
             }
-            Event::Failed { why } => self.failed(why),
-            Event::Ended { stopped_early: true } if self.cut == Cut::None => {
-                self.failed("the load ended before its schedule".to_owned())
+            Event::Failed { why } => {
+                let mut outputs = self.failed(why);
+                outputs.extend(self.end_alerts());
+                outputs
             }
-            Event::Ended { .. } => Vec::new(),
+            Event::Ended { stopped_early: true } if self.cut == Cut::None => {
+                let mut outputs = self.failed("the load ended before its schedule".to_owned());
+                outputs.extend(self.end_alerts());
+                outputs
+            }
+            Event::Ended { .. } => self.end_alerts(),
         }
+    }
+
+    /// Alerts end with the run, and say so.
+    fn end_alerts(&mut self) -> Vec<Output<'static>> {
+        self.monitor.end_alerts().into_iter().map(Output::Alert).collect()
     }
 
     fn interval(&mut self, snapshot: Snapshot) -> Vec<Output<'_>> {
@@ -130,7 +136,7 @@ impl Session {
             outputs.push(Output::Event(entered.with("stage", info.stage.as_str())));
         }
         let alerts = self.monitor.observe(&snapshot);
-        self.generator.observe(&snapshot.generator);
+        self.generator.observe(&snapshot.generator, snapshot.length());
         let all = snapshot.all();
         self.live.update(&snapshot, &all, &info.stage);
         let (snapshot, all, info) = self.newest.insert((snapshot, all, info));
@@ -142,7 +148,6 @@ impl Session {
             live: &self.live,
             generator: &self.generator,
             monitor: &self.monitor,
-            good: good(self.monitor.totals(), &self.objectives),
         }));
         outputs.extend(alerts.into_iter().map(Output::Alert));
         outputs
@@ -162,7 +167,7 @@ impl Session {
             },
             stage: stage.map_or("drain", |stage| &stage.name).to_owned(),
             target_rps: due / length.as_secs_f64().max(1e-9),
-            instances: Instances::sum(&self.instances).map(|(ready, _)| ready),
+            instances: Instances::sum(&self.instances),
         }
     }
 
@@ -176,7 +181,7 @@ impl Session {
         changes.collect()
     }
 
-    fn failed(&mut self, why: String) -> Vec<Output<'_>> {
+    fn failed(&mut self, why: String) -> Vec<Output<'static>> {
         let at = self.newest.as_ref().map_or(Duration::ZERO, |(newest, ..)| newest.end);
         let message = why.clone();
         self.cut_off(Cut::Failed(why), EventKind::Error, &message, at)
@@ -189,7 +194,7 @@ impl Session {
         kind: EventKind,
         message: &str,
         at: Duration,
-    ) -> Vec<Output<'_>> {
+    ) -> Vec<Output<'static>> {
         self.cut = cut;
         self.monitor.cut_off(at);
         vec![Output::Event(event(at, kind, message))]
@@ -197,6 +202,6 @@ impl Session {
 
     /// Judges the run.
     fn finish(self) -> Measured {
-        Measured::new(self.monitor.finish(), self.generator, self.cut, &self.objectives)
+        Measured::new(self.monitor.finish(), self.generator, self.cut)
     }
 }

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 
 use anyhow::Result;
-use plimsoll_deploy::host;
+use plimsoll_host as host;
 
 use crate::exit::Exit;
 

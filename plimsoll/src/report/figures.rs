@@ -104,7 +104,7 @@ fn first_failure(summary: &Summary) -> String {
 pub(super) fn figures(summary: &Summary) -> Vec<Figure> {
     let (load, ends, latency) = (&summary.load, &summary.outcomes, &summary.latency_ms.response);
     let ended = latency.count + latency.infinite;
-    let failed = latency.infinite - ends.dropped.min(latency.infinite);
+    let failed = latency.infinite - ends.dropped().min(latency.infinite);
     vec![
         Figure {
             name: "Response time p99",
@@ -136,7 +136,7 @@ pub(super) fn figures(summary: &Summary) -> Vec<Figure> {
             detail: format!(
                 "{} failed, {} dropped",
                 words::count(failed),
-                words::count(ends.dropped)
+                words::count(ends.dropped())
             ),
         },
         Figure {

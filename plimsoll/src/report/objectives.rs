@@ -21,7 +21,8 @@ pub(super) struct ObjectiveRow {
     pub(super) bar: String,
     pub(super) evidence: String,
     pub(super) samples: String,
-    pub(super) needed: String,
+    pub(super) worth: String,
+    pub(super) undecided: String,
     pub(super) windows: String,
 }
 
@@ -49,13 +50,16 @@ pub(super) fn row(objective: &ObjectiveResult) -> ObjectiveRow {
             words::comparison(objective.comparison),
             words::in_unit(objective.threshold, objective.unit)
         ),
-        interval: if interval.is_empty() { "too few samples".to_owned() } else { interval },
+        interval: match (&objective.windows, interval.is_empty()) {
+            (Some(_), _) => "a fact, not an estimate".to_owned(),
+            (None, true) => "too few samples".to_owned(),
+            (None, false) => interval,
+        },
         bar: bar(objective),
         evidence: words::evidence(objective),
         samples: words::count(objective.samples),
-        needed: objective
-            .samples_needed
-            .map_or("–".to_owned(), |n| format!("≈ {}", words::count(n))),
+        worth: words::worth(objective),
+        undecided: objective.undecided.clone().unwrap_or_default(),
         windows: windows(objective),
     }
 }
@@ -65,11 +69,21 @@ fn windows(objective: &ObjectiveResult) -> String {
         return String::new();
     };
     let mut text = format!(
-        "broken in {} of {} windows of {}",
-        words::count(windows.breached),
-        words::count(windows.total),
+        "wrong in {} of {} windows of {}",
+        words::count(windows.wrong),
+        words::count(windows.judged),
         words::span(windows.length_s)
     );
+    if windows.wrong > 0 {
+        let _ = write!(text, " ({} beyond chance)", words::count(windows.breached));
+    }
+    if windows.share < 1.0 {
+        let _ = write!(text, "; {} may be", words::count(windows.allowed));
+    }
+    if windows.judged < windows.planned {
+        let lacking = windows.planned - windows.judged;
+        let _ = write!(text, "; {} not judged", words::count(lacking));
+    }
     if let Some(at) = windows.worst_at_s {
         let worst = windows.worst.map_or("∞".to_owned(), |v| words::in_unit(v, objective.unit));
         let _ = write!(text, "; worst {worst}, the one that ended at {}", words::span(at));
@@ -94,7 +108,7 @@ fn bar(objective: &ObjectiveResult) -> String {
         coordinate(x),
         coordinate(width)
     );
-    if let Some(Interval(low, high)) = objective.interval {
+    if let Some(Interval(low, high)) = words::ends(objective) {
         let from = range.place(low.unwrap_or(f64::INFINITY)).min(196.0);
         let to = range.place(high.unwrap_or(f64::INFINITY)).max(from + 2.0);
         let (from, to) = (coordinate(from), coordinate(to));
@@ -120,7 +134,7 @@ impl Range {
     /// Holds threshold, value and interval, but nothing beyond five times the threshold.
     fn around(objective: &ObjectiveResult) -> Option<Self> {
         let threshold = objective.threshold;
-        let Interval(low, high) = objective.interval.unwrap_or(Interval(None, None));
+        let Interval(low, high) = words::ends(objective).unwrap_or(Interval(None, None));
         let (low, high) = [Some(threshold), objective.value, low, high]
             .into_iter()
             .flatten()

@@ -96,7 +96,7 @@ pub(super) fn rate_chart(run: &Run) -> Chart {
 }
 
 fn lead(run: &Run) -> String {
-    let (load, dropped) = (&run.summary.load, run.summary.outcomes.dropped);
+    let (load, dropped) = (&run.summary.load, run.summary.outcomes.dropped());
     let failed = run.summary.latency_ms.response.infinite.saturating_sub(dropped);
     let achieved = format!(
         "{} of {} arrivals were sent ({}).",

@@ -1,8 +1,10 @@
 //! Tables of the report: latencies, outcomes, model time, events.
 
+use plimsoll_domain::Class;
+
 use super::words;
 use crate::results::Event;
-use crate::results::summary::{LatencyStats, Summary};
+use crate::results::summary::{KeyResult, LatencyStats, Summary};
 
 /// A row of cells, the first of which names it.
 #[derive(Debug)]
@@ -18,48 +20,75 @@ pub(super) struct TableRow {
 /// How arrivals ended.
 pub(super) fn outcomes(summary: &Summary) -> Vec<TableRow> {
     let (ends, offered) = (&summary.outcomes, summary.load.offered);
-    let mut rows = vec![("right answers".to_owned(), "2xx".to_owned(), ends.ok, "ok")];
-    for (status, count) in &ends.status {
-        rows.push((format!("status {status}"), meaning(status).to_owned(), *count, "bad"));
-    }
-    rows.push(("timeout".to_owned(), "no whole answer in time".to_owned(), ends.timeout, "bad"));
-    let kinds: Vec<String> = ends
-        .transport_kinds
-        .iter()
-        .map(|(kind, count)| {
-            let example = summary.generator.examples.get(kind);
-            let example = example.map_or(String::new(), |text| format!(" ({text})"));
-            format!("{} {kind}{example}", words::count(*count))
-        })
-        .collect();
-    rows.push(("transport".to_owned(), kinds.join("; "), ends.transport, "bad"));
-    let aborted = "in flight when the run stopped waiting".to_owned();
-    rows.push(("aborted".to_owned(), aborted, ends.aborted, "bad"));
-    let dropped = "no connection within the limits; never sent".to_owned();
-    rows.push(("dropped".to_owned(), dropped, ends.dropped, "bad"));
-    rows.into_iter()
-        .filter(|(name, _, count, _)| *count > 0 || name == "right answers")
-        .map(|(name, detail, count, class)| TableRow {
-            name,
-            detail,
+    let rows = Class::ALL.into_iter().map(|class| (class, ends.of(class)));
+    rows.filter(|(class, count)| *count > 0 || *class == Class::Ok)
+        .map(|(class, count)| TableRow {
+            name: class.name().replace('_', " "),
+            detail: detail(summary, class),
             cells: vec![words::count(count), words::percent(count, offered)],
             bar: count as f64 / offered.max(1) as f64 * 100.0,
-            class,
+            class: if class.is_ok() { "ok" } else { "bad" },
         })
         .collect()
 }
 
-/// What a status means behind an Azure endpoint.
-fn meaning(status: &str) -> &'static str {
-    match status {
-        "401" | "403" => "the key or token was refused",
-        "404" => "no such endpoint or deployment",
-        "408" => "the endpoint's own request timeout",
-        "424" => "the model answered with an error",
-        "429" => "more requests than the deployment admits",
-        "500" => "an internal error",
-        "502" | "503" => "no instance was ready",
-        _ => "",
+/// What a class means, and the first example of it.
+fn detail(summary: &Summary, class: Class) -> String {
+    let mut text = meaning(class).to_owned();
+    if let Some(example) = summary.generator.examples.get(class.name()) {
+        text = format!("{text}: {example}");
+    }
+    text
+}
+
+fn meaning(class: Class) -> &'static str {
+    match class {
+        Class::Ok => "2xx",
+        Class::Late => "right, but after the strictest limit that the objectives set",
+        Class::RefusedAdmission => "429: more requests pending than the deployment admits",
+        Class::RefusedRate => "429: a limit on requests per second",
+        Class::Throttled => "503 with Retry-After: come again later",
+        Class::ServerTimeout => "408 or 504: the endpoint's own request timeout",
+        Class::ClientTimeout => "no whole answer within the request timeout",
+        Class::ModelError => "424: the model answered with an error",
+        Class::ServerError => "5xx: an internal error, or no instance was ready",
+        Class::Auth => "401 or 403: the key or token was refused",
+        Class::UnexpectedStatus => "another status, such as 404: no such endpoint or deployment",
+        Class::FailedCheck => "2xx, but not the content that the scenario asks for",
+        Class::Connect => "the connection was refused or not established in time",
+        Class::Tls => "the TLS handshake failed",
+        Class::Closed => "the connection was closed before the whole answer",
+        Class::Protocol => "the answer was not HTTP",
+        Class::ClientFault => "this machine had no socket, port or descriptor left",
+        Class::Aborted => "in flight when the run stopped waiting",
+        Class::Dropped => "no connection within the limits; never sent",
+        Class::Capped => "above the safety ceiling on the send rate; never sent",
+    }
+}
+
+/// What was measured by stage, request and deployment, where there is more than one of them.
+pub(super) fn keys(summary: &Summary) -> Vec<TableRow> {
+    let measured = summary.keys.iter().filter(|key| !key.outcomes.classes.is_empty());
+    let rows: Vec<_> = measured.map(key_row).collect();
+    if rows.len() < 2 { Vec::new() } else { rows }
+}
+
+fn key_row(key: &KeyResult) -> TableRow {
+    let ended: u64 = key.outcomes.classes.values().sum();
+    let at = |value: Option<f64>| words::percentile(&key.response_ms, value);
+    let who = key.deployment.as_deref().unwrap_or("nobody told");
+    TableRow {
+        name: format!("{} · {who}", key.request),
+        detail: if key.warmup { format!("{} (warm-up)", key.stage) } else { key.stage.clone() },
+        cells: vec![
+            words::count(ended),
+            words::percent(ended - key.outcomes.ok, ended),
+            at(key.response_ms.p50),
+            at(key.response_ms.p95),
+            at(key.response_ms.p99),
+        ],
+        bar: 0.0,
+        class: "",
     }
 }
 

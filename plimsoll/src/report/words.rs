@@ -5,7 +5,7 @@ use std::fmt::Write;
 use plimsoll_domain::units::three_digits;
 use plimsoll_monitor::{Comparison, Unit};
 
-use crate::results::summary::{LatencyStats, ObjectiveResult, Summary};
+use crate::results::summary::{Interval, LatencyStats, ObjectiveResult, Summary};
 
 /// A latency given in milliseconds, with the unit that suits it: `12.3 ms`.
 pub(super) fn ms(value: f64) -> String {
@@ -133,9 +133,22 @@ pub(super) fn value(objective: &ObjectiveResult) -> String {
     }
 }
 
+/// The ends of an objective's confidence interval.
+pub(super) fn ends(objective: &ObjectiveResult) -> Option<Interval> {
+    objective.evidence.as_ref().map(|evidence| evidence.interval)
+}
+
+/// What the samples are worth, where that is clearly less than they are.
+pub(super) fn worth(objective: &ObjectiveResult) -> String {
+    let Some(evidence) = objective.evidence.as_ref().filter(|e| e.design_effect >= 1.5) else {
+        return String::new();
+    };
+    format!("worth {} independent", three_digits(evidence.effective_samples))
+}
+
 /// The confidence interval of an objective; empty without one.
 pub(super) fn interval(objective: &ObjectiveResult) -> String {
-    let Some(interval) = objective.interval else {
+    let Some(interval) = ends(objective) else {
         return String::new();
     };
     let end = |end: Option<f64>| end.map_or("∞".to_owned(), |v| in_unit(v, objective.unit));
@@ -155,16 +168,21 @@ pub(super) fn evidence(objective: &ObjectiveResult) -> String {
         in_unit(objective.threshold, objective.unit),
     );
     let interval = interval(objective);
-    if !interval.is_empty() {
-        let _ = write!(text, " (95 % interval {interval})");
+    if let Some(evidence) = &objective.evidence {
+        let confidence = percentage(evidence.confidence * 100.0);
+        let _ = write!(text, " ({confidence} interval {interval})");
     }
     if let Some(windows) = &objective.windows {
         let within = format!(" windows of {}", span(windows.length_s));
-        let _ = write!(text, "; broken in {} of {}{within}", windows.breached, windows.total);
+        let _ = write!(text, "; wrong in {} of {}{within}", windows.wrong, windows.judged);
     }
     let _ = write!(text, "; {}", counted(objective.samples, "sample"));
-    if let Some(more) = objective.samples_needed {
-        let _ = write!(text, ", about {} more needed", count(more));
+    let worth = worth(objective);
+    if !worth.is_empty() {
+        let _ = write!(text, ", {worth} ones");
+    }
+    if let Some(undecided) = &objective.undecided {
+        let _ = write!(text, "; {undecided}");
     }
     text
 }

@@ -1,8 +1,10 @@
 //! `latency.hlog`: every interval's histograms as an HDR interval log, in nanoseconds.
 //!
 //! The format is that of Java's `HistogramLogWriter` (V2, deflated), so other HDR tools read it.
-//! Tags say which latency a line holds: `response`, `service`, `send_lag`, and where there are any
-//! `failed`, `model` and `overhead`; `warmup_…` for arrivals that were due in a warm-up. Response
+//! Tags say which latency a line holds: `response`, `service`, `send_lag`, `release_lag`, and where
+//! there are any `failed`, `model` and `overhead`; `warmup_…` for arrivals that were due in a
+//! warm-up. Where there are several requests or deployments, each has lines of its own beside the
+//! sums: `response/score/green`, with an empty deployment where nobody told. Response
 //! times are of right answers alone: failures have no place in a histogram of finite values, so
 //! they are in `timeline.csv` and `summary.json`.
 
@@ -53,26 +55,55 @@ pub(super) fn lines(snapshot: &Snapshot) -> Vec<u8> {
     let mut log = IntervalLogWriterBuilder::new()
         .begin_log_with(&mut bytes, &mut serializer)
         .expect("a vector takes every byte");
-    let length = snapshot.end.saturating_sub(snapshot.start);
-    let phases = [("", &snapshot.measured), ("warmup_", &snapshot.warmup)];
-    for (prefix, (name, latencies)) in
-        phases.iter().flat_map(|(prefix, tally)| parts(tally).map(|part| (prefix, part)))
-    {
-        if latencies.is_empty() {
-            continue;
+    let length = snapshot.length();
+    let mut write = |tag: &str, latencies: &Latencies| {
+        if !latencies.is_empty() {
+            log.write_histogram(&latencies.histogram(), snapshot.start, length, Tag::new(tag))
+                .expect(
+                    "a histogram of the fixed bounds serialises, and a vector takes every byte",
+                );
         }
-        let tag = format!("{prefix}{name}");
-        log.write_histogram(&latencies.histogram(), snapshot.start, length, Tag::new(&tag))
-            .expect("a histogram of the fixed bounds serialises, and a vector takes every byte");
+    };
+    for (prefix, warmup) in [("", false), ("warmup_", true)] {
+        let is_phase = |stage: u16| snapshot.names.is_warmup(stage) == warmup;
+        let tally = snapshot.tally(|key| is_phase(key.stage));
+        let lags = snapshot.lags(is_phase);
+        for (name, latencies) in parts(&tally) {
+            write(&format!("{prefix}{name}"), latencies);
+        }
+        write(&format!("{prefix}send_lag"), &lags.send);
+        write(&format!("{prefix}release_lag"), &lags.release);
+    }
+    for (key, tally) in snapshot.tallies.iter().filter(|_| has_several(snapshot)) {
+        let prefix = if snapshot.names.is_warmup(key.stage) { "warmup_" } else { "" };
+        let (_, request, deployment) = snapshot.names.of(*key);
+        for (name, latencies) in parts(tally).into_iter().take(KEYED) {
+            write(&tag(&format!("{prefix}{name}/{request}/{deployment}")), latencies);
+        }
     }
     bytes
 }
 
-fn parts(tally: &Tally) -> [(&'static str, &Latencies); 6] {
+/// Whether there is more than one request or one deployment to tell apart.
+fn has_several(snapshot: &Snapshot) -> bool {
+    let names = &snapshot.names;
+    names.requests.len() > 1 || names.deployments().len() > 2
+}
+
+/// A name without what ends a tag in the log.
+fn tag(name: &str) -> String {
+    name.chars()
+        .map(|c| if c == ',' || c.is_whitespace() || c.is_control() { '_' } else { c })
+        .collect()
+}
+
+/// So many of the parts are also told by request and deployment.
+const KEYED: usize = 3;
+
+fn parts(tally: &Tally) -> [(&'static str, &Latencies); 5] {
     [
         ("response", &tally.response),
         ("service", &tally.service),
-        ("send_lag", &tally.send_lag),
         ("failed", &tally.failed),
         ("model", &tally.model),
         ("overhead", &tally.overhead),
@@ -109,7 +140,7 @@ fn decode(deserializer: &mut Deserializer, encoded: &str) -> Option<Histogram<u6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plimsoll_domain::clock;
+    use plimsoll_domain::{Key, Names, StageName, clock};
 
     fn snapshot() -> Snapshot {
         let mut snapshot = Snapshot {
@@ -117,10 +148,15 @@ mod tests {
             end: Duration::from_secs(5),
             ..Snapshot::default()
         };
+        let stage = |name: &str, warmup| StageName { name: name.to_owned(), warmup };
+        let stages = vec![stage("warm-up", true), stage("hold", false)];
+        snapshot.names = Names::new(stages, vec!["score".to_owned()], []);
         for ms in 1..=100 {
-            snapshot.measured.response.record(Duration::from_millis(ms));
-            snapshot.measured.service.record(Duration::from_micros(ms));
-            snapshot.warmup.send_lag.record(Duration::from_nanos(ms * 777));
+            let key = Key { stage: 1, ..Key::default() };
+            let measured = snapshot.tallies.entry(key).or_default();
+            measured.response.record(Duration::from_millis(ms));
+            measured.service.record(Duration::from_micros(ms));
+            snapshot.lags.entry(0).or_default().send.record(Duration::from_nanos(ms * 777));
         }
         snapshot
     }
@@ -136,8 +172,8 @@ mod tests {
         assert_eq!(tags, ["response", "service", "warmup_send_lag"]);
         assert_eq!(read[0].start, snapshot.start);
         assert_eq!(read[0].length, Duration::from_secs(1));
-        assert_eq!(read[0].histogram, snapshot.measured.response.histogram());
-        assert_eq!(read[2].histogram, snapshot.warmup.send_lag.histogram());
+        assert_eq!(read[0].histogram, snapshot.measured().response.histogram());
+        assert_eq!(read[2].histogram, snapshot.lags[&0].send.histogram());
     }
 
     #[test]

@@ -1,12 +1,14 @@
-//! `summary.json`, version 1: what a run found, in one stable file.
+//! `summary.json`, version 2: what a run found, in one stable file.
 //!
-//! The fields and their meaning only ever grow within `plimsoll.summary/v1`. Latencies are in
+//! The fields and their meaning only ever grow within `plimsoll.summary/v2`. Latencies are in
 //! milliseconds, rates per second, times in seconds. JSON has no infinity, so an infinite number
 //! is written as `null`; each field that can be infinite says how to tell that from "no value".
 //!
 //! The counts add up once a run is complete, and [`Summary::check_conservation`] proves it:
-//! `offered = sent + dropped`, `sent = completed + timeout + transport + aborted`, and the outcomes
+//! `offered = sent + dropped`, `sent` is the sum of the classes of what was sent, and all classes
 //! sum to `offered`.
+//!
+//! Version 1 knew no classes, no keys and no effective samples; it was never released.
 
 use std::collections::BTreeMap;
 
@@ -16,24 +18,26 @@ use serde::{Deserialize, Serialize};
 
 pub use deployed::{Deployment, Otlp, Quota, QuotaFamily};
 pub use generator::GeneratorTotals;
+pub use key::KeyResult;
 pub use latency::{LatencyMs, LatencyStats};
 pub use load::{Load, OutcomeCounts, WarmupCounts};
-pub use objective::{Interval, ObjectiveResult, Series, Windows};
+pub use objective::{Evidence, Interval, ObjectiveResult, Series, Windows};
 
 mod deployed;
 mod generator;
+mod key;
 mod latency;
 mod load;
 mod objective;
 
 /// The value of `schema`.
-pub const SCHEMA: &str = "plimsoll.summary/v1";
+pub const SCHEMA: &str = "plimsoll.summary/v2";
 
 /// What a run found: the content of `summary.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(title = "plimsoll summary, version 1")]
+#[schemars(title = "plimsoll summary, version 2")]
 pub struct Summary {
-    /// Always `plimsoll.summary/v1`.
+    /// Always `plimsoll.summary/v2`.
     #[schemars(extend("const" = SCHEMA))]
     pub schema: String,
     /// Which run this is.
@@ -52,6 +56,10 @@ pub struct Summary {
     pub latency_ms: LatencyMs,
     /// How arrivals ended, without warm-up.
     pub outcomes: OutcomeCounts,
+    /// The same by stage, request and deployment, with the warm-up. A request that nobody answered
+    /// has no deployment.
+    #[serde(default)]
+    pub keys: Vec<KeyResult>,
     /// Each objective with its evidence.
     pub objectives: Vec<ObjectiveResult>,
     /// What the load was sent to; empty for an endpoint that existed before the run.
@@ -114,6 +122,7 @@ impl Summary {
             load: Load::default(),
             latency_ms: LatencyMs::default(),
             outcomes: OutcomeCounts::default(),
+            keys: Vec::new(),
             objectives: Vec::new(),
             deployments: Vec::new(),
             quota: None,
@@ -125,16 +134,15 @@ impl Summary {
 
     /// Fills in load, latencies and outcomes from everything measured so far.
     ///
-    /// `good` of the right answers came within the objective (all of them, without one), and
     /// `duration` is the time that the load was measured for.
     pub fn measure(
         &mut self,
         measured: &plimsoll_domain::Tally,
-        good: u64,
+        lags: &plimsoll_domain::Lags,
         duration: std::time::Duration,
     ) {
-        self.load = Load::new(measured, good, duration);
-        self.latency_ms = LatencyMs::new(measured);
+        self.load = Load::new(measured, duration);
+        self.latency_ms = LatencyMs::new(measured, lags);
         self.outcomes = OutcomeCounts::new(&measured.outcomes);
     }
 
@@ -149,24 +157,17 @@ impl Summary {
     /// A sentence that names the law which is broken, with its numbers.
     pub fn check_conservation(&self) -> Result<(), String> {
         let (load, ends) = (&self.load, &self.outcomes);
-        let other: u64 = ends.status.values().sum();
         let law = |name: &str, whole: u64, parts: u64| {
             if whole == parts { Ok(()) } else { Err(format!("{name}: {whole} is not {parts}")) }
         };
+        let all: u64 = ends.classes.values().sum();
         law("offered = sent + dropped", load.offered, load.sent + load.dropped)?;
-        law(
-            "sent = completed + timeout + transport + aborted",
-            load.sent,
-            load.completed + ends.timeout + ends.transport + ends.aborted,
-        )?;
-        law("completed = ok + other statuses", load.completed, ends.ok + other)?;
-        law("dropped = dropped", load.dropped, ends.dropped)?;
-        law("transport = its kinds", ends.transport, ends.transport_kinds.values().sum())?;
-        law(
-            "offered = outcomes",
-            load.offered,
-            ends.ok + other + ends.timeout + ends.transport + ends.aborted + ends.dropped,
-        )
+        law("offered = all classes", load.offered, all)?;
+        law("sent = the classes of what was sent", load.sent, all - load.dropped)?;
+        law("completed = all statuses", load.completed, ends.status.values().sum())?;
+        let class = |name: &str| ends.classes.get(name).copied().unwrap_or_default();
+        law("ok = ok + late", ends.ok, class("ok") + class("late"))?;
+        law("dropped = dropped + capped", load.dropped, class("dropped") + class("capped"))
     }
 }
 

@@ -3,7 +3,7 @@
 //! An infinite percentile (more failures than it allows) is written as `inf`, no value as nothing.
 
 use plimsoll_domain::units::millis;
-use plimsoll_domain::{Latencies, Quantile, Snapshot, Tally};
+use plimsoll_domain::{Class, Latencies, Quantile, Snapshot, Tally};
 use serde::{Deserialize, Serialize};
 
 use super::IntervalInfo;
@@ -26,11 +26,13 @@ pub struct Row {
     pub offered: u64,
     /// Arrivals sent.
     pub sent: u64,
-    /// Right answers.
+    /// Right answers, however late.
     pub ok: u64,
+    /// Of these, answers after the strictest limit that the objectives set.
+    pub late: u64,
     /// Wrong answers, timeouts, failed connections and requests aborted in flight.
     pub failed: u64,
-    /// Arrivals that found no connection within the limits.
+    /// Arrivals that were never sent: no connection within the limits, or above the ceiling.
     pub dropped: u64,
     /// Requests in flight at the end.
     pub in_flight: u64,
@@ -40,6 +42,10 @@ pub struct Row {
     pub connections: u64,
     /// Ready instances; nothing if not known.
     pub instances: Option<u32>,
+    /// Instances that there should be; nothing if not known.
+    pub instances_wanted: Option<u32>,
+    /// Instances that are being started; nothing if not known.
+    pub instances_starting: Option<u32>,
     /// Median response time, failures as infinite.
     pub response_p50_ms: Option<f64>,
     /// 90th percentile of response time.
@@ -58,6 +64,8 @@ pub struct Row {
     pub send_lag_p99_ms: Option<f64>,
     /// 99th percentile of the generator's own part of the send lag.
     pub release_lag_p99_ms: Option<f64>,
+    /// 99th percentile of the response time of what failed, as it was.
+    pub failed_p99_ms: Option<f64>,
     /// Median model time.
     pub model_p50_ms: Option<f64>,
     /// 99th percentile of model time.
@@ -66,11 +74,14 @@ pub struct Row {
     pub cpu_cores: Option<f64>,
     /// The generator's share of time spent waiting for a processor.
     pub cpu_wait: Option<f64>,
+    /// How long the generator did not run though it had something to do, in seconds.
+    pub pause_s: f64,
 }
 
 impl Row {
     /// The row of one interval; `all` is every tally of the snapshot, merged.
     pub fn new(snapshot: &Snapshot, all: &Tally, info: &IntervalInfo) -> Self {
+        let lags = snapshot.lags(|_| true);
         let generator = &snapshot.generator;
         let response = |q: f64| all.response_quantile(q).map(quantile_ms);
         let at = |latencies: &Latencies, q: f64| latencies.quantile(q).map(millis);
@@ -83,12 +94,15 @@ impl Row {
             offered: all.offered,
             sent: all.sent,
             ok: all.outcomes.ok(),
-            failed: all.infinite() - all.outcomes.dropped,
-            dropped: all.outcomes.dropped,
+            late: all.outcomes.of(Class::Late),
+            failed: all.infinite() - all.outcomes.dropped(),
+            dropped: all.outcomes.dropped(),
             in_flight: generator.in_flight,
             backlog: generator.backlog,
             connections: generator.connections,
-            instances: info.instances,
+            instances: info.instances.map(|count| count.ready),
+            instances_wanted: info.instances.map(|count| count.wanted),
+            instances_starting: info.instances.map(|count| count.starting),
             response_p50_ms: response(0.5),
             response_p90_ms: response(0.9),
             response_p95_ms: response(0.95),
@@ -96,12 +110,14 @@ impl Row {
             response_max_ms: all.response.max().map(millis),
             service_p50_ms: at(&all.service, 0.5),
             service_p99_ms: at(&all.service, 0.99),
-            send_lag_p99_ms: at(&all.send_lag, 0.99),
-            release_lag_p99_ms: at(&all.release_lag, 0.99),
+            send_lag_p99_ms: at(&lags.send, 0.99),
+            release_lag_p99_ms: at(&lags.release, 0.99),
+            failed_p99_ms: at(&all.failed, 0.99),
             model_p50_ms: at(&all.model, 0.5),
             model_p99_ms: at(&all.model, 0.99),
             cpu_cores: generator.cpu_cores,
             cpu_wait: generator.cpu_wait,
+            pause_s: generator.pauses.iter().map(|pause| pause.length.as_secs_f64()).sum(),
         }
     }
 
@@ -136,14 +152,15 @@ pub fn read(text: &str) -> Vec<Row> {
 mod tests {
     use super::*;
     use crate::results::Phase;
+    use plimsoll_domain::{Key, Outcome};
     use std::time::Duration;
 
     #[test]
     fn a_row_is_read_as_it_was_written_and_a_cut_one_is_skipped() {
         let mut snapshot = Snapshot { end: Duration::from_secs(1), ..Snapshot::default() };
-        snapshot.measured.offered = 3;
-        snapshot.measured.sent = 2;
-        snapshot.measured.drop_one();
+        let tally = snapshot.tallies.entry(Key::default()).or_default();
+        (tally.offered, tally.sent) = (3, 2);
+        tally.drop_one(Outcome::of(Class::Dropped));
         snapshot.generator.cpu_cores = Some(0.25);
         let info = IntervalInfo {
             phase: Phase::Measured,

@@ -104,8 +104,7 @@ mod tests {
         Known {
             stages: vec![("warm-up".to_owned(), true), ("hold".to_owned(), false)],
             requests: vec!["score".to_owned(), "green".to_owned()],
-            deployments: deployments
-                .map(|names| names.iter().map(ToString::to_string).collect()),
+            deployments: deployments.map(|names| names.iter().map(ToString::to_string).collect()),
         }
     }
 

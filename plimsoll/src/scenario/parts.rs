@@ -14,9 +14,7 @@ use plimsoll_loadgen::Target;
 use plimsoll_monitor::{AlertRule, Objective, Severity};
 
 use super::names::Known;
-use super::raw::{
-    RawAlert, RawArrivals, RawLoad, RawQuota, RawScenario, RawSeverity, RawTarget,
-};
+use super::raw::{RawAlert, RawArrivals, RawLoad, RawQuota, RawScenario, RawSeverity, RawTarget};
 use super::{
     DEFAULT_MAX_CONNECTIONS, Deployed, Existing, Load, Place, Quota, Scenario, open, stages,
 };

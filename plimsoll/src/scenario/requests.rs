@@ -29,7 +29,8 @@ impl Reader<'_> {
             Some(RawRequests::One(one)) => (vec![one], false),
             None => (vec![RawRequest::default()], false),
         };
-        let path = |index| if is_list { format!("/request/{index}") } else { "/request".to_owned() };
+        let path =
+            |index| if is_list { format!("/request/{index}") } else { "/request".to_owned() };
         let timeout = self.timeout(&raw, path);
         let mut requests: Vec<Request> = Vec::new();
         for (index, raw) in raw.into_iter().enumerate() {

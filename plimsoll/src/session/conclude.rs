@@ -12,7 +12,7 @@ use super::measured::{Cut, Measured};
 use super::sink::Folder;
 use super::text;
 use crate::exit::Exit;
-use crate::results::summary::{ObjectiveResult, Summary, WarmupCounts};
+use crate::results::summary::{KeyResult, ObjectiveResult, Summary, WarmupCounts};
 use crate::results::{Error, Event, EventKind, Results};
 use crate::{report, view};
 
@@ -73,13 +73,14 @@ pub(super) fn conclude(scenario: &str, ended: &Ended, folder: Folder) -> Exit {
 }
 
 fn complete(summary: &mut Summary, measured: &Measured) {
-    let Measured { report, generator, good, cut } = measured;
+    let Measured { report, generator, cut } = measured;
     summary.run.interrupted = *cut == Cut::Interrupted;
     summary.verdict = report.verdict;
     summary.validity = report.validity.clone();
-    summary.measure(&report.totals, *good, report.measured_time);
+    summary.measure(&report.totals, &report.lags, report.measured_time);
+    summary.keys = KeyResult::all(&report.whole);
     summary.objectives = report.judgements.iter().map(ObjectiveResult::new).collect();
-    summary.warmup = WarmupCounts::new(&report.warmup);
+    summary.warmup = WarmupCounts::new(&report.whole.warmup());
     summary.generator = generator.clone();
 }
 
@@ -132,20 +133,21 @@ fn write_again(dir: &Path, summary: &Summary, (page, junit): (bool, bool)) {
 mod tests {
     use super::*;
     use crate::results::summary::GeneratorTotals;
-    use plimsoll_domain::Tally;
+    use plimsoll_domain::{Lags, Outcome, Snapshot, Tally};
 
     fn measured(state: ValidityState, verdict: Option<Verdict>, cut: Cut) -> Measured {
         let mut totals = Tally::default();
-        totals.outcomes.status.insert(200, 1);
+        totals.outcomes.add(Outcome::status(200), 1);
         let report = Report {
             judgements: Vec::new(),
             verdict,
             validity: Validity { state, reasons: Vec::new(), notes: Vec::new() },
             totals,
-            warmup: Tally::default(),
+            lags: Lags::default(),
+            whole: Snapshot::default(),
             measured_time: std::time::Duration::ZERO,
         };
-        Measured::new(report, GeneratorTotals::default(), cut, &[])
+        Measured::new(report, GeneratorTotals::default(), cut)
     }
 
     fn code(state: ValidityState, verdict: Option<Verdict>, cut: Cut) -> u8 {

@@ -1,7 +1,6 @@
 //! What came of a load, once it has ended.
 
-use plimsoll_domain::Tally;
-use plimsoll_monitor::{Objective, Report, ValidityState};
+use plimsoll_monitor::{Report, ValidityState};
 
 use crate::results::summary::GeneratorTotals;
 
@@ -12,8 +11,6 @@ pub(super) struct Measured {
     pub(super) report: Report,
     /// The generator's own state over the run.
     pub(super) generator: GeneratorTotals,
-    /// Right answers within the objectives.
-    pub(super) good: u64,
     /// What ended the run before its schedule did.
     pub(super) cut: Cut,
 }
@@ -34,12 +31,7 @@ pub(super) enum Cut {
 impl Measured {
     /// What was measured until the cut. A run whose endpoint or generator went away is invalid: it
     /// can be neither passed nor failed.
-    pub(super) fn new(
-        mut report: Report,
-        mut generator: GeneratorTotals,
-        cut: Cut,
-        objectives: &[Objective],
-    ) -> Self {
+    pub(super) fn new(mut report: Report, mut generator: GeneratorTotals, cut: Cut) -> Self {
         let reason = match &cut {
             Cut::None | Cut::Interrupted => None,
             Cut::Lost(why) => Some(format!("the local host went away in mid-run: {why}")),
@@ -49,17 +41,7 @@ impl Measured {
             report.validity.state = ValidityState::Invalid;
             report.validity.reasons.push(reason);
         }
-        generator.set_release_lag(&report.totals.release_lag);
-        let good = good(&report.totals, objectives);
-        Self { report, generator, good, cut }
-    }
-}
-
-/// How many right answers came within the objectives: within the strictest limit that they set on
-/// response time; all of them where they set none.
-pub(super) fn good(totals: &Tally, objectives: &[Objective]) -> u64 {
-    match objectives.iter().filter_map(Objective::response_limit).min() {
-        Some(limit) => totals.good(limit),
-        None => totals.outcomes.ok(),
+        generator.set_release_lag(&report.lags.release);
+        Self { report, generator, cut }
     }
 }

@@ -6,12 +6,12 @@ use anyhow::Result;
 use plimsoll_deploy::quota::{QuotaPlan, Usages};
 use plimsoll_deploy::spec::DeploymentSpec;
 use plimsoll_host::runtime::Runtime;
-use plimsoll_loadgen::{Limits, LoadPlan, Request, Target, TlsOptions};
+use plimsoll_loadgen::{Limits, LoadPlan, NamedRequest, Request, TlsOptions};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::site::Site;
 use crate::results::summary as file;
-use crate::scenario::{Place, Scenario, bodies};
+use crate::scenario::{self, Place, Scenario, bodies};
 
 /// The subscription that messages name where the scenario knows none.
 const LOCAL_SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
@@ -42,34 +42,44 @@ pub(super) fn quota(scenario: &Scenario) -> Option<QuotaCheck> {
 }
 
 /// The load that a scenario puts on a site.
-pub(super) async fn load(scenario: &Scenario, site: &Site) -> Result<LoadPlan> {
-    let tls = TlsOptions { ca_file: site.ca_file.clone() };
-    let target = Target::resolve(&site.url, &tls).await?;
+pub(super) fn load(scenario: &Scenario, site: &Site) -> Result<LoadPlan> {
     let load = &scenario.load;
+    let key = site.key.as_ref();
+    let requests: Result<Vec<_>> =
+        scenario.requests.iter().map(|asked| request(asked, key)).collect();
     Ok(LoadPlan {
-        target,
-        request: request(scenario, site.key.as_ref())?,
+        url: site.url.clone(),
+        tls: TlsOptions { ca_file: site.ca_file.clone() },
+        requests: requests?,
         profile: load.profile.clone(),
         process: load.arrivals,
         seed: scenario.seed,
         limits: Limits {
             max_connections: Some(load.max_connections as usize),
-            request_timeout: scenario.request.timeout,
+            request_timeout: scenario.timeout,
             drain: load.drain,
             max_rps: load.ceiling_rps.and_then(NonZeroU32::new),
+            ..Limits::default()
         },
         workers: load.workers.and_then(|workers| NonZeroUsize::new(workers as usize)),
+        counted: plimsoll_monitor::limits(&scenario.objectives, &scenario.alerts),
+        deployments: match &scenario.place {
+            Place::Deployed(deployed) => {
+                deployed.deployments.iter().map(|spec| spec.name.clone()).collect()
+            }
+            Place::Existing(_) => Vec::new(),
+        },
     })
 }
 
-fn request(scenario: &Scenario, key: Option<&SecretString>) -> Result<Request> {
-    let asked = &scenario.request;
+fn request(asked: &scenario::Request, key: Option<&SecretString>) -> Result<NamedRequest> {
     let bodies = match &asked.body {
         Some(path) => bodies(path, &asked.headers)?,
         None => Vec::new(),
     };
     let request = if asked.body.is_some() { Request::post(bodies) } else { Request::get() };
     let mut request = request.with_method(&asked.method)?;
+    request.path.clone_from(&asked.path);
     if let Some(key) = key {
         let bearer = SecretString::from(format!("Bearer {}", key.expose_secret()));
         request = request.with_secret("authorization", &bearer)?;
@@ -80,7 +90,7 @@ fn request(scenario: &Scenario, key: Option<&SecretString>) -> Result<Request> {
     for (name, value) in &asked.headers {
         request = request.with_secret(name, &SecretString::from(value.clone()))?;
     }
-    Ok(request)
+    Ok(NamedRequest { name: asked.name.clone(), weight: asked.weight, request })
 }
 
 fn quota_result(plan: &QuotaPlan, limits: Option<&Usages>, fits: Option<bool>) -> file::Quota {

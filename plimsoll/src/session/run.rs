@@ -137,14 +137,17 @@ async fn load(
     folder: &mut Folder,
     view: &mut View,
 ) -> Result<Measured, Failure> {
-    let plan = tokio::select! {
-        plan = plan::load(scenario, site) => plan.map_err(Failure::Plan)?,
+    let plan = plan::load(scenario, site).map_err(Failure::Plan)?;
+    let target = tokio::select! {
+        target = Target::resolve(&plan.url, &plan.tls) => {
+            target.map_err(|error| Failure::Plan(error.into()))?
+        }
         () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
     };
-    let run = otlp_run(scenario, &folder.summary.run, &plan.target);
+    let run = otlp_run(scenario, &folder.summary.run, &target);
     let mut telemetry = Telemetry::new(otlp, run);
     let mut session = Session::new(scenario);
-    let source = LiveSource::start(plan, site, interrupt).await;
+    let source = LiveSource::start(plan, target, site, interrupt).await;
     let mut source = source.map_err(Failure::Generator)?;
     let mut sinks: [&mut dyn Sink; 3] = [folder, &mut telemetry, view];
     let driven = drive(&mut source, &mut session, &mut sinks).await;
@@ -165,7 +168,8 @@ fn otlp_run(scenario: &Scenario, run: &Run, target: &Target) -> OtlpRun {
         scenario: scenario.name.clone(),
         version: run.version.clone(),
         started: SystemTime::UNIX_EPOCH,
-        method: scenario.request.method.clone(),
+        // The convention has one method: where a mix has several, that of its first request.
+        method: scenario.requests.first().map(|first| first.method.clone()).unwrap_or_default(),
         server_address: target.name().to_owned(),
         server_port: target.port(),
         extra: Vec::new(),

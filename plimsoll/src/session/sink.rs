@@ -61,8 +61,6 @@ pub(super) struct Interval<'a> {
     pub(super) generator: &'a GeneratorTotals,
     /// How objectives, alerts and validity stand, and the totals so far.
     pub(super) monitor: &'a Monitor,
-    /// Right answers within the objectives so far.
-    pub(super) good: u64,
 }
 
 /// Something that happened `at` this time since the first due time.
@@ -85,4 +83,5 @@ fn alert_event(alert: &AlertEvent) -> Event {
         .with("state", alert.to.name())
         .with("severity", alert.severity.name())
         .with("fingerprint", alert.fingerprint.as_str())
+        .with("run_ended", alert.run_ended)
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use plimsoll_domain::Snapshot;
 
 use super::sink::event;
-use crate::results::{self, EventKind};
+use crate::results::{self, EventKind, InstanceCount};
 
 pub(super) use interrupt::Interrupt;
 pub(super) use live::LiveSource;
@@ -85,10 +85,18 @@ pub(super) struct Instances {
 }
 
 impl Instances {
-    /// Ready and wanted of all deployments; `None` where nothing is known.
-    pub(super) fn sum(all: &[Self]) -> Option<(u32, u32)> {
-        let counts = all.iter().map(|each| (each.ready, each.wanted));
-        counts.reduce(|(ready, wanted), each| (ready + each.0, wanted + each.1))
+    /// Those of all deployments; `None` where nothing is known.
+    pub(super) fn sum(all: &[Self]) -> Option<InstanceCount> {
+        let counts = all.iter().map(|each| InstanceCount {
+            ready: each.ready,
+            wanted: each.wanted,
+            starting: each.starting,
+        });
+        counts.reduce(|all, each| InstanceCount {
+            ready: all.ready + each.ready,
+            wanted: all.wanted + each.wanted,
+            starting: all.starting + each.starting,
+        })
     }
 
     /// What is told of a change.

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use plimsoll_domain::units::{format_duration, three_digits};
-use plimsoll_domain::{Latencies, Quantile, Tally};
-use plimsoll_monitor::{Amount, Judgement, Report, Verdict};
+use plimsoll_domain::{Class, Lags, Latencies, Quantile, Tally};
+use plimsoll_monitor::{Amount, Judgement, Report, Verdict, WindowCounts};
 
 use super::measured::{Cut, Measured};
 use crate::results::summary::{Otlp, Summary};
@@ -19,9 +19,9 @@ pub(super) fn text(scenario: &str, measured: &Measured, summary: &Summary) -> St
         let _ = writeln!(text, "  {}", evidence(judgement));
     }
     let _ = writeln!(text, "  {}", counts(totals, summary));
-    let _ = writeln!(text, "  {}", latencies(totals));
-    for (kind, example) in &generator.examples {
-        let _ = writeln!(text, "  {kind}: {example}");
+    let _ = writeln!(text, "  {}", latencies(totals, &report.lags));
+    for (class, example) in &generator.examples {
+        let _ = writeln!(text, "  {class}: {example}");
     }
     for line in report.validity.reasons.iter().chain(&report.validity.notes) {
         let _ = writeln!(text, "  note: {line}");
@@ -45,16 +45,25 @@ fn evidence(judgement: &Judgement) -> String {
         Verdict::Inconclusive => "inconclusive",
     };
     let value = judgement.value.map_or_else(|| "no samples".to_owned(), Amount::short);
-    let interval =
-        judgement.interval.map(|(low, high)| format!("  [{}, {}]", low.short(), high.short()));
-    let needed = judgement.samples_needed.map(|needed| format!(", {needed} more needed"));
-    format!(
-        "{mark:<12}  {:<34} {value}{}  {} samples{}",
-        judgement.objective.to_string(),
-        interval.unwrap_or_default(),
-        judgement.samples,
-        needed.unwrap_or_default()
-    )
+    let mut text = format!("{mark:<12}  {:<34} {value}", judgement.objective.to_string());
+    if let Some(evidence) = &judgement.evidence {
+        let (low, high) = evidence.interval;
+        let _ = write!(text, "  [{}, {}]", low.short(), high.short());
+        let _ = write!(text, "  {} samples", judgement.samples);
+        if evidence.design_effect >= 1.5 {
+            let _ = write!(text, ", worth {}", three_digits(evidence.effective_samples));
+        }
+    } else if let Some(windows) = &judgement.windows {
+        let WindowCounts { planned, judged, wrong, .. } = windows;
+        let _ = write!(text, "  at worst; {wrong} of {judged} windows wrong");
+        if judged < planned {
+            let _ = write!(text, ", {} not judged", planned - judged);
+        }
+    }
+    if let Some(undecided) = &judgement.undecided {
+        let _ = write!(text, "\n{:16}{undecided}", "");
+    }
+    text
 }
 
 /// What the export lost, and why.
@@ -88,24 +97,15 @@ fn counts(totals: &Tally, summary: &Summary) -> String {
         totals.sent,
         outcomes.ok()
     );
-    for (status, count) in
-        outcomes.status.iter().filter(|(status, _)| !(200..300).contains(*status))
-    {
-        let _ = write!(text, ", status {status} {count}");
-    }
-    let rest = [
-        ("timeout", outcomes.timeout),
-        ("transport", outcomes.transport_total()),
-        ("aborted", outcomes.aborted),
-        ("dropped", outcomes.dropped),
-    ];
-    for (name, count) in rest.into_iter().filter(|(_, count)| *count > 0) {
-        let _ = write!(text, ", {name} {count}");
+    for (class, count) in outcomes.classes() {
+        if class != Class::Ok {
+            let _ = write!(text, ", {} {count}", class.name());
+        }
     }
     text
 }
 
-fn latencies(totals: &Tally) -> String {
+fn latencies(totals: &Tally, lags: &Lags) -> String {
     let response = |quantile| match totals.response_quantile(quantile) {
         Some(Quantile::Finite(value)) => format_duration(value),
         Some(Quantile::Infinite) => "∞".to_owned(),
@@ -120,7 +120,7 @@ fn latencies(totals: &Tally) -> String {
         response(0.99),
         of(&totals.service, 0.5),
         of(&totals.service, 0.99),
-        of(&totals.send_lag, 0.99)
+        of(&lags.send, 0.99)
     );
     if !totals.model.is_empty() {
         let _ = write!(text, "   model p50 {}", of(&totals.model, 0.5));

@@ -6,6 +6,8 @@ use std::time::Duration;
 use plimsoll_domain::units::{format_duration, three_digits};
 use plimsoll_domain::{Quantile, Snapshot, Tally};
 
+use crate::results::InstanceCount;
+
 /// What is shown of one interval.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Live {
@@ -32,7 +34,7 @@ pub(crate) struct Live {
     /// Open connections.
     pub(crate) connections: u64,
     /// Instances ready and wanted.
-    pub(crate) instances: Option<(u32, u32)>,
+    pub(crate) instances: Option<InstanceCount>,
 }
 
 impl Live {
@@ -43,8 +45,8 @@ impl Live {
         self.elapsed = snapshot.end;
         self.rates = [all.offered, all.sent, all.ended()].map(|count| count as f64 / seconds);
         self.percentiles = [0.5, 0.99].map(|quantile| all.response_quantile(quantile));
-        self.failed += all.infinite() - all.outcomes.dropped;
-        self.dropped += all.outcomes.dropped;
+        self.failed += all.infinite() - all.outcomes.dropped();
+        self.dropped += all.outcomes.dropped();
         self.in_flight = snapshot.generator.in_flight;
         self.backlog = snapshot.generator.backlog;
         self.connections = snapshot.generator.connections;
@@ -72,7 +74,7 @@ impl Live {
             "in flight {}   waiting {}   connections {}",
             self.in_flight, self.backlog, self.connections
         );
-        if let Some((ready, wanted)) = self.instances {
+        if let Some(InstanceCount { ready, wanted, .. }) = self.instances {
             let _ = write!(text, "   instances {ready}/{wanted}");
         }
         text
@@ -90,7 +92,7 @@ impl Live {
             self.failed,
             self.dropped
         );
-        if let Some((ready, wanted)) = self.instances {
+        if let Some(InstanceCount { ready, wanted, .. }) = self.instances {
             let _ = write!(text, ", instances {ready}/{wanted}");
         }
         let _ = write!(text, ", {} s left", left.as_secs());
@@ -116,22 +118,17 @@ fn bar(done: Duration, total: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plimsoll_domain::{Moment, Outcome, Sample};
+    use plimsoll_domain::{Class, Key, Limits, Moment, Outcome, Sample};
 
     fn snapshot(outcome: Outcome) -> Snapshot {
         let due = Moment::from_nanos(0);
         let done = due + Duration::from_millis(12);
         let mut snapshot = Snapshot { end: Duration::from_secs(1), ..Snapshot::default() };
-        snapshot.measured.offered = 1;
-        snapshot.measured.sent = 1;
-        snapshot.measured.record(&Sample {
-            due,
-            released: due,
-            sent: due,
-            done,
-            outcome,
-            model_time: None,
-        });
+        let tally = snapshot.tallies.entry(Key::default()).or_default();
+        (tally.offered, tally.sent) = (1, 1);
+        let (released, handover, sent, model_time) = (due, Duration::ZERO, due, None);
+        let sample = Sample { due, released, handover, sent, done, outcome, model_time };
+        tally.record(&sample, &Limits::default());
         snapshot
     }
 
@@ -143,8 +140,8 @@ mod tests {
     fn a_block_says_rates_percentiles_errors_and_time_left() {
         let mut live =
             Live { scenario: "quick".into(), total: Duration::from_secs(20), ..Live::default() };
-        update(&mut live, &snapshot(Outcome::Answered(200)));
-        live.instances = Some((1, 2));
+        update(&mut live, &snapshot(Outcome::status(200)));
+        live.instances = Some(InstanceCount { ready: 1, wanted: 2, starting: 1 });
         let block = live.block();
         for part in
             ["quick · hold", "1 of 20 s, 19 s left", "sent 1/s", "p99 12ms", "instances 1/2"]
@@ -156,8 +153,8 @@ mod tests {
     #[test]
     fn failures_are_infinite_and_add_up() {
         let mut live = Live::default();
-        update(&mut live, &snapshot(Outcome::Timeout));
-        update(&mut live, &snapshot(Outcome::Answered(500)));
+        update(&mut live, &snapshot(Outcome::of(Class::ClientTimeout)));
+        update(&mut live, &snapshot(Outcome::status(500)));
         assert_eq!(live.failed, 2);
         assert!(live.line().contains("p99 ∞"));
     }

@@ -76,13 +76,16 @@ pub(super) fn scenario(args: Args) -> Result<Scenario, String> {
             key_env: args.key_env,
             ca_file: args.ca_file,
         }),
-        request: Request {
+        requests: vec![Request {
+            name: "score".to_owned(),
+            weight: 1.0,
+            path: None,
             body: args.body,
             method,
             headers,
-            timeout: args.timeout,
             deployment: None,
-        },
+        }],
+        timeout: args.timeout,
         load: Load {
             arrivals: match args.arrivals {
                 Arrivals::Poisson => ArrivalProcess::Poisson,

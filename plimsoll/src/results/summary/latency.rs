@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use plimsoll_domain::units::millis;
-use plimsoll_domain::{Latencies, Quantile, Tally};
+use plimsoll_domain::{Lags, Latencies, Quantile, Tally};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -65,14 +65,14 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl LatencyMs {
-    pub(super) fn new(tally: &Tally) -> Self {
+    pub(super) fn new(tally: &Tally, lags: &Lags) -> Self {
         let some = |latencies: &Latencies| {
             (!latencies.is_empty()).then(|| LatencyStats::new(latencies, 0))
         };
         Self {
             response: LatencyStats::new(&tally.response, tally.infinite()),
             service: LatencyStats::new(&tally.service, 0),
-            send_lag: LatencyStats::new(&tally.send_lag, 0),
+            send_lag: LatencyStats::new(&lags.send, 0),
             failed: some(&tally.failed),
             model: some(&tally.model),
             overhead: some(&tally.overhead),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use plimsoll_domain::{Outcomes, Tally};
+use plimsoll_domain::{Class, Outcomes, Tally};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,65 +23,76 @@ pub struct Load {
     pub offered_rps: f64,
     /// Arrivals sent per second.
     pub achieved_rps: f64,
-    /// Right answers within the objective, per second.
+    /// Right answers that were not late, per second.
     pub goodput_rps: f64,
     /// The time measured, in seconds.
     pub duration_s: f64,
 }
 
 impl Load {
-    pub(super) fn new(tally: &Tally, good: u64, duration: Duration) -> Self {
+    pub(super) fn new(tally: &Tally, duration: Duration) -> Self {
         let seconds = duration.as_secs_f64();
         let rate = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
         Self {
             offered: tally.offered,
             sent: tally.sent,
             completed: tally.outcomes.answered(),
-            dropped: tally.outcomes.dropped,
+            dropped: tally.outcomes.dropped(),
             offered_rps: rate(tally.offered),
             achieved_rps: rate(tally.sent),
-            goodput_rps: rate(good),
+            goodput_rps: rate(tally.outcomes.of(Class::Ok)),
             duration_s: seconds,
         }
     }
 }
 
-/// How arrivals ended. The numbers, with those in `status` and without `transport_kinds`, sum to
-/// `offered`.
+/// How arrivals ended. The classes sum to `offered`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OutcomeCounts {
-    /// Right answers: a 2xx status.
+    /// Right answers, however late: the classes `ok` and `late`.
     pub ok: u64,
-    /// Other answers, by HTTP status.
+    /// Each class that occurred: `ok`, `late`, `refused_admission`, `refused_rate`, `throttled`,
+    /// `server_timeout`, `client_timeout`, `model_error`, `server_error`, `auth`,
+    /// `unexpected_status`, `failed_check`, `connect`, `tls`, `closed`, `protocol`, `client_fault`,
+    /// `aborted`, and of what was never sent `dropped` and `capped`.
+    pub classes: Counts,
+    /// Whole answers, right or wrong, by HTTP status.
     pub status: Counts,
-    /// No whole answer within the request timeout.
-    pub timeout: u64,
-    /// Failed connections.
-    pub transport: u64,
-    /// `transport` again, by where the connection failed: `connect`, `tls`, `closed`, `protocol`.
-    pub transport_kinds: Counts,
-    /// In flight when the run stopped waiting.
-    pub aborted: u64,
-    /// Never sent: no connection within the limits.
-    pub dropped: u64,
+    /// The model's own status behind a 424, where the gateway tells it.
+    #[serde(default, skip_serializing_if = "Counts::is_empty")]
+    pub model_status: Counts,
 }
 
 impl OutcomeCounts {
     pub(super) fn new(outcomes: &Outcomes) -> Self {
-        let wrong = outcomes.status.iter().filter(|(status, _)| !(200..300).contains(*status));
+        let classes = outcomes.classes().into_iter();
+        let mut model_status = Counts::new();
+        for (outcome, count) in outcomes.iter() {
+            if let Some(status) = outcome.model_status {
+                *model_status.entry(status.to_string()).or_default() += count;
+            }
+        }
         Self {
             ok: outcomes.ok(),
-            status: wrong.map(|(status, count)| (status.to_string(), *count)).collect(),
-            timeout: outcomes.timeout,
-            transport: outcomes.transport_total(),
-            transport_kinds: outcomes
-                .transport
-                .iter()
-                .map(|(kind, count)| (kind.name().to_owned(), *count))
-                .collect(),
-            aborted: outcomes.aborted,
-            dropped: outcomes.dropped,
+            classes: classes.map(|(class, count)| (class.name().to_owned(), count)).collect(),
+            status: outcomes.statuses().into_iter().map(|(s, n)| (s.to_string(), n)).collect(),
+            model_status,
         }
+    }
+
+    /// How many ended in this class.
+    pub fn of(&self, class: Class) -> u64 {
+        self.classes.get(class.name()).copied().unwrap_or_default()
+    }
+
+    /// How many ended in a class for which `wanted` holds.
+    pub fn sum(&self, wanted: impl Fn(Class) -> bool) -> u64 {
+        Class::ALL.into_iter().filter(|class| wanted(*class)).map(|class| self.of(class)).sum()
+    }
+
+    /// Arrivals that were never sent.
+    pub fn dropped(&self) -> u64 {
+        self.sum(|class| !class.is_sent())
     }
 }
 
@@ -107,8 +118,8 @@ impl WarmupCounts {
             offered: tally.offered,
             sent: tally.sent,
             ok: tally.outcomes.ok(),
-            failed: tally.infinite() - tally.outcomes.dropped,
-            dropped: tally.outcomes.dropped,
+            failed: tally.infinite() - tally.outcomes.dropped(),
+            dropped: tally.outcomes.dropped(),
         })
     }
 }

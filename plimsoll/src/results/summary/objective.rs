@@ -1,9 +1,7 @@
 //! An objective's verdict and its evidence.
 
-use std::time::Duration;
-
 use plimsoll_monitor::{
-    Amount, Comparison, Indicator, Judgement, Latency, Unit, Verdict, WindowCounts,
+    Amount, Comparison, InWindows, Indicator, Judgement, Latency, Unit, Verdict, WindowCounts,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,13 +21,15 @@ pub struct ObjectiveResult {
     pub threshold: f64,
     /// The unit of value, threshold and interval.
     pub unit: Unit,
-    /// The confidence interval of the value; `null` if there are too few samples for one.
-    pub interval: Option<Interval>,
+    /// Why an inconclusive one is not decided, and what would help.
+    #[serde(default)]
+    pub undecided: Option<String>,
     /// How many arrivals the value rests on.
     pub samples: u64,
-    /// How many more an inconclusive one needs if things stay as they are; `null` if it is
-    /// decided, or never would be.
-    pub samples_needed: Option<u64>,
+    /// How sure a value over the run is; `null` in windows, where nothing is inferred, and without
+    /// a sample.
+    #[serde(default)]
+    pub evidence: Option<Evidence>,
     /// Of an objective that holds in every window: how many there were.
     #[serde(default)]
     pub windows: Option<Windows>,
@@ -60,15 +60,54 @@ pub enum Series {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval(pub Option<f64>, pub Option<f64>);
 
-/// The windows of an objective that holds in every one of them.
+/// How sure a value over the run is. Requests that wait in one queue are slow together, so they are
+/// worth fewer independent ones.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Evidence {
+    /// The interval in which the value lies, in the objective's unit.
+    pub interval: Interval,
+    /// With which confidence, 0 to 1.
+    pub confidence: f64,
+    /// How many independent requests the samples are worth.
+    pub effective_samples: f64,
+    /// How many samples tell as much as one independent request; at least 1.
+    pub design_effect: f64,
+    /// Stretches of the run that were compared with each other.
+    pub batches: usize,
+    /// The correlation of neighbouring ones, 0 to 0.9.
+    pub correlation: f64,
+    /// The run has too few of them to see a level that drifts slowly.
+    pub weak: bool,
+    /// `met` would still stand if failures came in clumps of up to so many; `null` unless met.
+    #[serde(default)]
+    pub clumps: Option<f64>,
+    /// How many more seconds would decide, if all stayed as it is; `null` if it is decided, or
+    /// never would be.
+    #[serde(default)]
+    pub more_time_s: Option<f64>,
+}
+
+/// The windows of an objective that holds in windows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Windows {
     /// Their length in seconds.
     pub length_s: f64,
-    /// Whole ones with samples.
-    pub total: u64,
-    /// Those in which it did not hold.
+    /// The share of them, 0 to 1, in which it must hold.
+    pub share: f64,
+    /// Those that the measured time should have had.
+    pub planned: u64,
+    /// Those that were judged.
+    pub judged: u64,
+    /// Of these, those in which it did not hold.
+    pub wrong: u64,
+    /// Of these, those that are wrong beyond chance, if their requests were independent.
     pub breached: u64,
+    /// How many wrong ones the objective allows.
+    pub allowed: u64,
+    /// Not judged: too few requests.
+    pub few: u64,
+    /// Not judged: wrong, and it may be the load generator's own fault.
+    pub late: u64,
     /// When the worst one ended, in seconds since the first due time.
     pub worst_at_s: Option<f64>,
     /// The value in the worst one; `null` if infinite, and if there is none.
@@ -81,7 +120,7 @@ impl ObjectiveResult {
         let objective = &judgement.objective;
         let threshold = judgement.threshold;
         let (of, quantile) = Series::of(objective.indicator());
-        let windows = objective.window().zip(judgement.windows);
+        let windows = objective.windows().zip(judgement.windows);
         Self {
             name: objective.to_string(),
             verdict: judgement.verdict,
@@ -89,10 +128,10 @@ impl ObjectiveResult {
             comparison: objective.comparison(),
             threshold: number(threshold).expect("a threshold is finite"),
             unit: threshold.unit,
-            interval: judgement.interval.map(|(low, high)| Interval(number(low), number(high))),
+            undecided: judgement.undecided.clone(),
             samples: judgement.samples,
-            samples_needed: judgement.samples_needed,
-            windows: windows.map(|(length, counts)| Windows::new(length, counts, judgement.value)),
+            evidence: judgement.evidence.as_ref().map(Evidence::new),
+            windows: windows.map(|(of, counts)| Windows::new(of, counts, judgement.value)),
             of,
             quantile,
         }
@@ -117,12 +156,35 @@ impl Series {
     }
 }
 
-impl Windows {
-    fn new(length: Duration, counts: WindowCounts, worst: Option<Amount>) -> Self {
+impl Evidence {
+    fn new(evidence: &plimsoll_monitor::Evidence) -> Self {
+        let (low, high) = evidence.interval;
         Self {
-            length_s: length.as_secs_f64(),
-            total: counts.total,
-            breached: counts.wrong,
+            interval: Interval(number(low), number(high)),
+            confidence: evidence.confidence,
+            effective_samples: evidence.effective_samples,
+            design_effect: evidence.design_effect,
+            batches: evidence.batches,
+            correlation: evidence.correlation,
+            weak: evidence.weak,
+            clumps: evidence.clumps,
+            more_time_s: evidence.more_time.map(|more| more.as_secs_f64()),
+        }
+    }
+}
+
+impl Windows {
+    fn new(of: InWindows, counts: WindowCounts, worst: Option<Amount>) -> Self {
+        Self {
+            length_s: of.length.as_secs_f64(),
+            share: of.share,
+            planned: counts.planned,
+            judged: counts.judged,
+            wrong: counts.wrong,
+            breached: counts.breached,
+            allowed: counts.allowed,
+            few: counts.few,
+            late: counts.late,
             worst_at_s: counts.worst_at.map(|at| at.as_secs_f64()),
             worst: worst.and_then(number),
         }

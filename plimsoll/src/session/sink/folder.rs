@@ -35,10 +35,10 @@ impl Folder {
     }
 
     fn interval(&mut self, interval: &Interval<'_>) {
-        let Interval { snapshot, all, info, generator, monitor, good, .. } = *interval;
+        let Interval { snapshot, all, info, generator, monitor, .. } = *interval;
         self.results.interval(snapshot, all, info);
         self.summary.generator.clone_from(generator);
-        self.summary.measure(monitor.totals(), good, monitor.measured_time());
+        self.summary.measure(monitor.totals(), monitor.lags(), monitor.measured_time());
         self.results.summary(&self.summary);
     }
 }

@@ -1,6 +1,6 @@
 //! The session's end of the OTLP export; nothing at all without a receiver.
 
-use plimsoll_monitor::otlp::{Config, Delivery, Error, Exporter, FINISH, Gauges, Run};
+use plimsoll_monitor::otlp::{Config, Delivery, Error, Exporter, FINISH, Gauges, Instances, Run};
 
 use super::{Failure, Interval, Output, Sink};
 use crate::results::summary::Otlp;
@@ -81,8 +81,13 @@ fn gauges(interval: &Interval<'_>) -> Gauges {
     let mut gauges = Gauges::new(interval.snapshot.end, &monitor.current(), monitor.alerts());
     gauges.target_rate = Some(interval.info.target_rps);
     gauges.validity = monitor.validity();
-    let ready = interval.instances.iter().map(|of| (of.deployment.clone(), u64::from(of.ready)));
-    gauges.instances = ready.collect();
+    let instances = interval.instances.iter().map(|of| Instances {
+        deployment: of.deployment.clone(),
+        ready: of.ready.into(),
+        wanted: of.wanted.into(),
+        starting: of.starting.into(),
+    });
+    gauges.instances = instances.collect();
     gauges
 }
 
@@ -102,7 +107,9 @@ mod tests {
             _ => None,
         });
         let gauges = gauges(interval.expect("an interval was told"));
-        assert_eq!(gauges.instances, [("blue".to_owned(), 2), ("green".to_owned(), 1)]);
+        let counts = |of: &Instances| (of.deployment.clone(), of.ready, of.wanted, of.starting);
+        let counted: Vec<_> = gauges.instances.iter().map(counts).collect();
+        assert_eq!(counted, [("blue".to_owned(), 2, 3, 1), ("green".to_owned(), 1, 1, 0)]);
         assert_eq!(gauges.target_rate, Some(100.0));
     }
 }

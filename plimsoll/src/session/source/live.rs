@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use plimsoll_domain::{Moment, Snapshot, clock, with_causes};
-use plimsoll_loadgen::{Error, LoadPlan, Running};
+use plimsoll_loadgen::{Error, Finished, LoadPlan, Running, Target};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -33,15 +33,16 @@ impl<'a> LiveSource<'a> {
     /// Starts the load.
     pub(in crate::session) async fn start(
         plan: LoadPlan,
+        target: Target,
         site: &'a mut Site,
         interrupt: &'a Interrupt,
     ) -> Result<Self, Error> {
         let (sender, snapshots) = mpsc::channel(SNAPSHOT_QUEUE);
         let stop = CancellationToken::new();
-        let running = plan.start(sender, stop.clone()).await?;
+        let running = plan.start(target, sender, stop.clone()).await?;
         let (t0, abort) = (running.t0(), running.aborter());
         let instances = site.instances();
-        let first_due = Some(wall_of(t0));
+        let first_due = Some(running.first_due());
         let running = Some(running);
         Ok(Self { site, interrupt, snapshots, instances, running, t0, first_due, stop, abort })
     }
@@ -53,7 +54,10 @@ impl<'a> LiveSource<'a> {
     async fn ended(&mut self) -> Event {
         let running = self.running.take().expect("a source is not asked after its last event");
         match running.finished().await {
-            Ok(finished) => Event::Ended { stopped_early: finished.stopped_early },
+            Ok(Finished { lost_workers: 0, stopped_early, .. }) => Event::Ended { stopped_early },
+            Ok(Finished { lost_workers, .. }) => Event::Failed {
+                why: format!("{lost_workers} of the load generator's workers ended early"),
+            },
             Err(error) => {
                 Event::Failed { why: format!("the load generator failed: {}", with_causes(&error)) }
             }
@@ -89,12 +93,6 @@ impl Source for LiveSource<'_> {
             }
         }
     }
-}
-
-/// The wall-clock time of a moment that is near.
-fn wall_of(moment: Moment) -> SystemTime {
-    let (now, wall) = (clock::now(), clock::wall());
-    wall + moment.since(now) - now.since(moment)
 }
 
 /// The next count of instances; never, if nobody counts.
