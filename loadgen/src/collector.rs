@@ -152,18 +152,13 @@ impl Collector {
         let ends = |progress: &Progress, boundary: u64| {
             progress.reports.iter().any(|(interval, _)| *interval == boundary)
         };
-        match live().next() {
-            Some(first) => first
-                .reports
-                .iter()
-                .map(|(interval, _)| *interval)
-                .find(|boundary| live().all(|progress| ends(progress, *boundary))),
+        let Some(first) = live().next() else {
             // All are gone: what is left goes out interval by interval.
-            None => {
-                let left = self.workers.iter().filter_map(|progress| progress.reports.front());
-                left.map(|(interval, _)| *interval).min()
-            }
-        }
+            let left = self.workers.iter().filter_map(|progress| progress.reports.front());
+            return left.map(|(interval, _)| *interval).min();
+        };
+        let mut boundaries = first.reports.iter().map(|(interval, _)| *interval);
+        boundaries.find(|boundary| live().all(|progress| ends(progress, *boundary)))
     }
 
     fn offer(&mut self, mut snapshot: Snapshot) {

@@ -29,7 +29,7 @@ pub(super) async fn whole(
     response: impl Future<Output = hyper::Result<Response<Incoming>>>,
 ) -> hyper::Result<Answer> {
     let (head, mut body) = response.await?.into_parts();
-    let answer = Answer::of(head.status.as_u16(), head.headers);
+    let answer = Answer::of(head.status.as_u16(), &head.headers);
     while !body.is_end_stream() {
         match body.frame().await {
             Some(frame) => drop(frame?),
@@ -50,12 +50,12 @@ impl Answer {
         self.session.as_ref().map(HeaderValue::as_bytes)
     }
 
-    fn of(status: u16, headers: HeaderMap) -> Self {
+    fn of(status: u16, headers: &HeaderMap) -> Self {
         let mut hints = Hints::default();
         let (mut deployment, mut session) = (None, None);
         let mut model_times = [None; 2];
         // One walk over the headers: four to eight as a rule, fewer than the questions asked of them.
-        for (name, value) in &headers {
+        for (name, value) in headers {
             match name.as_str() {
                 "retry-after" => hints.retry_after = true,
                 "ms-azureml-model-error-reason" => {
@@ -97,7 +97,7 @@ mod tests {
         let header = |(name, value): &(&'static str, &'static str)| {
             (HeaderName::from_static(name), HeaderValue::from_static(value))
         };
-        Answer::of(status, headers.iter().map(header).collect())
+        Answer::of(status, &headers.iter().map(header).collect())
     }
 
     #[test]

@@ -13,7 +13,7 @@ const BEFORE_READY: u64 = u64::MAX;
 const AFTER_ONE: u64 = u64::MAX - 1;
 
 /// Long enough for every machine, and far shorter than the runs.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Where a worker of a plan with this seed panics.
 pub(super) fn panics(seed: u64, index: usize) -> Option<Panics> {
@@ -28,9 +28,8 @@ pub(super) fn panics(seed: u64, index: usize) -> Option<Panics> {
 fn server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        listener.incoming().flatten().for_each(|tcp| drop(thread::spawn(|| answer(tcp))))
-    });
+    let serve = |tcp| drop(thread::spawn(|| answer(tcp)));
+    thread::spawn(move || listener.incoming().flatten().for_each(serve));
     url
 }
 
@@ -44,13 +43,13 @@ fn answer(mut tcp: TcpStream) {
 }
 
 async fn started(seed: u64) -> (Result<Running, Error>, mpsc::Receiver<Snapshot>) {
-    let profile = Profile::hold(100.0, Duration::from_secs(600));
+    let profile = Profile::hold(100.0, Duration::from_mins(10));
     let mut plan = LoadPlan::new(server(), NamedRequest::new("score", Request::get()), profile);
     (plan.seed, plan.workers) = (seed, NonZeroUsize::new(3));
     let target = Target::resolve(&plan.url, &TlsOptions::default()).await.unwrap();
-    let (send, receive) = mpsc::channel(100);
-    let starting = plan.start(target, send, CancellationToken::new());
-    (tokio::time::timeout(DEADLINE, starting).await.expect("the start ends"), receive)
+    let (sender, snapshots) = mpsc::channel(100);
+    let starting = plan.start(target, sender, CancellationToken::new());
+    (tokio::time::timeout(DEADLINE, starting).await.expect("the start ends"), snapshots)
 }
 
 #[tokio::test]

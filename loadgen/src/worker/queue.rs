@@ -24,12 +24,14 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use plimsoll_domain::{Class, Key, Moment};
+use plimsoll_domain::Moment;
 
 use alarms::Alarms;
+pub(super) use pending::{Pending, Why};
 use sharing::Sharing;
 
 mod alarms;
+mod pending;
 mod sharing;
 #[cfg(test)]
 mod tests;
@@ -42,25 +44,6 @@ const MAX_RETURNS: u8 = 3;
 
 /// The place of a connection.
 pub(super) type SlotId = usize;
-
-/// An arrival whose time has come and which has not ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pending {
-    /// Of the whole run.
-    pub(super) number: u64,
-    pub(super) key: Key,
-    pub(super) due: Moment,
-    pub(super) released: Moment,
-    /// Whether the ceiling has let it pass.
-    permitted: bool,
-    returns: u8,
-}
-
-impl Pending {
-    pub(super) fn new(number: u64, key: Key, due: Moment, released: Moment) -> Self {
-        Self { number, key, due, released, permitted: false, returns: 0 }
-    }
-}
 
 /// What one worker's queue may do.
 #[derive(Debug, Clone, Copy)]
@@ -86,38 +69,6 @@ pub(super) enum Order {
     Close,
     /// What it does has taken too long: opening, or the exchange.
     TimeOut,
-}
-
-/// Why an arrival was never sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
-    /// It waited too long for a connection.
-    NoConnection,
-    /// It was released too late: the generator cannot keep up.
-    Late,
-    /// Too many wait.
-    Full,
-    /// The ceiling on the send rate forbids it.
-    Capped,
-    /// The run is aborted.
-    Aborted,
-}
-
-impl Why {
-    pub(super) fn class(self) -> Class {
-        if self == Self::Capped { Class::Capped } else { Class::Dropped }
-    }
-
-    /// For the results, of an arrival that was due `age` ago.
-    pub(super) fn sentence(self, age: Duration) -> String {
-        match self {
-            Self::NoConnection => format!("no connection was free within {age:.1?}"),
-            Self::Late => format!("the generator let it go {age:.1?} late: it cannot keep up"),
-            Self::Full => "too many arrivals wait for a connection".to_owned(),
-            Self::Capped => "above the ceiling on the send rate".to_owned(),
-            Self::Aborted => "the run ended first".to_owned(),
-        }
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod connections;
 mod failures;
+mod lateness;
+mod pauses;
+mod requests;
 mod run;
 mod server;
 mod stall;

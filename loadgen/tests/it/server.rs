@@ -22,6 +22,12 @@ pub(crate) enum Mode {
     AnswerAndClose,
     /// The same, one connection after the other: the next is accepted when one is done with.
     OneAtATime,
+    /// The same, but a connection is kept until its client closes it or nothing comes for so long.
+    KeepOne { work: Duration, idle: Duration },
+    /// Answers, and closes what is idle for so long.
+    CloseIdle(Duration),
+    /// Answers, and says which deployment did: `/b…` is of `blue`, anything else of a copy of `green`.
+    Deployments,
     /// Answers and closes without having said so, now and then.
     CloseSilently,
     /// Answers with another status.
@@ -92,7 +98,7 @@ async fn accept(listener: TcpListener, mode: Mode, counts: (Arc<AtomicU64>, Arc<
         let served = tokio::spawn(async move {
             let _ = serve(stream, mode, began, &requests).await;
         });
-        if matches!(mode, Mode::OneAtATime) {
+        if matches!(mode, Mode::OneAtATime | Mode::KeepOne { .. }) {
             let _ = served.await;
         }
     }
@@ -109,10 +115,28 @@ async fn serve(
         return Ok(());
     }
     let mut buffer = Vec::new();
-    while read_request(&mut stream, &mut buffer).await? {
+    loop {
+        let idle = match mode {
+            Mode::KeepOne { idle, .. } | Mode::CloseIdle(idle) => idle,
+            _ => Duration::from_hours(1),
+        };
+        let Ok(read) = tokio::time::timeout(idle, read_request(&mut stream, &mut buffer)).await
+        else {
+            return Ok(());
+        };
+        let Some(path) = read? else { return Ok(()) };
         let number = requests.fetch_add(1, Ordering::Relaxed);
         match mode {
-            Mode::Answer(delay) => {
+            Mode::CloseIdle(_) => answer(&mut stream, "200 OK", "").await?,
+            Mode::Deployments => {
+                let header = if path.starts_with("/b") {
+                    "azureml-model-deployment: blue\r\n"
+                } else {
+                    "azureml-model-session: green-77\r\n"
+                };
+                answer(&mut stream, "200 OK", header).await?;
+            }
+            Mode::Answer(delay) | Mode::KeepOne { work: delay, .. } => {
                 tokio::time::sleep(delay).await;
                 answer(&mut stream, "200 OK", "").await?;
             }
@@ -151,7 +175,6 @@ async fn serve(
             Mode::Silent => std::future::pending().await,
         }
     }
-    Ok(())
 }
 
 async fn answer(stream: &mut TcpStream, status: &str, header: &str) -> std::io::Result<()> {
@@ -161,8 +184,11 @@ async fn answer(stream: &mut TcpStream, status: &str, header: &str) -> std::io::
     stream.write_all(text.as_bytes()).await
 }
 
-/// Reads one request with its body; `false` at the end of the connection.
-async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<bool> {
+/// Reads one request with its body: its path; `None` at the end of the connection.
+async fn read_request(
+    stream: &mut TcpStream,
+    buffer: &mut Vec<u8>,
+) -> std::io::Result<Option<String>> {
     loop {
         let head = buffer.windows(4).position(|four| four == b"\r\n\r\n");
         if let Some(head) = head {
@@ -171,11 +197,11 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::
             let length: usize = length.map_or(0, |n| n.trim().parse().unwrap());
             if buffer.len() >= head + 4 + length {
                 buffer.drain(..head + 4 + length);
-                return Ok(true);
+                return Ok(text.split(' ').nth(1).map(str::to_owned));
             }
         }
         if stream.read_buf(buffer).await? == 0 {
-            return Ok(false);
+            return Ok(None);
         }
     }
 }

@@ -63,7 +63,9 @@ async fn a_stall_is_in_the_response_times_with_few_connections() {
     let lag = result.lags.send.quantile(0.99).unwrap();
     assert!(lag > Duration::from_millis(300), "the wait is in the send lag: {lag:?}");
     let release = result.lags.release.quantile(0.9).unwrap();
-    assert!(release < Duration::from_millis(50), "the schedule did not wait: {release:?}");
+    // Where others take the processor, lateness says nothing of the schedule.
+    let starved = result.snapshots.iter().any(|s| s.generator.cpu_wait > Some(0.1));
+    assert!(starved || release < Duration::from_millis(50), "the schedule waited: {release:?}");
     let connections = result.snapshots.iter().map(|s| s.generator.connections).max();
     assert!(connections <= Some(20), "{connections:?}");
 }

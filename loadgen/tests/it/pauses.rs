@@ -1,0 +1,55 @@
+//! A generator that is stopped notices. It has to be another process, because stopping one stops
+//! all of it: this very program, started once more for one test.
+
+use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use plimsoll_domain::schedule::Profile;
+use plimsoll_domain::{Class, Pause};
+
+use crate::run::{plan, run};
+use crate::server::{Mode, Server};
+
+/// Where the second process finds the server.
+const URL: &str = "PLIMSOLL_TEST_PAUSED_URL";
+
+const STOPPED: Duration = Duration::from_millis(500);
+
+#[tokio::test]
+async fn a_stop_of_the_process_is_a_pause() {
+    let server = Server::start(Mode::CloseIdle(Duration::from_millis(250)));
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "pauses::second_process", "--ignored", "--nocapture"]);
+    let child = command.env(URL, server.url()).stdout(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_raw(child.id().cast_signed());
+    while server.requests.load(Ordering::Relaxed) < 50 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    kill(pid, Signal::SIGSTOP).unwrap();
+    tokio::time::sleep(STOPPED).await;
+    kill(pid, Signal::SIGCONT).unwrap();
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}");
+    let line = printed.lines().find_map(|line| line.strip_prefix("pauses "));
+    let pauses: Vec<Pause> = serde_json::from_str(line.unwrap()).unwrap();
+    // It may have wanted to run a little later than it was stopped.
+    let least = STOPPED.mul_f64(0.8);
+    assert!(pauses.iter().any(|pause| pause.length > least), "{pauses:?}");
+}
+
+#[tokio::test]
+#[ignore = "the test above runs it, in a process of its own"]
+async fn second_process() {
+    let Ok(url) = std::env::var(URL) else { return };
+    let result = run(plan(&url, Profile::hold(100.0, Duration::from_secs(4)))).await;
+    let pauses: Vec<_> = result.snapshots.iter().flat_map(|s| &s.generator.pauses).collect();
+    println!("\npauses {}", serde_json::to_string(&pauses).unwrap());
+    // The server closed the idle connections in the meantime.
+    let ends = &result.all.outcomes;
+    assert_eq!(ends.of(Class::ClientTimeout), 0, "{ends:?}");
+    assert_eq!(ends.ok() + ends.of(Class::Closed), 400, "{ends:?}");
+}
