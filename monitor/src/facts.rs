@@ -78,9 +78,8 @@ impl Facts {
         self.judged += 1;
         self.wrong += u64::from(fact.wrong);
         self.beyond_chance += u64::from(fact.wrong && fact.beyond_chance);
-        let worse = |worst: Worst| match self.smaller_is_better {
-            true => fact.value > worst.value,
-            false => fact.value < worst.value,
+        let worse = |worst: Worst| {
+            if self.smaller_is_better { fact.value > worst.value } else { fact.value < worst.value }
         };
         if self.worst.is_none_or(worse) {
             self.worst = Some(Worst { value: fact.value, at: fact.at });
