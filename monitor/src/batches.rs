@@ -147,7 +147,9 @@ mod tests {
 
     fn after(count: u64) -> Batches {
         let mut batches = Batches::new();
-        seconds(count).iter().for_each(|interval| batches.add(interval));
+        for interval in &seconds(count) {
+            batches.add(interval);
+        }
         batches
     }
 
@@ -187,8 +189,12 @@ mod tests {
             let batches = after(count);
             let counted = batches.counted();
             let (mut joined, mut whole) = (Batch::default(), Batch::default());
-            counted.iter().for_each(|batch| joined.merge(batch));
-            seconds(count).iter().for_each(|interval| whole.merge(interval));
+            for batch in &counted {
+                joined.merge(batch);
+            }
+            for interval in &seconds(count) {
+                whole.merge(interval);
+            }
             prop_assert_eq!(joined.requests, whole.requests);
             prop_assert_eq!((joined.bad, joined.infinite), (whole.bad, whole.infinite));
             prop_assert_eq!(joined.length, whole.length);

@@ -37,6 +37,7 @@ impl Look {
     }
 
     /// The one after it.
+    #[must_use]
     pub fn next(self) -> Self {
         Self { number: self.number + 1 }
     }

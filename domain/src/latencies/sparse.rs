@@ -134,7 +134,9 @@ mod tests {
 
     fn record(values: &[u64]) -> Latencies {
         let mut latencies = Latencies::new();
-        values.iter().for_each(|ns| latencies.record(Duration::from_nanos(*ns)));
+        for ns in values {
+            latencies.record(Duration::from_nanos(*ns));
+        }
         latencies
     }
 

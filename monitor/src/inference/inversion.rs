@@ -26,7 +26,9 @@ pub(super) struct Pool<'a> {
 impl<'a> Pool<'a> {
     pub(super) fn new(batches: &'a [Cow<'a, Batch>]) -> Self {
         let mut finite = SparseLatencies::default();
-        batches.iter().for_each(|batch| finite.merge(&batch.finite));
+        for batch in batches {
+            finite.merge(&batch.finite);
+        }
         let infinite = batches.iter().map(|batch| batch.infinite).sum();
         Self { batches, finite, infinite }
     }

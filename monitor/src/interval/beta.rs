@@ -15,7 +15,7 @@ use statrs::function::gamma::ln_gamma;
 /// More terms than are ever summed below a + b = 10¹¹.
 const MOST_TERMS: u32 = 1_000_000;
 
-/// The probability that a Beta(a, b) variable is at most x: I_x(a, b), for a, b > 0.
+/// The probability that a Beta(a, b) variable is at most x, for a, b > 0.
 pub(super) fn at_most(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 {
         0.0
@@ -36,9 +36,9 @@ pub(super) fn quantile(probability: f64, a: f64, b: f64) -> f64 {
     for _ in 0..200 {
         let tail = at_most(x, a, b);
         if tail > probability {
-            high = x
+            high = x;
         } else {
-            low = x
+            low = x;
         }
         // d ln I / dx = x^(a−1) (1−x)^(b−1) / B(a, b) / I.
         let slope = leading(x, a, b) / (x * (1.0 - x)) / tail;
@@ -97,20 +97,20 @@ fn stirling_remainder(z: f64) -> f64 {
 fn fraction(x: f64, a: f64, b: f64) -> f64 {
     const TINY: f64 = 1e-300;
     let away_from_zero = |value: f64| if value.abs() < TINY { TINY } else { value };
-    let mut c = 1.0;
-    let mut d = 1.0 / away_from_zero(1.0 - (a + b) * x / (a + 1.0));
-    let mut product = d;
+    let mut upper = 1.0;
+    let mut lower = 1.0 / away_from_zero(1.0 - (a + b) * x / (a + 1.0));
+    let mut product = lower;
     for term in 1..MOST_TERMS {
-        let m = f64::from(term);
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        d = 1.0 / away_from_zero(1.0 + even * d);
-        c = away_from_zero(1.0 + even / c);
-        product *= d * c;
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        d = 1.0 / away_from_zero(1.0 + odd * d);
-        c = away_from_zero(1.0 + odd / c);
-        product *= d * c;
-        if (d * c - 1.0).abs() < 1e-15 {
+        let term = f64::from(term);
+        let doubled = a + 2.0 * term;
+        let even = term * (b - term) * x / ((doubled - 1.0) * doubled);
+        let odd = -(a + term) * (a + b + term) * x / (doubled * (doubled + 1.0));
+        for step in [even, odd] {
+            lower = 1.0 / away_from_zero(1.0 + step * lower);
+            upper = away_from_zero(1.0 + step / upper);
+            product *= lower * upper;
+        }
+        if (lower * upper - 1.0).abs() < 1e-15 {
             break;
         }
     }

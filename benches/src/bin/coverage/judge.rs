@@ -28,7 +28,7 @@ pub(crate) struct Answer {
 /// which they arrived.
 pub(crate) fn judge(run: &[Request], asked: &[Asked], confidences: &[f64]) -> Vec<Vec<Answer>> {
     let mut batches = vec![Batches::new(); asked.len()];
-    let seconds = run.chunk_by(|one, next| one.arrived.floor() == next.arrived.floor());
+    let seconds = run.chunk_by(|one, next| one.arrived as u64 == next.arrived as u64);
     for (second, sparse) in seconds.map(|second| (second, finite(second))) {
         for (asked, batches) in asked.iter().zip(&mut batches) {
             let percentile = matches!(asked.question, Question::Percentile { .. });

@@ -107,9 +107,8 @@ impl Process {
     /// The first `count` requests of a run.
     pub(crate) fn run(self, count: usize, random: &mut Pcg64) -> Vec<Request> {
         match self {
-            Self::Lognormal => self.autoregressive(count, 0.0, random),
+            Self::Lognormal | Self::Level => self.autoregressive(count, 0.0, random),
             Self::Autoregressive(phi) => self.autoregressive(count, phi, random),
-            Self::Level => self.autoregressive(count, 0.0, random),
             Self::Mm1(load) => {
                 let service = Exp::new(RATE / load).expect("a load is above zero");
                 let idle = random.random_bool(1.0 - load);

@@ -95,7 +95,7 @@ pub(crate) fn markdown(rows: &[Row], level: usize) -> String {
             cells.extend([cell(P99, Counts::breached), cell(ABOVE, Counts::met)]);
             cells
         };
-        text += &format!("| {} | {} |\n", row.process.name(), cells.join(" | "));
+        text.extend(["| ", &row.process.name(), " | ", &cells.join(" | "), " |\n"]);
     }
     text
 }

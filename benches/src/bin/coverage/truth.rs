@@ -67,10 +67,8 @@ impl Md1 {
 /// The quantile of the response time beside stalls of a fixed length, in seconds.
 pub(crate) fn stall_quantile(quantile: f64) -> f64 {
     const PARTS: usize = 100_000;
-    let calm = |x: f64| match x > 0.0 {
-        true => Normal::standard().cdf((x / CALM.0).ln() / CALM.1),
-        false => 0.0,
-    };
+    let calm =
+        |x: f64| if x > 0.0 { Normal::standard().cdf((x / CALM.0).ln() / CALM.1) } else { 0.0 };
     let stalled = STALL.0 / STALL.1;
     let at_most = |x: f64| {
         let part = |i: usize| calm(x - STALL.0 * (i as f64 + 0.5) / PARTS as f64);
