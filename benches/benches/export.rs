@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, SystemTime};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use plimsoll_domain::{Latencies, Snapshot};
+use plimsoll_domain::{Key, Latencies, Snapshot};
 use plimsoll_monitor::otlp::{Config, Exporter, Run, exponential};
 
 /// Latencies from 1 ms to 1 s, evenly over the logarithm.
@@ -50,13 +50,12 @@ fn interval(criterion: &mut Criterion) {
     };
     let exporter = Exporter::start(&config, run).expect("a thread can be started");
     let mut snapshot = Snapshot::default();
-    let measured = &mut snapshot.measured;
+    let measured = snapshot.tallies.entry(Key::default()).or_default();
     (measured.offered, measured.sent) = (10_000, 10_000);
-    for part in
-        [&mut measured.response, &mut measured.service, &mut measured.send_lag, &mut measured.model]
-    {
+    for part in [&mut measured.response, &mut measured.service, &mut measured.model] {
         *part = latencies(10_000);
     }
+    snapshot.lags.entry(0).or_default().send = latencies(10_000);
     criterion.bench_function("hand_over_a_snapshot", |bencher| {
         bencher.iter(|| exporter.interval(black_box(&snapshot)));
     });

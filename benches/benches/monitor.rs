@@ -6,33 +6,47 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use plimsoll_domain::{Moment, Outcome, Sample, Snapshot, Tally};
-use plimsoll_monitor::{Monitor, MonitorConfig};
+use plimsoll_domain::{Key, Limits, Moment, Names, Outcome, Recorder, Sample, Snapshot, StageName};
+use plimsoll_monitor::{DEFAULT_CONFIDENCE, Monitor, MonitorConfig, Objective, limits};
 use rand::RngExt;
 use rand_pcg::Pcg64;
 
 const RATE: u64 = 500;
 
-/// One second of right answers whose times spread over a decade.
-fn measured(random: &mut Pcg64) -> Tally {
-    let mut tally = Tally { offered: RATE, sent: RATE, ..Tally::default() };
+fn parse(objectives: &[&str]) -> Vec<Objective> {
+    objectives.iter().map(|text| text.parse().expect("the objectives are valid")).collect()
+}
+
+/// Some seconds of right answers whose times spread over a decade.
+fn seconds(objectives: &[&str], random: &mut Pcg64) -> Vec<Snapshot> {
+    let limits = limits(&parse(objectives), []);
+    (0..16).map(|_| second(&limits, random)).collect()
+}
+
+fn second(limits: &Limits, random: &mut Pcg64) -> Snapshot {
+    let stage = StageName { name: "hold".to_owned(), warmup: false };
+    let names = Names::new(vec![stage], vec!["score".to_owned()], []);
+    let mut recorder = Recorder::new(names, limits.clone());
     for _ in 0..RATE {
+        let key = Key::default();
         let due = Moment::from_nanos(0);
         let sent = due + Duration::from_micros(random.random_range(5..50));
         let done = sent + Duration::from_secs_f64(0.005 * 10_f64.powf(random.random()));
-        let outcome = Outcome::Answered(200);
-        tally.record(&Sample { due, released: sent, sent, done, outcome, model_time: None });
+        let (outcome, handover, model_time) = (Outcome::status(200), Duration::ZERO, None);
+        let sample = Sample { due, released: sent, handover, sent, done, outcome, model_time };
+        recorder.offer(key);
+        recorder.send(key);
+        recorder.record(key, &sample);
     }
-    tally
+    recorder.take(0, Duration::ZERO, Duration::from_secs(1))
 }
 
 /// A monitor whose windows are full, and the index of the next snapshot.
-fn warm(objectives: &[&str], seconds: &[Tally]) -> (Monitor, u64) {
-    let parse = |text: &&str| text.parse().expect("the objectives are valid");
+fn warm(objectives: &[&str], seconds: &[Snapshot]) -> (Monitor, u64) {
     let mut monitor = Monitor::new(MonitorConfig {
-        objectives: objectives.iter().map(parse).collect(),
+        objectives: parse(objectives),
         alerts: Vec::new(),
-        confidence: 0.95,
+        confidence: DEFAULT_CONFIDENCE,
         measured: Duration::ZERO..Duration::from_hours(1000),
     });
     let filled = 120;
@@ -40,15 +54,14 @@ fn warm(objectives: &[&str], seconds: &[Tally]) -> (Monitor, u64) {
     (monitor, filled)
 }
 
-fn snapshot(index: u64, seconds: &[Tally]) -> Snapshot {
+fn snapshot(index: u64, seconds: &[Snapshot]) -> Snapshot {
     let (start, end) = (Duration::from_secs(index), Duration::from_secs(index + 1));
-    let measured = seconds[index as usize % seconds.len()].clone();
-    Snapshot { index, start, end, measured, ..Snapshot::default() }
+    let second = seconds[index as usize % seconds.len()].clone();
+    Snapshot { index, start, end, ..second }
 }
 
 fn observe(criterion: &mut Criterion) {
     let mut random = Pcg64::new(1, 1);
-    let seconds: Vec<Tally> = (0..16).map(|_| measured(&mut random)).collect();
     let cases: [(&str, &[&str]); 3] = [
         ("no objective", &[]),
         ("one over the run", &["p99 < 200ms"]),
@@ -63,6 +76,7 @@ fn observe(criterion: &mut Criterion) {
     ];
     let mut group = criterion.benchmark_group("monitor/observe one second");
     for (name, objectives) in cases {
+        let seconds = seconds(objectives, &mut random);
         let (mut monitor, mut index) = warm(objectives, &seconds);
         group.bench_function(name, |bencher| {
             bencher.iter_batched(
@@ -80,8 +94,8 @@ fn observe(criterion: &mut Criterion) {
 
 fn current(criterion: &mut Criterion) {
     let mut random = Pcg64::new(1, 2);
-    let seconds: Vec<Tally> = (0..16).map(|_| measured(&mut random)).collect();
-    let (monitor, _) = warm(&["p99 < 200ms", "p99 < 200ms in every 10s"], &seconds);
+    let objectives = ["p99 < 200ms", "p99 < 200ms in every 10s"];
+    let (monitor, _) = warm(&objectives, &seconds(&objectives, &mut random));
     criterion.bench_function("monitor/current", |bencher| {
         bencher.iter(|| black_box(monitor.current().len()));
     });

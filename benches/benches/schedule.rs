@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use plimsoll_domain::schedule::{ArrivalProcess, Arrivals, Profile, Stage};
+use plimsoll_domain::schedule::{ArrivalProcess, Arrivals, Mix, Profile, Stage};
 
 /// About 100,000 arrivals.
 const COUNT: u64 = 100_000;
@@ -25,7 +25,7 @@ fn arrivals(criterion: &mut Criterion) {
         for process in [ArrivalProcess::Constant, ArrivalProcess::Poisson] {
             group.bench_function(format!("{shape}, {process:?}"), |bencher| {
                 bencher.iter(|| {
-                    let arrivals = Arrivals::new(black_box(&profile), process, 1);
+                    let arrivals = Arrivals::new(black_box(&profile), process, &Mix::default(), 1);
                     arrivals.map(|arrival| arrival.due).max()
                 });
             });
@@ -39,7 +39,7 @@ fn shards(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("one shard of eight");
     group.throughput(Throughput::Elements(COUNT));
     for (shape, profile) in profiles() {
-        let arrivals = Arrivals::new(&profile, ArrivalProcess::Poisson, 1).shard(3, 8);
+        let arrivals = Arrivals::new(&profile, ArrivalProcess::Poisson, &Mix::default(), 1).shard(3, 8);
         group.bench_function(shape, |bencher| {
             bencher.iter(|| black_box(&arrivals).clone().map(|arrival| arrival.due).max());
         });

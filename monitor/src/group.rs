@@ -48,6 +48,11 @@ impl Groups {
         Self(groups)
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The number of the objective's group.
     pub(crate) fn of(&self, objective: &Objective) -> usize {
         let found = self.0.iter().position(|selectors| selectors == objective.selectors());

@@ -47,7 +47,8 @@ pub struct Monitor {
     limits: Limits,
     measured: Range<Duration>,
     windows: Windows,
-    totals: Selected,
+    /// By group; the first is everything measured.
+    totals: Vec<Selected>,
     whole: Snapshot,
     generator: validity::Observed,
 }
@@ -123,6 +124,7 @@ impl Monitor {
             (Alert::new(rule), group)
         };
         let alerts = alerts.clone().into_iter().map(alert).collect();
+        let totals = vec![Selected::default(); groups.len()];
         Self {
             tracks,
             alerts,
@@ -130,7 +132,7 @@ impl Monitor {
             limits,
             measured,
             windows,
-            totals: Selected::default(),
+            totals,
             whole: Snapshot::default(),
             generator: validity::Observed::default(),
         }
@@ -141,7 +143,7 @@ impl Monitor {
         self.whole.append(snapshot);
         self.generator.add(snapshot, self.measured.start);
         let selected = self.groups.select(snapshot);
-        self.totals.append(&selected[0]);
+        self.totals.iter_mut().zip(&selected).for_each(|(total, newest)| total.append(newest));
         self.windows.push(snapshot.start, snapshot.end, &selected);
         if snapshot.end <= self.measured.start {
             return Vec::new();
@@ -192,7 +194,7 @@ impl Monitor {
     pub fn current(&self) -> Vec<Standing<'_>> {
         let span = self.measured_time();
         let standing = |track: &'_ Track| -> (Option<Amount>, Verdict, Option<u64>) {
-            let value = track.value(span, &self.limits);
+            let value = track.value(&self.totals[track.group], span, &self.limits);
             (value, track.standing(&self.measured), track.next_look())
         };
         let tracks = self.tracks.iter();
@@ -224,10 +226,13 @@ impl Monitor {
             tolerated,
         };
         let Self { tracks, limits, measured, totals, mut whole, generator, .. } = self;
-        let judge = |track: Track| track.judge(measured_time, &measured, &limits);
+        let judge = |track: Track| {
+            let total = &totals[track.group];
+            track.judge(total, measured_time, &measured, &limits)
+        };
         let judgements: Vec<Judgement> = tracks.into_iter().map(judge).collect();
         whole.tallies.values_mut().for_each(Tally::forget_overdue);
-        let Selected { mut tally, lags } = totals;
+        let Selected { mut tally, lags } = totals.into_iter().next().unwrap_or_default();
         tally.forget_overdue();
         let mut validity = generator.judge(&tally, &lags, planned);
         for judgement in judgements.iter().filter(|judgement| judgement.withheld) {
@@ -247,7 +252,7 @@ impl Monitor {
     /// Whether the generator could do what was asked so far; `None` before the first measured
     /// arrival.
     pub fn validity(&self) -> Option<ValidityState> {
-        self.generator.so_far(&self.totals.tally, &self.totals.lags, self.tolerated_lag())
+        self.generator.so_far(self.totals(), self.lags(), self.tolerated_lag())
     }
 
     fn tolerated_lag(&self) -> Duration {
@@ -256,12 +261,12 @@ impl Monitor {
 
     /// All measured arrivals so far.
     pub fn totals(&self) -> &Tally {
-        &self.totals.tally
+        &self.totals[0].tally
     }
 
     /// How late the measured arrivals so far were sent.
     pub fn lags(&self) -> &Lags {
-        &self.totals.lags
+        &self.totals[0].lags
     }
 
     /// How much of the measured time has passed.

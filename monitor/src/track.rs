@@ -22,8 +22,6 @@ const SEAM: Duration = Duration::from_millis(100);
 pub(crate) struct Track {
     pub(crate) objective: Objective,
     pub(crate) group: usize,
-    /// Everything selected for it over the run.
-    total: Selected,
     batches: Batches,
     /// The newest interval; what ends after the measured time still belongs to it.
     open: Option<Batch>,
@@ -39,7 +37,6 @@ impl Track {
         Self {
             objective,
             group,
-            total: Selected::default(),
             batches: Batches::new(),
             open: None,
             record: WindowRecord::default(),
@@ -58,7 +55,6 @@ impl Track {
         measured: &Range<Duration>,
         limits: &Limits,
     ) {
-        self.total.append(selected);
         let batch = self.batch(snapshot, selected, measured, limits);
         match &mut self.open {
             Some(open) if snapshot.start >= measured.end => open.merge(&batch),
@@ -123,17 +119,19 @@ impl Track {
         self.newest = value;
     }
 
-    /// Its value over the run so far, or in the newest window.
-    pub(crate) fn value(&self, span: Duration, limits: &Limits) -> Option<Amount> {
-        match self.objective.window() {
-            Some(_) => self.newest,
-            None => self.total_value(span, limits),
+    /// Its value over the run so far, of which `total` is what was selected for it, or in the
+    /// newest window.
+    pub(crate) fn value(
+        &self,
+        total: &Selected,
+        span: Duration,
+        limits: &Limits,
+    ) -> Option<Amount> {
+        if self.objective.window().is_some() {
+            return self.newest;
         }
-    }
-
-    fn total_value(&self, span: Duration, limits: &Limits) -> Option<Amount> {
-        let counts = Counts::of(&self.objective, limits, &self.total, false);
-        counts.value(&self.objective, &self.total, span)
+        let counts = Counts::of(&self.objective, limits, total, false);
+        counts.value(&self.objective, total, span)
     }
 
     /// How it stands in the middle of the run. Over the run that is the verdict of the newest look:
@@ -155,6 +153,7 @@ impl Track {
     /// The verdict of the whole run, of which `span` was measured.
     pub(crate) fn judge(
         mut self,
+        total: &Selected,
         span: Duration,
         measured: &Range<Duration>,
         limits: &Limits,
@@ -166,7 +165,7 @@ impl Track {
         if let Some(last) = self.open.take() {
             self.batches.add(&last);
         }
-        let value = self.total_value(span, limits);
+        let value = self.value(total, span, limits);
         verdict::judge(&self.objective, value, &self.batches, span, self.confidence)
     }
 }

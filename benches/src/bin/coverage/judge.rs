@@ -1,71 +1,93 @@
 //! What plimsoll makes of a run: the only file that knows by which of its parts verdicts are made.
+//! It is the product's own path: a recorder counts, its snapshots go to the monitor, and the monitor
+//! judges.
 
 use std::time::Duration;
 
-use plimsoll_domain::{Latencies, Quantile, SparseLatencies};
-use plimsoll_monitor::{Batch, Batches, Interval, Question, Verdict, infer};
+use plimsoll_domain::{Class, Key, Limits, Moment, Names, Outcome, Recorder, Sample, StageName};
+use plimsoll_monitor::{Amount, Judgement, Monitor, MonitorConfig, Objective, Verdict, limits};
 
 use crate::process::Request;
 
 /// What is asked of a run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Asked {
-    /// A percentile, or an error rate.
-    pub(crate) question: Question,
-    /// In seconds: requests that took as long or longer are bad.
-    pub(crate) limit: f64,
+    /// A percentile below the limit, or an error rate below its own.
+    pub(crate) objective: Objective,
+    /// The value that the objective is about, as it truly is, in the objective's unit.
+    pub(crate) truth: f64,
 }
 
 /// What came of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answer {
     pub(crate) verdict: Verdict,
-    /// Whether the interval that is shown holds the limit, to the histogram's resolution.
+    /// Whether the interval that is shown holds the truth, to the histogram's resolution.
     pub(crate) inside: bool,
 }
 
 /// The answers to all that is asked of a run, at each confidence. Requests count in the second in
 /// which they arrived.
 pub(crate) fn judge(run: &[Request], asked: &[Asked], confidences: &[f64]) -> Vec<Vec<Answer>> {
-    let mut batches = vec![Batches::new(); asked.len()];
-    let seconds = run.chunk_by(|one, next| one.arrived as u64 == next.arrived as u64);
-    for (second, sparse) in seconds.map(|second| (second, finite(second))) {
-        for (asked, batches) in asked.iter().zip(&mut batches) {
-            let percentile = matches!(asked.question, Question::Percentile { .. });
-            batches.add(&Batch {
-                requests: second.len() as u64,
-                bad: second.iter().filter(|request| request.took >= asked.limit).count() as u64,
-                infinite: second.iter().filter(|request| request.took.is_infinite()).count() as u64,
-                finite: if percentile { sparse.clone() } else { SparseLatencies::default() },
-                length: Duration::from_secs(1),
-            });
-        }
-    }
-    let answer = |asked: &Asked, batches: &Batches, confidence: f64| {
-        let inference = infer(batches, asked.question, confidence);
-        Answer { verdict: inference.verdict, inside: holds(inference.interval, asked) }
+    let objectives: Vec<Objective> = asked.iter().map(|asked| asked.objective.clone()).collect();
+    let limits = limits(&objectives, []);
+    let end =
+        run.last().map_or(Duration::ZERO, |last| Duration::from_secs(last.arrived as u64 + 1));
+    let monitor = |confidence: &f64| {
+        Monitor::new(MonitorConfig {
+            objectives: objectives.clone(),
+            alerts: Vec::new(),
+            confidence: *confidence,
+            measured: Duration::ZERO..end,
+        })
     };
-    asked
-        .iter()
-        .zip(&batches)
-        .map(|(asked, batches)| confidences.iter().map(|c| answer(asked, batches, *c)).collect())
-        .collect()
+    let mut monitors: Vec<Monitor> = confidences.iter().map(monitor).collect();
+    let mut recorder = recorder(limits);
+    for second in run.chunk_by(|one, next| one.arrived as u64 == next.arrived as u64) {
+        second.iter().for_each(|request| record(&mut recorder, request));
+        let index = second[0].arrived as u64;
+        let (from, to) = (Duration::from_secs(index), Duration::from_secs(index + 1));
+        let snapshot = recorder.take(index, from, to);
+        monitors.iter_mut().for_each(|monitor| drop(monitor.observe(&snapshot)));
+    }
+    let reports: Vec<_> = monitors.into_iter().map(Monitor::finish).collect();
+    let answers = |index: usize| {
+        let of = reports.iter().map(|report| answer(&report.judgements[index], asked[index].truth));
+        of.collect()
+    };
+    (0..asked.len()).map(answers).collect()
 }
 
-fn finite(second: &[Request]) -> SparseLatencies {
-    let mut latencies = Latencies::new();
-    for request in second.iter().filter(|request| request.took.is_finite()) {
-        latencies.record(Duration::from_secs_f64(request.took));
-    }
-    latencies.sparse()
+fn recorder(limits: Limits) -> Recorder {
+    let stage = StageName { name: "hold".to_owned(), warmup: false };
+    Recorder::new(Names::new(vec![stage], vec!["score".to_owned()], []), limits)
 }
 
-fn holds(interval: Interval, asked: &Asked) -> bool {
-    let seconds = |end: Quantile| end.finite().map_or(f64::INFINITY, |value| value.as_secs_f64());
-    let (low, high, value) = match (interval, asked.question) {
-        (Interval::Share(low, high), Question::ErrorRate { limit }) => (low, high, limit),
-        (Interval::Latency(low, high), _) => (seconds(low), seconds(high), asked.limit),
-        _ => return false,
-    };
-    low * 0.999 <= value && value <= high * 1.001
+fn record(recorder: &mut Recorder, request: &Request) {
+    let key = Key::default();
+    let due = Moment::from_nanos(0);
+    let failed = request.took.is_infinite();
+    let took = if failed { Duration::ZERO } else { Duration::from_secs_f64(request.took) };
+    recorder.offer(key);
+    recorder.send(key);
+    recorder.record(
+        key,
+        &Sample {
+            due,
+            released: due,
+            handover: Duration::ZERO,
+            sent: due,
+            done: due + took,
+            outcome: if failed { Outcome::of(Class::Closed) } else { Outcome::status(200) },
+            model_time: None,
+        },
+    );
+}
+
+fn answer(judgement: &Judgement, truth: f64) -> Answer {
+    let ends = judgement.evidence.as_ref().map(|evidence| evidence.interval);
+    let inside = ends.is_some_and(|(low, high): (Amount, Amount)| {
+        low.number * 0.999 <= truth && truth <= high.number * 1.001
+    });
+    Answer { verdict: judgement.verdict, inside }
 }

@@ -19,7 +19,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use plimsoll_monitor::Question;
 use rand_pcg::Pcg64;
 
 use crate::judge::{Asked, judge};
@@ -161,16 +160,23 @@ fn name_seed(process: Process) -> u128 {
     process.name().bytes().fold(0, |seed, byte| seed * 257 + u128::from(byte))
 }
 
-/// What is asked of a process, in the order that the table wants.
+/// What is asked of a process, in the order that the table wants. The limit is the truth, or a
+/// tenth below it.
 fn asked(process: Process) -> Vec<Asked> {
+    let read = |text: String| text.parse().expect("the objective is valid");
     if process.fails() {
-        let limits = [FAILING.0, FAILING.0 / 1.1];
-        let ask = |limit| Asked { question: Question::ErrorRate { limit }, limit: f64::INFINITY };
-        return limits.map(ask).to_vec();
+        let ask = |limit: f64| Asked {
+            objective: read(format!("error rate < {limit:.10}")),
+            truth: limit,
+        };
+        return [FAILING.0, FAILING.0 / 1.1].map(ask).to_vec();
     }
-    let ask = |quantile: f64, part: f64| Asked {
-        question: Question::Percentile { quantile },
-        limit: process.quantile(quantile) * part,
+    let ask = |quantile: f64, part: f64| {
+        let limit = (process.quantile(quantile) * part * 1e9).round();
+        Asked {
+            objective: read(format!("p{:.4} < {limit}ns", quantile * 100.0)),
+            truth: limit / 1e6,
+        }
     };
     let mut asked = PERCENTILES.map(|quantile| ask(quantile, 1.0)).to_vec();
     asked.push(ask(0.99, 1.0 / 1.1));
