@@ -13,6 +13,7 @@ pub mod launch;
 pub mod prepared;
 pub mod python;
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use plimsoll_deploy::arm::Progress;
@@ -95,8 +96,9 @@ impl Runtime {
         let serve = match self {
             Self::Builtin { model } => {
                 let path = model.clone();
-                let loaded =
-                    tokio::task::spawn_blocking(move || instance::model::Model::load(&path));
+                let loaded = tokio::task::spawn_blocking(move || {
+                    instance::model::Model::load(&path, NonZeroUsize::MIN)
+                });
                 let loaded = loaded.await.map_err(|error| Error::Interrupted {
                     deployment: deployment.clone(),
                     source: error.into(),

@@ -12,7 +12,7 @@ mod timer;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use plimsoll_deploy::spec::Synthetic;
@@ -79,7 +79,7 @@ impl Options {
 
 /// What requests are answered with.
 enum Scorer {
-    Model(Model),
+    Model(Box<Model>),
     Synthetic(synthetic::Service),
 }
 
@@ -89,17 +89,20 @@ enum Scorer {
 /// The argument, the model or the port cannot be used.
 pub fn run(argument: &str) -> Result<(), Error> {
     let options: Options = serde_json::from_str(argument)?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = cores.min(options.slots.get() as usize);
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
-    runtime.block_on(serve(options))
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let threads = NonZeroUsize::try_from(options.slots).map_or(cores, |slots| cores.min(slots));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads.get())
+        .enable_all()
+        .build()?;
+    runtime.block_on(serve(options, threads))
 }
 
-async fn serve(options: Options) -> Result<(), Error> {
+/// A request that is scored keeps one of the threads: more of them than cores or slots have no work.
+async fn serve(options: Options, threads: NonZeroUsize) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate())?;
     let scorer = match &options.serve {
-        Serve::Model(path) => Scorer::Model(Model::load(path)?),
+        Serve::Model(path) => Scorer::Model(Box::new(Model::load(path, threads)?)),
         Serve::Synthetic(settings) => {
             let timer = timer::Timer::new()?;
             tokio::select! {

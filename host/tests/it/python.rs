@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -45,7 +46,8 @@ async fn it_answers_what_the_model_predicts_and_what_the_builtin_runtime_answers
     assert!(headers.contains_key("x-ms-run-fn-exec-ms"), "{headers:?}");
     let predictions: Vec<f64> = serde_json::from_str(&body).unwrap();
     close(&predictions, &expected(), 1e-9);
-    let model = Model::load(&scenarios("quickstart/model/diabetes.onnx")).unwrap();
+    let model =
+        Model::load(&scenarios("quickstart/model/diabetes.onnx"), NonZeroUsize::MIN).unwrap();
     let builtin: Vec<f64> =
         serde_json::from_str(&model.score(request.as_bytes()).unwrap()).unwrap();
     close(&predictions, &builtin, 1e-4);

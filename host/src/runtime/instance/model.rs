@@ -1,19 +1,27 @@
-//! An ONNX model that takes rows of numbers, scored by tract.
+//! An ONNX model that takes rows of numbers, scored by rten.
 //!
-//! One input of shape *rows × features* (or *rows* alone); the first output is the prediction. The
-//! number of rows is left open. What tract cannot run is refused when the model is loaded, by the
-//! operator's name: scikit-learn exports some that it lacks.
+//! One input of shape *rows × features*; the first output is the prediction. The number of rows is
+//! left open. What cannot be run is refused when the model is loaded, by the operator's name; what
+//! scikit-learn's exporter writes in operators of its own is put into standard ones first.
+//!
+//! Numbers have 32 bits: a model in double precision is worked in single precision, which agrees to
+//! about seven digits, and whole numbers beyond 32 bits are refused.
 
-use std::collections::BTreeSet;
+mod file;
+mod standard;
+
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rten::{ModelOptions, RunOptions, ThreadPool, Value};
+use rten_tensor::Tensor;
+use rten_tensor::prelude::*;
 use serde::Deserialize;
-use serde_json::Value;
-use tract_onnx::prelude::*;
-use tract_onnx::tract_hir::infer::Factoid;
-use tract_onnx::tract_hir::internal::DimLike;
+use serde_json::Value as Json;
+
+use file::{Input, Kind, Prepared};
 
 /// Why a model cannot be scored.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +34,9 @@ pub enum Error {
         /// Why.
         reason: String,
     },
-    /// It uses operators that tract lacks.
+    /// It uses operators that are neither rten's nor replaced by such.
     #[error(
-        "the ONNX model `{}` uses {operators}, which the builtin runtime does not know; add `code_configuration` with a scoring script that loads it, so that the python runtime serves it",
+        "the ONNX model `{}` uses {operators}, which the builtin runtime does not know; export it without (skl2onnx: `black_op`), or add `code_configuration` with a scoring script that loads it, so that the python runtime serves it",
         path.display()
     )]
     Operators {
@@ -45,7 +53,7 @@ pub enum Error {
         /// What they are.
         reason: String,
     },
-    /// Tract could not prepare it.
+    /// It could not be prepared.
     #[error("the ONNX model `{}` cannot be prepared: {reason}; if that cannot be helped, add `code_configuration` with a scoring script that loads it", path.display())]
     Prepare {
         /// The file.
@@ -86,9 +94,9 @@ pub enum Refusal {
 
 /// A model, ready to score.
 pub struct Model {
-    plan: Arc<TypedRunnableModel>,
-    features: usize,
-    input: DatumType,
+    plan: rten::Model,
+    input: Input,
+    pool: Arc<ThreadPool>,
 }
 
 #[derive(Deserialize)]
@@ -97,36 +105,32 @@ struct Body {
 }
 
 impl Model {
-    /// Loads a model and prepares it for any number of rows.
+    /// Loads a model and prepares it for any number of rows, scored on so many threads together.
     ///
     /// # Errors
     /// What cannot be read or run, by name.
-    pub fn load(path: &Path) -> Result<Self, Error> {
-        let onnx = tract_onnx::onnx();
-        let read =
-            |error: TractError| Error::Read { path: path.to_owned(), reason: format!("{error:#}") };
-        let proto = onnx.proto_model_for_path(path).map_err(read)?;
-        let graph = proto.graph.as_ref().ok_or_else(|| Error::Read {
-            path: path.to_owned(),
-            reason: "it is no ONNX model".to_owned(),
-        })?;
-        let lacking: BTreeSet<_> = graph
-            .node
-            .iter()
-            .map(|node| node.op_type.as_str())
-            .filter(|name| !onnx.op_register.0.contains_key(*name))
-            .collect();
-        if !lacking.is_empty() {
-            let names: Vec<_> = lacking.iter().map(|name| format!("`{name}`")).collect();
-            return Err(Error::Operators { path: path.to_owned(), operators: names.join(", ") });
+    pub fn load(path: &Path, threads: NonZeroUsize) -> Result<Self, Error> {
+        let Prepared { bytes, input, operators, weights } = file::prepare(path)?;
+        let mut options = ModelOptions::with_all_ops();
+        for (name, content) in weights {
+            options.external_data(&name, content);
         }
-        let model = onnx.model_for_proto_model(&proto).map_err(read)?;
-        prepare(model).map_err(|reason| match reason {
-            Unfit::Inputs(reason) => Error::Inputs { path: path.to_owned(), reason },
-            Unfit::Model(error) => {
-                Error::Prepare { path: path.to_owned(), reason: format!("{error:#}") }
-            }
-        })
+        let plan = options.load(bytes).map_err(|error| unfit(path, &operators, &error))?;
+        let pool = Arc::new(ThreadPool::with_num_threads(threads.get()));
+        let model = Self { plan, input, pool };
+        model.try_two_rows().map_err(|reason| Error::Prepare { path: path.to_owned(), reason })?;
+        Ok(model)
+    }
+
+    /// Some operators are known, but not for each type; some models only know one number of rows.
+    /// That shows as soon as they are run, and is better said now than with each request.
+    fn try_two_rows(&self) -> Result<(), String> {
+        let zeros = vec![0.0; 2 * self.input.features];
+        match self.run(&zeros, 2) {
+            Ok(_) => Ok(()),
+            Err(Refusal::Score(reason)) => Err(format!("for two rows of zeros, {reason}")),
+            Err(other) => Err(other.to_string()),
+        }
     }
 
     /// The predictions for a request's body, as JSON: one for each row.
@@ -140,194 +144,117 @@ impl Model {
             return Ok("[]".to_owned());
         }
         for (index, row) in data.iter().enumerate() {
-            if row.len() != self.features {
+            if row.len() != self.input.features {
                 return Err(Refusal::Width {
                     row: index + 1,
                     width: row.len(),
-                    wanted: self.features,
+                    wanted: self.input.features,
                 });
             }
         }
-        let failed = |error: TractError| Refusal::Score(format!("{error:#}"));
-        let flat: Vec<f64> = data.concat();
-        let input = Tensor::from_shape(&[data.len(), self.features], &flat).map_err(failed)?;
-        let input = input.cast_to_dt(self.input).map_err(failed)?.into_owned();
-        self.check_whole(&input, &flat)?;
-        // Tract panics on some values, an index beyond a table for example. That is the failure of
-        // one request, not of the instance; the plan itself is not changed by a run.
-        let run = || self.plan.run(tvec!(input.into()));
+        let answer = self.run(&data.concat(), data.len())?;
+        Ok(Json::from(answer).to_string())
+    }
+
+    /// One prediction for each row.
+    fn run(&self, numbers: &[f64], rows: usize) -> Result<Vec<Json>, Refusal> {
+        let input = self.tensor(numbers, rows)?;
+        // A model can panic on some values. That is the failure of one request, not of the instance;
+        // the plan itself is not changed by a run.
+        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.pool)));
+        let run = || self.plan.run_one(input.into(), Some(options));
         let output = catch_unwind(AssertUnwindSafe(run))
-            .map_err(|_| Refusal::Score("it cannot work on these numbers".to_owned()))?;
-        predictions(&output.map_err(failed)?[0], data.len()).map_err(failed)
+            .map_err(|_| Refusal::Score("it cannot work on these numbers".to_owned()))?
+            .map_err(|error| Refusal::Score(error.to_string()))?;
+        predictions(&output, rows)
+    }
+
+    fn tensor(&self, numbers: &[f64], rows: usize) -> Result<Value, Refusal> {
+        let shape: &[usize] = &[rows, self.input.features];
+        Ok(match self.input.kind {
+            Kind::Float => {
+                let single: Vec<_> = numbers.iter().map(|number| *number as f32).collect();
+                Tensor::<f32>::from_data(shape, single).into()
+            }
+            Kind::Int32 => {
+                Tensor::<i32>::from_data(shape, self.whole(numbers, |number| number as i32)?).into()
+            }
+            Kind::Int8 => {
+                Tensor::<i8>::from_data(shape, self.whole(numbers, |number| number as i8)?).into()
+            }
+            Kind::UInt8 => {
+                Tensor::<u8>::from_data(shape, self.whole(numbers, |number| number as u8)?).into()
+            }
+        })
     }
 
     /// Nothing is cut off in silence: a number must be the same after the conversion.
-    fn check_whole(&self, input: &Tensor, given: &[f64]) -> Result<(), Refusal> {
-        if !self.input.is_integer() {
-            return Ok(());
+    fn whole<T: Copy + Into<f64>>(
+        &self,
+        numbers: &[f64],
+        convert: impl Fn(f64) -> T,
+    ) -> Result<Vec<T>, Refusal> {
+        let each = numbers.iter().enumerate().map(|(at, number)| {
+            let whole = convert(*number);
+            #[expect(
+                clippy::float_cmp,
+                reason = "the conversion keeps a number exactly or not at all"
+            )]
+            let kept = whole.into() == *number;
+            let row = at / self.input.features + 1;
+            if kept { Ok(whole) } else { Err(Refusal::Whole { row, number: number.to_string() }) }
+        });
+        each.collect()
+    }
+}
+
+/// Names the operator that rten does not take.
+fn unfit(path: &Path, operators: &[String], error: &rten::LoadError) -> Error {
+    let path = path.to_owned();
+    let node = error.node().and_then(|name| name.parse::<usize>().ok());
+    let operator = node.and_then(|node| operators.get(node));
+    match (error.kind(), operator) {
+        (rten::LoadErrorKind::OperatorInvalid, Some(operator)) => {
+            let reason = std::error::Error::source(error).map(ToString::to_string);
+            let reason = reason.unwrap_or_default();
+            let operators = if reason.contains("not supported or not enabled") {
+                format!("`{operator}`")
+            } else {
+                format!("`{operator}` ({reason})")
+            };
+            Error::Operators { path, operators }
         }
-        let failed = |error: TractError| Refusal::Score(format!("{error:#}"));
-        let back = input.cast_to::<f64>().map_err(failed)?;
-        let back = back.try_as_plain_ram().map_err(failed)?;
-        let kept = back.as_slice::<f64>().map_err(failed)?;
-        #[expect(clippy::float_cmp, reason = "the conversion keeps a number exactly or not at all")]
-        let changed = kept.iter().zip(given).position(|(kept, given)| kept != given);
-        changed.map_or(Ok(()), |at| {
-            Err(Refusal::Whole { row: at / self.features + 1, number: given[at].to_string() })
-        })
+        _ => Error::Prepare { path, reason: error.to_string() },
     }
 }
 
-enum Unfit {
-    Inputs(String),
-    Model(TractError),
-}
-
-impl From<TractError> for Unfit {
-    fn from(error: TractError) -> Self {
-        Self::Model(error)
-    }
-}
-
-fn prepare(model: InferenceModel) -> Result<Model, Unfit> {
-    let inputs = model.input_outlets()?;
-    if inputs.len() != 1 {
-        let names: Vec<_> =
-            inputs.iter().map(|outlet| model.node(outlet.node).name.clone()).collect();
-        return Err(Unfit::Inputs(format!(
-            "it has {} inputs ({})",
-            inputs.len(),
-            names.join(", ")
-        )));
-    }
-    let fact = model.input_fact(0)?.clone();
-    let input = fact.datum_type.concretize().unwrap_or(DatumType::F32);
-    if !(input.is_float() || input.is_integer()) {
-        return Err(Unfit::Inputs(format!("its input is of type {input:?}")));
-    }
-    let dims: Vec<_> = fact.shape.dims().map(Factoid::concretize).collect();
-    let features = match dims.as_slice() {
-        [_, Some(features)] => features.to_usize().ok(),
-        _ => None,
-    };
-    let Some(features) = features else {
-        return Err(Unfit::Inputs(format!(
-            "its input has the shape {:?}, not rows × features",
-            fact.shape
-        )));
-    };
-    let rows = model.symbols.sym("rows");
-    let shape = tvec!(rows.to_dim(), features.to_dim());
-    let model = model.with_input_fact(0, InferenceFact::dt_shape(input, shape))?;
-    let plan = model.into_optimized()?.into_runnable()?;
-    Ok(Model { plan, features, input })
+/// A tensor's shape and its elements in order.
+fn each<T>(tensor: &Tensor<T>, json: impl Fn(&T) -> Json) -> (Vec<usize>, Vec<Json>) {
+    (tensor.shape().to_vec(), tensor.iter().map(json).collect())
 }
 
 /// One number for each row where the output has one; else a list for each row.
-fn predictions(output: &Tensor, rows: usize) -> TractResult<String> {
-    let whole = output.datum_type().is_integer();
-    let numbers: Vec<Value> = if whole {
-        let output = output.cast_to::<i64>()?;
-        output
-            .try_as_plain_ram()?
-            .as_slice::<i64>()?
-            .iter()
-            .map(|number| Value::from(*number))
-            .collect()
-    } else if output.datum_type() == DatumType::F32 {
-        // The shortest text that reads back as the same f32, not as the f64 next to it.
-        let shortest =
-            |number: &f32| number.to_string().parse::<f64>().map_or(Value::Null, Value::from);
-        output.try_as_plain_ram()?.as_slice::<f32>()?.iter().map(shortest).collect()
-    } else {
-        let output = output.cast_to::<f64>()?;
-        output
-            .try_as_plain_ram()?
-            .as_slice::<f64>()?
-            .iter()
-            .map(|number| Value::from(*number))
-            .collect()
+fn predictions(output: &Value, rows: usize) -> Result<Vec<Json>, Refusal> {
+    // The shortest text that reads back as the same f32, not as the f64 next to it.
+    let shortest = |number: &f32| number.to_string().parse::<f64>().map_or(Json::Null, Json::from);
+    let (shape, numbers) = match output {
+        Value::FloatTensor(output) => each(output, shortest),
+        Value::Int32Tensor(output) => each(output, |number| Json::from(*number)),
+        Value::Int8Tensor(output) => each(output, |number| Json::from(*number)),
+        Value::UInt8Tensor(output) => each(output, |number| Json::from(*number)),
+        _ => {
+            return Err(Refusal::Score("its first output is no tensor".to_owned()));
+        }
     };
-    let width = numbers.len() / rows.max(1);
-    let answer: Value = match width {
-        0 | 1 => numbers.into(),
-        _ => numbers.chunks(width).map(|row| Value::from(row.to_vec())).collect(),
-    };
-    Ok(answer.to_string())
+    let width = numbers.len() / rows;
+    if numbers.is_empty() || width * rows != numbers.len() {
+        return Err(Refusal::Score(format!("its output has the shape {shape:?} for {rows} rows")));
+    }
+    Ok(match width {
+        1 => numbers,
+        _ => numbers.chunks(width).map(|row| Json::from(row.to_vec())).collect(),
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn repository(path: &str) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
-    }
-
-    fn numbers(text: &str) -> Vec<f64> {
-        serde_json::from_str(text).unwrap()
-    }
-
-    #[test]
-    fn it_predicts_what_scikit_learn_predicts_for_any_number_of_rows() {
-        let model = Model::load(&repository("scenarios/quickstart/model/diabetes.onnx")).unwrap();
-        let expected = std::fs::read(repository("scenarios/models/expected.json")).unwrap();
-        let expected: Value = serde_json::from_slice(&expected).unwrap();
-        let wanted: Vec<f64> = serde_json::from_value(expected["predictions"].clone()).unwrap();
-        let body = serde_json::json!({ "data": expected["data"] }).to_string();
-        let got = numbers(&model.score(body.as_bytes()).unwrap());
-        assert_eq!(got.len(), wanted.len());
-        for (got, wanted) in got.iter().zip(&wanted) {
-            assert!((got - wanted).abs() <= wanted.abs() * 1e-4, "{got} is not {wanted}");
-        }
-        let one = serde_json::json!({ "data": [expected["data"][1]] }).to_string();
-        assert_eq!(numbers(&model.score(one.as_bytes()).unwrap()), got[1..]);
-        assert_eq!(model.score(b"{\"data\": []}").unwrap(), "[]");
-    }
-
-    #[test]
-    fn a_classifier_answers_its_labels() {
-        let model = Model::load(&repository("host/tests/data/classifier.onnx")).unwrap();
-        let row = vec![0.05; 10];
-        let body = serde_json::json!({ "data": [row] }).to_string();
-        let answer = model.score(body.as_bytes()).unwrap();
-        assert!(["[0]", "[1]"].contains(&answer.as_str()), "{answer}");
-    }
-
-    #[test]
-    fn an_operator_that_is_lacking_is_named_with_the_way_out() {
-        let error =
-            Model::load(&repository("host/tests/data/trees.onnx")).err().unwrap().to_string();
-        for part in ["trees.onnx", "`TreeEnsembleRegressor`", "code_configuration"] {
-            assert!(error.contains(part), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_file_that_is_no_model_is_refused() {
-        let error = Model::load(&repository("README.md"))
-            .err()
-            .or(Model::load(&repository("Cargo.toml")).err());
-        assert!(error.unwrap().to_string().contains("cannot read the ONNX model"));
-    }
-
-    #[test]
-    fn whole_numbers_are_not_cut_and_a_panic_of_the_model_is_an_answer() {
-        let model = Model::load(&repository("host/tests/data/gather.onnx")).unwrap();
-        assert_eq!(numbers(&model.score(b"{\"data\": [[1], [2]]}").unwrap()), [2.0, 3.0]);
-        let cut = model.score(b"{\"data\": [[1], [1.7]]}").unwrap_err();
-        assert_eq!(cut, Refusal::Whole { row: 2, number: "1.7".to_owned() });
-        assert!(matches!(model.score(b"{\"data\": [[9]]}"), Err(Refusal::Score(_))));
-        assert_eq!(numbers(&model.score(b"{\"data\": [[0]]}").unwrap()), [1.0], "it still works");
-    }
-
-    #[test]
-    fn a_wrong_request_is_refused_with_what_is_wrong() {
-        let model = Model::load(&repository("scenarios/quickstart/model/diabetes.onnx")).unwrap();
-        let width = model.score(b"{\"data\": [[1, 2]]}").unwrap_err();
-        assert_eq!(width, Refusal::Width { row: 1, width: 2, wanted: 10 });
-        for wrong in ["", "[]", "{\"rows\": []}", "{\"data\": [[\"a\"]]}"] {
-            assert!(matches!(model.score(wrong.as_bytes()), Err(Refusal::Form(_))), "{wrong}");
-        }
-    }
-}
+mod tests;

@@ -85,11 +85,10 @@ fn a_script_that_cannot_start_ends_the_run_with_its_own_words() {
 #[test]
 fn an_operator_that_is_not_known_is_named_with_the_way_out() {
     let folder = Folder::copy("quickstart");
-    let model = root().join("deploy/tests/data/trees.onnx");
+    let model = root().join("host/tests/data/vectors.onnx");
     std::fs::copy(model, folder.path().join("model/diabetes.onnx")).expect("a new file");
     let ran = folder.run(&[]).must_exit(5);
-    for words in ["TreeEnsembleRegressor", "diabetes.onnx", "code_configuration", "python runtime"]
-    {
+    for words in ["SVMRegressor", "diabetes.onnx", "code_configuration", "python runtime"] {
         assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
     }
     assert_eq!(count(&ran.summary(), "/load/offered"), 0);

@@ -88,8 +88,8 @@ const FENCES: &[Fence] = &[
         why: "OpenTelemetry lives in the OTLP exporter",
     },
     Fence {
-        crates: &["tract_onnx"],
-        within: &["host/src/runtime"],
+        crates: &["rten", "rten_onnx", "rten_tensor"],
+        within: &["host/src/runtime/instance/model"],
         why: "models are run by the builtin runtime",
     },
 ];
@@ -309,9 +309,9 @@ fn bad_sources_are_found() {
         ),
         (
             "plimsoll/src/lib.rs",
-            "fn f() { tract_onnx::onnx(); }",
+            "fn f() { rten::Model::load_file(p); }",
             1,
-            "`tract_onnx` is not named here",
+            "`rten` is not named here",
         ),
         ("deploy/src/a/mod.rs", "", 1, "no mod.rs"),
     ];
