@@ -113,7 +113,7 @@ impl Facts {
 
     /// How many of so many planned windows may be wrong.
     pub fn allowed(&self, planned: u64) -> u64 {
-        // A share such as 1 % of 300 may come out a hair below its true value.
+        // A product such as (1 − 0.9) × 10 comes out a hair below its true value.
         (self.tolerated * planned as f64 + 1e-9).floor() as u64
     }
 
@@ -231,6 +231,7 @@ mod tests {
             (300, 3, 0.99, 300, Verdict::Met),
             (300, 4, 0.99, 300, Verdict::Breached),
             (99, 1, 0.99, 99, Verdict::Breached),
+            (10, 1, 0.9, 10, Verdict::Met),
             (95, 0, 1.0, 100, Verdict::Met),
             (94, 0, 1.0, 100, Verdict::Inconclusive),
             (10, 1, 1.0, 100, Verdict::Breached),
