@@ -1,6 +1,7 @@
 //! The commands, one module each.
 
 pub(crate) mod check;
+mod given;
 pub(crate) mod host;
 pub(crate) mod instance;
 mod load;
@@ -19,7 +20,7 @@ pub(crate) fn run(command: Command) -> Result<Exit> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Load(args) => load::run(args),
-        Command::Check(args) => Ok(check::run(&args)),
+        Command::Check(args) => Ok(check::run(args)),
         Command::Quota(args) => quota::run(args),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => Ok(report::run(&args)),

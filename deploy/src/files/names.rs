@@ -1,22 +1,6 @@
 //! Names of endpoints and deployments, and references to registered assets, by Azure's rules.
 
-/// What is wrong with a value, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wrong {
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
-}
-
-impl Wrong {
-    pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
-    }
-
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-}
+use plimsoll_document::Wrong;
 
 /// An endpoint or deployment name: 3 to 32 letters, digits and hyphens, a letter first, no hyphen
 /// last. Two hyphens in a row are allowed, as the command line allows them.
@@ -58,6 +42,7 @@ fn better_name(name: &str) -> String {
 pub(super) enum AssetKind {
     Model,
     Environment,
+    Code,
 }
 
 impl AssetKind {
@@ -66,6 +51,7 @@ impl AssetKind {
         match self {
             Self::Model => "model",
             Self::Environment => "environment",
+            Self::Code => "code",
         }
     }
 
@@ -74,8 +60,14 @@ impl AssetKind {
         match self {
             Self::Model => "models",
             Self::Environment => "environments",
+            Self::Code => "codes",
         }
     }
+}
+
+/// Whether a text is the id of something registered in a workspace, as `az … show` prints it.
+pub(super) fn is_resource_id(text: &str) -> bool {
+    text.trim_start_matches('/').starts_with("subscriptions/")
 }
 
 /// A reference to a registered asset: `azureml:<name>:<version>`, `azureml:<name>@<label>`,
@@ -99,6 +91,9 @@ pub(super) fn check_reference(kind: AssetKind, text: &str) -> Result<(), Wrong> 
         };
     }
     let Some(name) = text.strip_prefix("azureml:") else {
+        if kind == AssetKind::Code && is_resource_id(text) {
+            return Ok(()); // as `az … show` prints it
+        }
         let wrong = Wrong::new(format!("`{text}` is no reference to a registered {key}"));
         return Err(match text.split_once([':', '@']) {
             Some((name, version)) if !name.contains(['/', '.']) && !version.contains('/') => {
