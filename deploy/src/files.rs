@@ -21,12 +21,14 @@ mod quantity;
 mod reader;
 mod resources;
 mod settings;
+mod size;
 mod synthetic;
 mod values;
 
 pub use deployment::read_deployment;
 pub use endpoint::read_endpoint;
-pub use kind::{FileKind, kind_of};
+pub use kind::{FileKind, contradiction, kind_of};
+pub use size::read_size;
 
 /// The JSON Schema of an endpoint file, for editors.
 pub fn endpoint_schema() -> serde_json::Value {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -70,7 +70,7 @@ pub enum Identity {
     None,
     /// Made and removed with the endpoint.
     SystemAssigned,
-    /// An existing one: its ARM id.
+    /// An existing one: its ARM id, or its client id where no ARM id is given.
     UserAssigned(String),
 }
 
@@ -199,6 +199,7 @@ impl DeploymentSpec {
             ("model_mount_path", azure.model_mount_path.is_some()),
             ("app_insights_enabled", azure.app_insights_enabled),
             ("egress_public_network_access", azure.egress_public_network_access.is_some()),
+            ("private_network_connection", azure.private_network_connection),
             ("data_collector", azure.data_collector.is_some()),
         ])
     }
@@ -258,6 +259,8 @@ pub struct AzureDeployment {
     pub app_insights_enabled: bool,
     /// Whether instances may reach the outside.
     pub egress_public_network_access: Option<Access>,
+    /// Whether it is reached through a private network.
+    pub private_network_connection: bool,
     /// Keep a sample of what is asked and answered.
     pub data_collector: Option<DataCollector>,
 }
@@ -267,7 +270,7 @@ pub struct AzureDeployment {
 pub struct DataCollector {
     /// Share of the requests that is kept, 0 to 1.
     pub sampling_rate: f64,
-    /// How often a new folder is begun: `minute`, `hour`, `day`, `month`, `year`.
+    /// How often a new folder is begun: `minute`, `hour`, `day`.
     pub rolling_rate: String,
     /// What is kept, by name; `request` and `response` are the payloads.
     pub collections: BTreeMap<String, Collection>,
@@ -286,6 +289,10 @@ pub struct Collection {
     pub version: Option<String>,
     /// Where it goes.
     pub path: Option<String>,
+    /// The data asset as a reference, instead of name and version.
+    pub reference: Option<String>,
+    /// Of the identity that writes it.
+    pub client_id: Option<String>,
 }
 
 /// Something registered in a workspace, or described in place.
@@ -293,11 +300,37 @@ pub struct Collection {
 pub enum Asset<T> {
     /// `azureml:<name>:<version>`, an ARM id or a registry address.
     Reference(String),
-    /// Files on this machine.
+    /// Described in the file.
     Inline(T),
 }
 
-/// A model on this machine.
+/// Where files are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// On this machine: an absolute path.
+    Here(PathBuf),
+    /// In Azure or on the web: an address, or the id of something registered. Never looked at.
+    Elsewhere(String),
+}
+
+impl Default for Location {
+    /// No files at all.
+    fn default() -> Self {
+        Self::Here(PathBuf::new())
+    }
+}
+
+impl Location {
+    /// The path, if it is on this machine.
+    pub fn here(&self) -> Option<&Path> {
+        match self {
+            Self::Here(path) => Some(path),
+            Self::Elsewhere(_) => None,
+        }
+    }
+}
+
+/// A model described in place.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Model {
     /// Given name, if any.
@@ -310,8 +343,8 @@ pub struct Model {
     pub tags: BTreeMap<String, String>,
     /// Free properties.
     pub properties: BTreeMap<String, String>,
-    /// File or folder, absolute.
-    pub path: PathBuf,
+    /// File or folder.
+    pub path: Location,
     /// How it is packed.
     pub kind: ModelKind,
 }
@@ -331,13 +364,13 @@ pub enum ModelKind {
 /// The scoring script.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Code {
-    /// Its folder, absolute.
-    pub folder: PathBuf,
+    /// Its folder.
+    pub folder: Location,
     /// The script, relative to the folder.
     pub scoring_script: PathBuf,
 }
 
-/// A software environment on this machine.
+/// A software environment described in place.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Environment {
     /// Given name, if any.
@@ -361,8 +394,8 @@ pub struct Environment {
 /// What a container image is built from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Build {
-    /// Its folder, absolute.
-    pub folder: PathBuf,
+    /// Its folder.
+    pub folder: Location,
     /// The Dockerfile, relative to the folder.
     pub dockerfile: PathBuf,
 }

@@ -8,10 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json};
 
-use crate::{Document, Node, Problem, Problems, Value, nearest};
-
-/// A named `format` of strings and the function that checks one.
-pub type Format = (&'static str, fn(&str) -> Result<(), String>);
+use crate::{Document, Format, Node, Problem, Problems, Scalar, Value, nearest, placeholder};
 
 pub(super) struct Checker<'a> {
     document: &'a Document,
@@ -38,6 +35,9 @@ impl<'a> Checker<'a> {
     /// The value if it fits, without the members that do not.
     fn value(&mut self, node: &Node, schema: &'a Json, name: &str) -> Option<Json> {
         let schema = self.resolve(schema);
+        if node.value == Value::Unreadable || self.unfilled(node, schema, name) {
+            return None;
+        }
         if let Some(branches) =
             schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Json::as_array)
         {
@@ -49,6 +49,9 @@ impl<'a> Checker<'a> {
         let types = types(schema);
         match (&node.value, &types) {
             (_, types) if types.is_empty() => Some(plain(node)),
+            (Value::Null, _) if self.format(schema).is_some_and(|format| format.free) => {
+                Some(Json::from(""))
+            }
             (Value::Map(members), types) if types.contains("object") => {
                 Some(self.map(node, members, schema, name))
             }
@@ -56,16 +59,19 @@ impl<'a> Checker<'a> {
                 self.list(node, items, schema, name)
             }
             (Value::Text(text), types) if types.contains("string") => self.text(node, text, schema),
+            (Value::Float(number), types) if whole(*number, types) => {
+                self.number(node, *number, Json::from(*number as i64), schema, name)
+            }
             (Value::Bool(_) | Value::Int(_) | Value::Float(_), types)
                 if types.contains("string") =>
             {
-                let spelling = self.document.source[node.written.clone()].to_owned();
+                let spelling = self.document.written(node).to_owned();
                 self.text(node, &spelling, schema)
             }
             (Value::Int(number), types)
                 if types.contains("integer") || types.contains("number") =>
             {
-                self.number(node, *number as f64, Json::from(*number), schema, name)
+                self.integer(node, *number, schema, name)
             }
             (Value::Float(number), types) if types.contains("number") && number.is_finite() => {
                 self.number(node, *number, Json::from(*number), schema, name)
@@ -89,10 +95,11 @@ impl<'a> Checker<'a> {
         let properties = schema.get("properties").and_then(Json::as_object);
         let others = schema.get("additionalProperties");
         let mut kept = Map::new();
+        let mut meant = BTreeSet::new();
         for (key, place, child) in members {
             let member = match (properties.and_then(|known| known.get(key)), others) {
                 (None, Some(Json::Bool(false))) => {
-                    self.unknown_key(key, place.clone(), properties, name);
+                    meant.extend(self.unknown_key(key, place.clone(), properties, name));
                     continue;
                 }
                 (Some(member), _) | (None, Some(member)) => member,
@@ -109,9 +116,12 @@ impl<'a> Checker<'a> {
             let Some(required) = required.as_str() else {
                 continue;
             };
-            if !members.iter().any(|(key, ..)| key == required) {
-                let place = if name == "the file" { 0..0 } else { node.span.clone() };
-                let problem = self.document.problem(place, format!("`{required}` is missing"));
+            if !meant.contains(required) && !members.iter().any(|(key, ..)| key == required) {
+                let message = format!("`{required}` is missing");
+                let problem = match name {
+                    "the file" => self.document.problem(0..0, message),
+                    _ => self.document.problem_with(node, message),
+                };
                 self.push(problem, format!("add `{required}:` to {}", quoted(name)));
             }
         }
@@ -135,16 +145,53 @@ impl<'a> Checker<'a> {
     }
 
     fn text(&mut self, node: &Node, text: &str, schema: &Json) -> Option<Json> {
-        let format = schema.get("format").and_then(Json::as_str);
-        let check = format.and_then(|name| self.formats.iter().find(|(known, _)| *known == name));
-        if let Some((_, check)) = check
-            && let Err(message) = check(text)
+        if let Some(format) = self.format(schema)
+            && let Err(wrong) = (format.check)(Scalar { text, plain: node.plain })
         {
-            let problem = self.document.problem(node.span.clone(), message);
-            self.problems.push(problem);
+            let problem = self.document.problem_with(node, wrong.message);
+            self.problems.push(match wrong.hint {
+                Some(hint) => problem.hint(hint),
+                None => problem,
+            });
             return None;
         }
         Some(Json::from(text))
+    }
+
+    fn format(&self, schema: &Json) -> Option<&'a Format> {
+        let name = schema.get("format").and_then(Json::as_str).unwrap_or_default();
+        self.formats.iter().find(|format| format.name == name)
+    }
+
+    /// Whether a template language has yet to fill this in, where it matters; then it is reported.
+    fn unfilled(&mut self, node: &Node, schema: &Json, name: &str) -> bool {
+        let Some(text) = node.text() else { return false };
+        let Some(found) = placeholder::find(text) else { return false };
+        let nested = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Json::as_array);
+        let mut schemas = nested.into_iter().flatten().chain([schema]);
+        let free = |schema: &Json| self.format(self.resolved(schema)).is_some_and(|f| f.free);
+        if name == "description" || schemas.any(free) {
+            return false;
+        }
+        let (message, hint) = placeholder::words(&text[found]);
+        self.problems.push(self.document.problem_with(node, message).hint(hint));
+        true
+    }
+
+    fn integer(&mut self, node: &Node, number: i128, schema: &Json, name: &str) -> Option<Json> {
+        let value = i64::try_from(number).map(Json::from);
+        let value = value.or_else(|_| u64::try_from(number).map(Json::from));
+        match (value, types(schema).contains("integer")) {
+            (Ok(value), _) => self.number(node, number as f64, value, schema, name),
+            (Err(_), true) => {
+                let message = format!("`{name}` is {number}, which is too large");
+                self.problems.push(self.document.problem_with(node, message));
+                None
+            }
+            (Err(_), false) => {
+                self.number(node, number as f64, Json::from(number as f64), schema, name)
+            }
+        }
     }
 
     fn number(
@@ -156,6 +203,7 @@ impl<'a> Checker<'a> {
         name: &str,
     ) -> Option<Json> {
         let bound = |key: &str| schema.get(key).and_then(Json::as_f64);
+        let format = schema.get("format").and_then(Json::as_str).unwrap_or_default();
         let wrong = [
             bound("minimum")
                 .filter(|least| number < *least)
@@ -164,12 +212,14 @@ impl<'a> Checker<'a> {
                 .filter(|least| number <= *least)
                 .map(|least| format!("more than {least}")),
             bound("maximum").filter(|most| number > *most).map(|most| format!("at most {most}")),
+            largest(format).filter(|most| number > *most).map(|most| format!("at most {most}")),
+            largest(format).filter(|_| number < 0.0).map(|_| "at least 0".to_owned()),
         ];
         match wrong.into_iter().flatten().next() {
             None => Some(value),
             Some(limit) => {
                 let message = format!("`{name}` is {number}, but must be {limit}");
-                self.problems.push(self.document.problem(node.span.clone(), message));
+                self.problems.push(self.document.problem_with(node, message));
                 None
             }
         }
@@ -179,7 +229,7 @@ impl<'a> Checker<'a> {
         let spelling = match &node.value {
             Value::Text(text) => text.clone(),
             Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
-                self.document.source[node.written.clone()].to_owned()
+                self.document.written(node).to_owned()
             }
             _ => return self.wrong_type(node, name, &listed(known)),
         };
@@ -187,7 +237,7 @@ impl<'a> Checker<'a> {
             return Some(Json::from(spelling));
         }
         let message = format!("`{spelling}` is no `{name}`; known: {}", listed(known));
-        let problem = self.document.problem(node.span.clone(), message);
+        let problem = self.document.problem_with(node, message);
         match nearest(&spelling, known.iter().copied()) {
             Some(meant) => self.push(problem, format!("did you mean `{meant}`?")),
             None => self.problems.push(problem),
@@ -221,7 +271,7 @@ impl<'a> Checker<'a> {
                 let Some(branch) = several.iter().find(|branch| has_required(node, branch)) else {
                     let keys: Vec<_> = several.iter().flat_map(|b| required(b)).collect();
                     let message = format!("`{name}` needs one of {}", listed(&keys));
-                    self.problems.push(self.document.problem(node.span.clone(), message));
+                    self.problems.push(self.document.problem_with(node, message));
                     return None;
                 };
                 branch
@@ -230,20 +280,28 @@ impl<'a> Checker<'a> {
         self.value(node, picked, name)
     }
 
+    /// The key that was probably meant.
     fn unknown_key(
         &mut self,
         key: &str,
         place: std::ops::Range<usize>,
-        known: Option<&Map<String, Json>>,
+        known: Option<&'a Map<String, Json>>,
         name: &str,
-    ) {
+    ) -> Option<&'a str> {
+        if let Some(found) = placeholder::find(key) {
+            let (message, hint) = placeholder::words(&key[found]);
+            self.problems.push(self.document.problem(place, message).hint(hint));
+            return None;
+        }
         let known: Vec<_> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
         let problem =
             self.document.problem(place, format!("unknown key `{key}` in {}", quoted(name)));
-        match nearest(key, known.iter().copied()) {
+        let meant = nearest(key, known.iter().copied());
+        match meant {
             Some(meant) => self.push(problem, format!("did you mean `{meant}`?")),
             None => self.push(problem, format!("known here: {}", known.join(", "))),
         }
+        meant
     }
 
     fn wrong_type(&mut self, node: &Node, name: &str, wanted: &str) -> Option<Json> {
@@ -251,7 +309,7 @@ impl<'a> Checker<'a> {
             Value::Null => format!("`{name}` has no value; it must be {wanted}"),
             _ => format!("`{name}` must be {wanted}, not {}", node.kind()),
         };
-        self.problems.push(self.document.problem(node.span.clone(), message));
+        self.problems.push(self.document.problem_with(node, message));
         None
     }
 
@@ -260,6 +318,13 @@ impl<'a> Checker<'a> {
     }
 
     fn resolve(&self, schema: &'a Json) -> &'a Json {
+        self.resolved(schema)
+    }
+
+    fn resolved<'s>(&self, schema: &'s Json) -> &'s Json
+    where
+        'a: 's,
+    {
         let Some(target) = schema.get("$ref").and_then(Json::as_str) else {
             return schema;
         };
@@ -304,6 +369,23 @@ fn types(schema: &Json) -> BTreeSet<&str> {
     }
 }
 
+/// Whether it is a whole number, such as `2.0`, where only a whole number will do.
+fn whole(number: f64, types: &BTreeSet<&str>) -> bool {
+    let exact = number.fract() == 0.0 && number.abs() < 2f64.powi(53);
+    exact && types.contains("integer") && !types.contains("string")
+}
+
+/// The largest number of a whole-number format.
+fn largest(format: &str) -> Option<f64> {
+    match format {
+        "uint8" => Some(u8::MAX.into()),
+        "uint16" => Some(u16::MAX.into()),
+        "uint32" => Some(u32::MAX.into()),
+        "uint64" | "uint" => Some(u64::MAX as f64),
+        _ => None,
+    }
+}
+
 fn fits_type(node: &Node, schema: &Json) -> bool {
     let types = types(schema);
     match node.value {
@@ -316,6 +398,7 @@ fn fits_type(node: &Node, schema: &Json) -> bool {
         Value::Text(_) => types.contains("string"),
         Value::List(_) => types.contains("array"),
         Value::Map(_) => types.contains("object") || schema.get("oneOf").is_some(),
+        Value::Unreadable => true,
     }
 }
 
@@ -331,9 +414,12 @@ fn has_required(node: &Node, schema: &Json) -> bool {
 /// The value as it is, where the schema asks for nothing.
 fn plain(node: &Node) -> Json {
     match &node.value {
-        Value::Null => Json::Null,
+        Value::Null | Value::Unreadable => Json::Null,
         Value::Bool(value) => Json::from(*value),
-        Value::Int(value) => Json::from(*value),
+        Value::Int(value) => i64::try_from(*value)
+            .map(Json::from)
+            .or_else(|_| u64::try_from(*value).map(Json::from))
+            .unwrap_or_else(|_| Json::from(*value as f64)),
         Value::Float(value) => Json::from(*value),
         Value::Text(value) => Json::from(value.as_str()),
         Value::List(items) => items.iter().map(plain).collect(),

@@ -11,20 +11,29 @@
 //! built, and looked at further, even where it is missing.
 
 mod check;
+mod flags;
+mod format;
 mod nearest;
 mod node;
+pub mod placeholder;
 mod problem;
+mod scalar;
+mod text;
+mod yaml;
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-pub use check::Format;
+pub use format::{Format, Scalar, Wrong};
 pub use nearest::nearest;
 pub use node::{Node, Value};
-pub use problem::{Problem, Problems};
+pub use problem::{Problem, Problems, Severity};
+pub use scalar::{Old, yaml_1_1};
+pub use text::{decode, read_text};
 
 /// A parsed YAML file.
 #[derive(Debug, Clone)]
@@ -32,21 +41,51 @@ pub struct Document {
     file: Arc<str>,
     source: Arc<str>,
     root: Node,
+    /// What was wrong already with the YAML, though it could be read.
+    flaws: Problems,
 }
 
 impl Document {
+    /// Reads a file. What is wrong with it, but leaves it readable (a key that is there twice), is
+    /// told by [`Document::read`], or kept in [`Document::flaws`].
+    ///
+    /// # Errors
+    /// It cannot be read, or the place where it stops being YAML.
+    pub fn open(path: &Path) -> Result<Self, Problems> {
+        match read_text(path) {
+            Ok(text) => Self::parse(&path.display().to_string(), &text),
+            Err(problem) => {
+                let mut problems = Problems::new();
+                problems.push(problem);
+                Err(problems)
+            }
+        }
+    }
+
     /// Parses `text`, which was read from `file`.
     ///
     /// # Errors
-    /// The place where it stops being YAML.
+    /// The place where it stops being YAML; if a template language has yet to fill it in, the
+    /// places where it has.
     pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
         let (file, source): (Arc<str>, Arc<str>) = (Arc::from(file), Arc::from(text));
-        match node::parse(text) {
-            Ok(root) => Ok(Self { file, source, root }),
-            Err((span, message)) => {
-                let mut problems = Problems::new();
-                problems.push(Problem::new(&file, &source, span, message));
-                Err(problems)
+        let mut flaws = Problems::new();
+        match yaml::parse(text) {
+            Ok((root, found)) => {
+                for flaw in found {
+                    flaws.push(flaw.problem(&file, &source));
+                }
+                Ok(Self { file, source, root, flaws })
+            }
+            Err(flaw) => {
+                for unfilled in placeholder::in_source(text) {
+                    let (message, hint) = placeholder::words(&text[unfilled.clone()]);
+                    flaws.push(Problem::new(&file, &source, unfilled, message).hint(hint));
+                }
+                if flaws.is_empty() {
+                    flaws.push(flaw.problem(&file, &source));
+                }
+                Err(flaws)
             }
         }
     }
@@ -61,6 +100,11 @@ impl Document {
         &self.root
     }
 
+    /// What is wrong with the YAML itself.
+    pub fn flaws(&self) -> &Problems {
+        &self.flaws
+    }
+
     /// Builds the raw form `T` from everything in the file that fits T's schema; whatever does not
     /// fit is added to `problems` and left out. `None` only if nothing could be built.
     ///
@@ -70,26 +114,33 @@ impl Document {
         T: DeserializeOwned + JsonSchema,
     {
         let schema = schemars::schema_for!(T).to_value();
+        problems.append(self.flaws.clone());
         let before = problems.len();
         let value = check::Checker::new(self, &schema, formats, problems).run()?;
-        match serde_json::from_value(value) {
-            Ok(raw) => Some(raw),
-            Err(error) => {
-                if problems.len() == before {
-                    problems.push(self.problem_at("", error.to_string()));
-                }
-                None
-            }
+        let raw = serde_json::from_value(value).ok();
+        if raw.is_none() && problems.len() == before {
+            problems.push(self.problem_at("", "the values of this file do not go together"));
         }
+        raw
     }
-
     /// A problem with the value at `path` (JSON pointer syntax), or with the closest thing to it
     /// that is in the file. Of a map or list that has a key, the key is shown.
     pub fn problem_at(&self, path: &str, message: impl Into<String>) -> Problem {
         let (node, key) = self.walk(path);
         let long = matches!(node.value, Value::Map(_) | Value::List(_));
-        let span = key.filter(|_| long).unwrap_or_else(|| node.span.clone());
-        self.problem(span, message)
+        match key.filter(|_| long && node.flag.is_none()) {
+            Some(key) => self.problem(key, message),
+            None => self.problem_with(node, message),
+        }
+    }
+
+    /// A problem with the key at `path`, if it is in the file.
+    pub fn problem_at_key(&self, path: &str, message: impl Into<String>) -> Problem {
+        let (node, key) = self.walk(path);
+        match key.filter(|_| node.flag.is_none()) {
+            Some(key) => self.problem(key, message),
+            None => self.problem_with(node, message),
+        }
     }
 
     /// A problem with the bytes `within` of the string `text` that was read at `path`. Where the
@@ -101,7 +152,11 @@ impl Document {
         within: Range<usize>,
         message: impl Into<String>,
     ) -> Problem {
-        let span = self.find(path).span.clone();
+        let node = self.find(path);
+        if node.flag.is_some() {
+            return self.problem_with(node, message);
+        }
+        let span = node.span.clone();
         let written = &self.source[span.clone()];
         match written.find(text) {
             Some(start) => {
@@ -110,6 +165,12 @@ impl Document {
             }
             None => self.problem(span, message),
         }
+    }
+
+    /// Whether there is a value at `path`.
+    pub fn has(&self, path: &str) -> bool {
+        let mut parts = path.split('/').filter(|part| !part.is_empty());
+        parts.try_fold(&self.root, |node, part| node.child(part)).is_some()
     }
 
     /// The value at `path`, or the innermost one on the way to it.
@@ -126,6 +187,26 @@ impl Document {
             node = child;
         }
         (node, key)
+    }
+
+    /// How a scalar is written, without quotes if it has none.
+    pub fn written<'a>(&'a self, node: &'a Node) -> &'a str {
+        let source = node.flag.as_ref().map_or(&self.source, |flag| &flag.text);
+        source.get(node.written.clone()).unwrap_or_default()
+    }
+
+    /// How a scalar at `path` is written, if it has no quotes, so that its spelling decides what it is.
+    pub fn spelling(&self, path: &str) -> Option<&str> {
+        let node = self.find(path);
+        node.plain.then(|| self.written(node))
+    }
+
+    /// A problem with a node: in the file, or in the flag that gave it.
+    fn problem_with(&self, node: &Node, message: impl Into<String>) -> Problem {
+        match &node.flag {
+            Some(flag) => Problem::new(&flag.name, &flag.text, node.span.clone(), message),
+            None => self.problem(node.span.clone(), message),
+        }
     }
 
     fn problem(&self, span: Range<usize>, message: impl Into<String>) -> Problem {
@@ -177,10 +258,14 @@ mod tests {
         rate: Option<f64>,
     }
 
-    const FORMATS: &[Format] = &[("duration", |text| {
-        let has_unit = text.ends_with(|c: char| c.is_ascii_alphabetic());
-        if has_unit { Ok(()) } else { Err(format!("`{text}` has no unit")) }
-    })];
+    const FORMATS: &[Format] = &[Format {
+        name: "duration",
+        check: |Scalar { text, .. }| {
+            let has_unit = text.ends_with(|c: char| c.is_ascii_alphabetic());
+            if has_unit { Ok(()) } else { Err(Wrong::new(format!("`{text}` has no unit"))) }
+        },
+        free: false,
+    }];
 
     fn read(text: &str) -> (Option<Raw>, Problems) {
         let document = Document::parse("t.yml", text).expect("it is YAML");
@@ -213,7 +298,6 @@ mod tests {
             "t.yml:1:1",
             "unknown key `nam`",
             "did you mean `name`?",
-            "`name` is missing",
             "t.yml:2:17",
             "at most 50",
             "t.yml:3:10",
@@ -228,6 +312,7 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is not in:\n{text}");
         }
+        assert!(!text.contains("`name` is missing"), "a wrong key is told once:\n{text}");
         assert!(raw.is_some(), "what is right can still be looked at");
     }
 
@@ -257,7 +342,7 @@ mod tests {
     fn broken_yaml_names_the_line() {
         let problems = Document::parse("t.yml", "name: [a\nb: c\n").expect_err("not YAML");
         assert!(problems.to_string().contains("t.yml:"), "{problems}");
-        let problems = Document::parse("t.yml", "a: 1\na: 2\n").expect_err("duplicate");
+        let (_, problems) = read("name: blue\nname: green\n");
         assert!(problems.to_string().contains("t.yml:2:1"), "{problems}");
     }
 }

@@ -17,7 +17,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use plimsoll_deploy::arm::Progress;
-use plimsoll_deploy::spec::{Asset, Code, DeploymentSpec, Environment, Synthetic};
+use plimsoll_deploy::spec::{Asset, DeploymentSpec, Environment, Location, Synthetic};
 
 pub use error::Error;
 pub use launch::{Launch, Program};
@@ -35,8 +35,8 @@ pub enum Runtime {
     Synthetic(Synthetic),
     /// The official inference server with the user's scoring script.
     Python {
-        /// The scoring script.
-        code: Code,
+        /// The scoring script, absolute.
+        script: PathBuf,
         /// The text of the conda file.
         conda: String,
         /// The model's file or folder.
@@ -55,10 +55,10 @@ impl Runtime {
                 .map_err(|reason| Error::Synthetic { deployment: spec.name.clone(), reason })?;
             return Ok(Self::Synthetic(synthetic.clone()));
         }
-        let model = local(spec.model.as_ref(), "model", spec)?.map(|model| model.path.clone());
+        let model = model(spec)?;
         if let Some(code) = &spec.code {
-            let conda = conda(spec)?;
-            return Ok(Self::Python { code: code.clone(), conda, model });
+            let script = here(&code.folder, "code", spec)?.join(&code.scoring_script);
+            return Ok(Self::Python { script, conda: conda(spec)?, model });
         }
         let deployment = spec.name.clone();
         let Some(model) = model else {
@@ -68,6 +68,22 @@ impl Runtime {
             return Ok(Self::Builtin { model });
         }
         Err(Error::NotOnnx { deployment, path: model })
+    }
+
+    /// Everything that [`Runtime::choose`] would refuse, not only the first.
+    pub fn refusals(spec: &DeploymentSpec) -> Vec<Error> {
+        let mut refusals: Vec<Error> = Vec::new();
+        if spec.synthetic.is_none() {
+            refusals.extend(model(spec).err());
+            if let Some(code) = &spec.code {
+                refusals.extend(here(&code.folder, "code", spec).err());
+                refusals.extend(conda(spec).err());
+            }
+        }
+        if refusals.is_empty() {
+            refusals.extend(Self::choose(spec).err());
+        }
+        refusals
     }
 
     /// As it is called in reports: `builtin`, `synthetic` or `python`.
@@ -107,9 +123,9 @@ impl Runtime {
                 instance::Serve::Model(model.clone())
             }
             Self::Synthetic(synthetic) => instance::Serve::Synthetic(synthetic.clone()),
-            Self::Python { code, conda, model } => {
+            Self::Python { script, conda, model } => {
                 let server =
-                    python::prepare(code, conda, model.as_deref(), spec, cache_dir, progress)
+                    python::prepare(script, conda, model.as_deref(), spec, cache_dir, progress)
                         .await
                         .map_err(|source| Error::Environment { deployment, source })?;
                 return Ok(Prepared(prepared::Kind::Python(server)));
@@ -130,6 +146,12 @@ pub fn cache_dir() -> PathBuf {
     user.unwrap_or_else(std::env::temp_dir).join("plimsoll")
 }
 
+/// The model's file or folder.
+fn model(spec: &DeploymentSpec) -> Result<Option<PathBuf>, Error> {
+    let model = local(spec.model.as_ref(), "model", spec)?;
+    model.map(|model| here(&model.path, "model", spec)).transpose()
+}
+
 fn local<'a, T>(
     asset: Option<&'a Asset<T>>,
     kind: &'static str,
@@ -138,12 +160,19 @@ fn local<'a, T>(
     match asset {
         None => Ok(None),
         Some(Asset::Inline(value)) => Ok(Some(value)),
-        Some(Asset::Reference(reference)) => Err(Error::Registered {
-            deployment: spec.name.clone(),
-            kind,
-            reference: reference.clone(),
-        }),
+        Some(Asset::Reference(reference)) => Err(elsewhere(reference, kind, spec)),
     }
+}
+
+fn here(place: &Location, kind: &'static str, spec: &DeploymentSpec) -> Result<PathBuf, Error> {
+    match place {
+        Location::Here(path) => Ok(path.clone()),
+        Location::Elsewhere(address) => Err(elsewhere(address, kind, spec)),
+    }
+}
+
+fn elsewhere(reference: &str, kind: &'static str, spec: &DeploymentSpec) -> Error {
+    Error::Registered { deployment: spec.name.clone(), kind, reference: reference.to_owned() }
 }
 
 fn conda(spec: &DeploymentSpec) -> Result<String, Error> {

@@ -49,7 +49,7 @@ impl Command {
         match self {
             Self::Run(args) => run::run(args),
             Self::Load(args) => load::run(args),
-            Self::Check(args) => Ok(check::run(&args)),
+            Self::Check(args) => Ok(check::run(args)),
             Self::Quota(args) => quota::run(args),
             Self::Schema(args) => schema::run(&args),
             Self::Report(args) => Ok(report::run(&args)),

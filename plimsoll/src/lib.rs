@@ -6,6 +6,7 @@
 pub mod cli;
 mod commands;
 pub mod exit;
+mod files;
 pub mod report;
 pub mod results;
 pub mod scenario;

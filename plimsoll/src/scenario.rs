@@ -10,13 +10,12 @@ mod stages;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use plimsoll_deploy::quota::Usages;
 use plimsoll_deploy::spec::{DeploymentSpec, EndpointSpec};
-use plimsoll_document::{Document, Problem, Problems};
+use plimsoll_document::{Document, Problems};
 use plimsoll_domain::schedule::{ArrivalProcess, Profile};
 use plimsoll_loadgen::{Error as LoadError, Payloads};
 use plimsoll_monitor::{AlertRule, Objective};
@@ -152,24 +151,44 @@ pub struct Quota {
 /// # Errors
 /// All problems of the scenario and of every file it names.
 pub fn read(path: &Path) -> Result<Scenario, Problems> {
-    let path = if path.is_dir() { path.join("scenario.yml") } else { path.to_owned() };
-    let document = open(&path)?;
-    read_document(&document, &path)
+    let mut problems = Problems::new();
+    let scenario = read_with_notes(path, &mut problems);
+    problems.or(scenario)
 }
 
-/// Reads a scenario that is already parsed; `path` is where it lies.
+/// The same, with notes on what this machine does with the files that it names.
+pub(crate) fn read_with_notes(path: &Path, problems: &mut Problems) -> Option<Scenario> {
+    let path = if path.is_dir() { path.join("scenario.yml") } else { path.to_owned() };
+    let document = open(&path, problems)?;
+    let raw: Option<RawScenario> = document.read(FORMATS, problems);
+    let mut reader = parts::Reader { document: &document, folder: folder(&path), problems };
+    let scenario = reader.scenario(raw?, &path)?;
+    reader.problems.is_empty().then_some(scenario)
+}
+
+/// What the quota of a scenario's deployments depends on; the models and the load may be missing.
 ///
 /// # Errors
-/// All problems of the scenario and of every file it names.
-pub fn read_document(document: &Document, path: &Path) -> Result<Scenario, Problems> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+/// The problems of that part of the files.
+pub(crate) fn sizes(path: &Path) -> Result<(Vec<DeploymentSpec>, Quota), Problems> {
+    let path = if path.is_dir() { path.join("scenario.yml") } else { path.to_owned() };
     let mut problems = Problems::new();
-    let raw: Option<RawScenario> = document.read(FORMATS, &mut problems);
-    let scenario = raw.and_then(|raw| {
-        let mut reader = parts::Reader { document, folder, problems: &mut problems };
-        reader.scenario(raw, path)
+    let sizes = open(&path, &mut problems).and_then(|document| {
+        let raw: Option<RawScenario> = document.read(FORMATS, &mut problems);
+        let folder = folder(&path);
+        let mut reader = parts::Reader { document: &document, folder, problems: &mut problems };
+        Some(reader.sizes(raw?))
     });
-    problems.or(scenario)
+    problems.or(sizes)
+}
+
+/// The folder that a scenario's paths start from.
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+fn open(path: &Path, problems: &mut Problems) -> Option<Document> {
+    Document::open(path).map_err(|found| problems.append(found)).ok()
 }
 
 /// Reads the request bodies at `path`, checked as the content type among `headers` wants it.
@@ -180,23 +199,4 @@ pub fn bodies(path: &Path, headers: &BTreeMap<String, String>) -> Result<Vec<Byt
     let given = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     let content_type = given.map_or("application/json", |(_, value)| value.as_str());
     Payloads::of(content_type).read(path)
-}
-
-/// Parses a YAML file.
-///
-/// # Errors
-/// The file cannot be read, or is not YAML.
-pub fn open(path: &Path) -> Result<Document, Problems> {
-    let file = path.display().to_string();
-    match std::fs::read_to_string(path) {
-        Ok(text) => Document::parse(&file, &text),
-        Err(error) => {
-            let (file, nothing): (Arc<str>, Arc<str>) = (Arc::from(file), Arc::from(""));
-            let mut problems = Problems::new();
-            let problem =
-                Problem::new(&file, &nothing, 0..0, format!("cannot read {file}: {error}"));
-            problems.push(problem);
-            Err(problems)
-        }
-    }
 }

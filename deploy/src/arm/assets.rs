@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::error::Error;
 use super::file_uri;
 use super::wire::AssetProperties;
-use crate::spec::{Asset, Code, Environment, Model};
+use crate::spec::{Asset, Code, Environment, Location, Model};
 use crate::workspace::Workspace;
 
 /// An asset to register, by its path in the workspace.
@@ -38,11 +38,14 @@ pub(super) async fn model(
         }
         Asset::Inline(model) => model,
     };
-    let fingerprint = fingerprint(what, &model.path).await?;
+    let (fingerprint, uri) = match &model.path {
+        Location::Here(path) => (fingerprint(what, path).await?, file_uri::from_path(path)),
+        Location::Elsewhere(address) => (format!("{:x}", Sha256::digest(address)), address.clone()),
+    };
     let name = model.name.clone().unwrap_or(fingerprint);
     let version = model.version.clone().unwrap_or_else(|| "1".to_owned());
     let properties = AssetProperties {
-        model_uri: Some(file_uri::from_path(&model.path)),
+        model_uri: Some(uri),
         is_anonymous: Some(model.name.is_none()),
         ..AssetProperties::default()
     };
@@ -51,9 +54,15 @@ pub(super) async fn model(
 
 /// A code folder's.
 pub(super) async fn code(workspace: &Workspace, what: &str, code: &Code) -> Result<Named, Error> {
-    let name = fingerprint(what, &code.folder).await?;
+    let folder = match &code.folder {
+        Location::Here(folder) => folder,
+        Location::Elsewhere(reference) => {
+            return Ok((id(workspace, what, "codes", reference)?, None));
+        }
+    };
+    let name = fingerprint(what, folder).await?;
     let properties = AssetProperties {
-        code_uri: Some(file_uri::from_path(&code.folder)),
+        code_uri: Some(file_uri::from_path(folder)),
         is_anonymous: Some(true),
         ..AssetProperties::default()
     };

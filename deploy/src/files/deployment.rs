@@ -4,10 +4,9 @@
 //! missing where nothing needs it: a model that the built-in server loads, or `synthetic`.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use plimsoll_document::{Document, Problems};
+use plimsoll_document::{Document, Problems, Wrong};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -15,18 +14,15 @@ use super::collector::RawCollector;
 use super::endpoint::ACCESS;
 use super::environment::RawEnvironment;
 use super::model::RawModel;
-use super::names::{AssetKind, Wrong, check_name, check_reference};
-use super::reader::{Reader, Want};
+use super::names::{AssetKind, check_name, check_reference, is_resource_id};
+use super::reader::{Reader, Spelling, Want, is_address};
 use super::resources::RawResources;
 use super::settings::{RawProbe, RawRequestSettings, RawScaleSettings};
+use super::size::{instance_count, instance_type, is_kubernetes, platform};
 use super::synthetic::RawSynthetic;
-use super::values::{FORMATS, Flag, Whole};
-use super::{collector, environment, model, resources, settings, synthetic};
-use crate::sku::Sku;
-use crate::spec::{
-    Asset, AzureDeployment, Code, DeploymentSpec, Environment, Kubernetes, MOST_INSTANCES, Model,
-    Platform,
-};
+use super::values::{Anything, FORMATS, Flag, Whole};
+use super::{collector, environment, model, settings, synthetic};
+use crate::spec::{Asset, AzureDeployment, Code, DeploymentSpec, Environment, Location, Model};
 
 /// An online deployment of Azure ML, as `az ml online-deployment create -f` takes it.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -36,12 +32,10 @@ pub(super) struct Raw {
     /// Address of a schema for editors; not read.
     #[serde(rename = "$schema")]
     #[expect(dead_code, reason = "it is for editors")]
-    schema: Option<String>,
-    /// 3 to 32 letters, digits and hyphens.
-    #[schemars(required)]
+    schema: Option<Anything>,
+    /// 3 to 32 letters, digits and hyphens. May be given by `--name`.
     name: Option<String>,
-    /// The endpoint it is behind.
-    #[schemars(required)]
+    /// The endpoint it is behind. May be given by `--endpoint-name`.
     endpoint_name: Option<String>,
     /// `managed` (default) or `kubernetes`.
     #[serde(rename = "type")]
@@ -50,9 +44,9 @@ pub(super) struct Raw {
     /// For people.
     description: Option<String>,
     /// For people and policies.
-    tags: Option<BTreeMap<String, String>>,
+    tags: Option<BTreeMap<String, Anything>>,
     /// Free properties.
-    properties: Option<BTreeMap<String, String>>,
+    properties: Option<BTreeMap<String, Anything>>,
     /// What is served: a registered model, or files.
     model: Option<RawAsset<RawModel>>,
     /// Where a custom container wants the model.
@@ -62,11 +56,11 @@ pub(super) struct Raw {
     /// What the scoring script needs: a registered environment, or its description.
     environment: Option<RawAsset<RawEnvironment>>,
     /// Given to the scoring script.
-    environment_variables: Option<BTreeMap<String, String>>,
+    environment_variables: Option<BTreeMap<String, Anything>>,
     /// The machine size, such as `Standard_DS3_v2`; for Kubernetes the name of an instance type.
     #[schemars(extend("examples" = ["Standard_DS3_v2"]))]
     instance_type: Option<String>,
-    /// Running replicas, 1 to 50.
+    /// Running replicas; more than 50 need a raised limit.
     #[schemars(extend("examples" = [2]))]
     instance_count: Option<Whole>,
     /// Send telemetry to Application Insights.
@@ -84,11 +78,25 @@ pub(super) struct Raw {
     /// `enabled` (default) or `disabled`; managed only.
     #[schemars(extend("examples" = ["enabled", "disabled"]))]
     egress_public_network_access: Option<String>,
+    /// Reached through a private network; managed only.
+    private_network_connection: Option<Flag>,
     /// What the container asks for and may use; Kubernetes only.
     resources: Option<RawResources>,
     /// Not of Azure: serve drawn service times instead of a model.
     synthetic: Option<RawSynthetic>,
+    /// Printed by `az … show`; ignored.
+    #[expect(dead_code, reason = "it is only taken")]
+    id: Option<String>,
+    /// Printed by `az … show`; ignored.
+    #[expect(dead_code, reason = "it is only taken")]
+    provisioning_state: Option<String>,
+    /// Printed by `az … show`; ignored.
+    #[expect(dead_code, reason = "it is only taken")]
+    creation_context: Option<serde_json::Value>,
 }
+
+/// What `az … show` prints beside what can be given.
+const SHOWN: &[&str] = &["/id", "/provisioning_state", "/creation_context"];
 
 /// A registered asset, or its description.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -125,10 +133,13 @@ pub fn read_deployment(
 }
 
 fn deployment(reader: &mut Reader, raw: Raw) -> Option<DeploymentSpec> {
-    names(reader, &raw);
+    let kubernetes = is_kubernetes(reader, raw.kind.as_deref());
+    names(reader, &raw, kubernetes);
     served(reader, &raw);
-    let kinds = [("managed", false), ("kubernetes", true)];
-    let kubernetes = reader.choice("/type", raw.kind.as_deref(), &kinds).unwrap_or(false);
+    reader.ignored(SHOWN, "printed by `az … show`, and ignored");
+    if kubernetes {
+        no_registries(reader, &raw);
+    }
     let model = raw.model.and_then(|raw| model_asset(reader, raw));
     let code = raw.code_configuration.and_then(|raw| code(reader, &raw));
     let environment = raw.environment.and_then(|raw| environment_asset(reader, raw));
@@ -137,7 +148,7 @@ fn deployment(reader: &mut Reader, raw: Raw) -> Option<DeploymentSpec> {
     let instance_count = instance_count(reader, raw.instance_count, &platform);
     let limit = if kubernetes { settings::KUBERNETES_TIMEOUT } else { settings::MANAGED_TIMEOUT };
     let access = raw.egress_public_network_access.as_deref();
-    let access = reader.choice("/egress_public_network_access", access, ACCESS);
+    let access = reader.choice("/egress_public_network_access", access, Spelling::Lower, ACCESS);
     if let Some(path) = raw.model_mount_path.as_deref().filter(|path| !path.starts_with('/')) {
         let wrong = Wrong::new(format!("`{path}` is no absolute path of the container"));
         reader.wrong("/model_mount_path", wrong.hint("start it with `/`"));
@@ -146,22 +157,29 @@ fn deployment(reader: &mut Reader, raw: Raw) -> Option<DeploymentSpec> {
         model_mount_path: raw.model_mount_path,
         app_insights_enabled: raw.app_insights_enabled.is_some_and(|flag| flag.0),
         egress_public_network_access: access,
+        private_network_connection: raw.private_network_connection.is_some_and(|flag| flag.0),
         data_collector: raw.data_collector.and_then(|raw| collector::check(reader, raw)),
     };
     let request_settings = settings::requests(reader, raw.request_settings, limit);
     let liveness_probe = settings::liveness(reader, raw.liveness_probe);
     let readiness_probe = settings::readiness(reader, raw.readiness_probe);
     let synthetic = raw.synthetic.and_then(|raw| synthetic::check(reader, raw));
+    let environment_variables = reader.written("/environment_variables", raw.environment_variables);
+    let (tags, properties) =
+        (reader.written("/tags", raw.tags), reader.written("/properties", raw.properties));
+    if !kubernetes && !serves_flow(environment.as_ref(), &environment_variables, &properties) {
+        settings::flow_timeout(reader, &request_settings);
+    }
     Some(DeploymentSpec {
         name: raw.name?,
         endpoint_name: raw.endpoint_name?,
         description: raw.description,
-        tags: raw.tags.unwrap_or_default(),
-        properties: raw.properties.unwrap_or_default(),
+        tags,
+        properties,
         model,
         code,
         environment,
-        environment_variables: raw.environment_variables.unwrap_or_default(),
+        environment_variables,
         instance_type: instance_type?,
         instance_count: instance_count?,
         request_settings,
@@ -173,15 +191,23 @@ fn deployment(reader: &mut Reader, raw: Raw) -> Option<DeploymentSpec> {
     })
 }
 
-fn names(reader: &mut Reader, raw: &Raw) {
-    if let Some(name) = &raw.name {
-        reader.keep("/name", check_name("a deployment", name));
+fn names(reader: &mut Reader, raw: &Raw, kubernetes: bool) {
+    match &raw.name {
+        Some(name) => drop(reader.keep("/name", check_name("a deployment", name))),
+        None if reader.lacks("name") => {
+            let hint = "add it, or give it by `--name` as az takes it";
+            reader.wrong("", Wrong::new("`name` is missing").hint(hint));
+        }
+        None => {}
     }
-    if let Some(name) = &raw.endpoint_name {
-        reader.keep("/endpoint_name", check_name("an endpoint", name));
+    match &raw.endpoint_name {
+        Some(name) => drop(reader.keep("/endpoint_name", check_name("an endpoint", name))),
+        None if reader.lacks("endpoint_name") => {
+            let hint = "add it, or give it by `--endpoint-name` as az takes it";
+            reader.wrong("", Wrong::new("`endpoint_name` is missing").hint(hint));
+        }
+        None => {}
     }
-    let kubernetes =
-        raw.kind.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("kubernetes"));
     if let (true, Some(name), Some(endpoint)) = (kubernetes, &raw.name, &raw.endpoint_name) {
         let length = name.chars().count() + endpoint.chars().count();
         if length > 62 {
@@ -192,17 +218,57 @@ fn names(reader: &mut Reader, raw: &Raw) {
     }
 }
 
+/// `az` takes nothing from a registry to Kubernetes.
+fn no_registries(reader: &mut Reader, raw: &Raw) {
+    let model = match &raw.model {
+        Some(RawAsset::Reference(text)) => Some(text),
+        Some(RawAsset::Inline(_)) | None => None,
+    };
+    let environment = match &raw.environment {
+        Some(RawAsset::Reference(text)) => Some(text),
+        Some(RawAsset::Inline(_)) | None => None,
+    };
+    let code = raw.code_configuration.as_ref().and_then(|raw| raw.code.as_ref());
+    for (at, given) in
+        [("/model", model), ("/environment", environment), ("/code_configuration/code", code)]
+    {
+        if given.is_some_and(|text| text.starts_with("azureml://registries/")) {
+            let wrong = Wrong::new("the address of a registry is for managed deployments only");
+            let hint = "on Kubernetes give files, or what is registered in the workspace";
+            reader.wrong(at, wrong.hint(hint));
+        }
+    }
+}
+
+/// Whether a deployment serves a prompt flow, which may take longer. Nothing in the file says so;
+/// its usual image, variables and properties do.
+fn serves_flow(
+    environment: Option<&Asset<Environment>>,
+    variables: &BTreeMap<String, String>,
+    properties: &BTreeMap<String, String>,
+) -> bool {
+    let names = |text: &str| text.to_lowercase().replace(['-', '_'], "").contains("promptflow");
+    let environment = match environment {
+        Some(Asset::Inline(environment)) => environment.image.as_deref(),
+        Some(Asset::Reference(reference)) => Some(reference.as_str()),
+        None => None,
+    };
+    environment.is_some_and(names)
+        || variables.keys().chain(properties.keys()).any(|key| names(key))
+}
+
 /// Something has to be served, and by one way only.
 fn served(reader: &mut Reader, raw: &Raw) {
     let (model, code) = (raw.model.is_some(), raw.code_configuration.is_some());
-    if reader.has("/code_configuration") && !reader.has("/environment") {
+    if reader.has("/code_configuration") && reader.lacks("environment") {
         let wrong = Wrong::new("`environment` is missing");
         reader.wrong("/code_configuration", wrong.hint("the scoring script needs one"));
     }
     let keys = ["model", "code_configuration", "environment", "synthetic"];
-    if !keys.iter().any(|key| reader.has(&format!("/{key}"))) {
+    if keys.iter().all(|key| reader.lacks(key)) {
         let wrong = Wrong::new("there is nothing to serve: `model` is missing");
-        let hint = "give `model`, or `environment` with a container, or `synthetic`";
+        let hint =
+            "give `model` (or `--set model=…`), `environment` with a container, or `synthetic`";
         reader.wrong("", wrong.hint(hint));
     }
     if raw.synthetic.is_some() && (model || code || raw.environment.is_some()) {
@@ -236,101 +302,26 @@ fn reference<T>(reader: &mut Reader, kind: AssetKind, text: String) -> Option<As
 }
 
 fn code(reader: &mut Reader, raw: &RawCode) -> Option<Code> {
-    let folder = reader.path("/code_configuration/code", raw.code.as_deref()?, Want::Folder)?;
-    let script = raw.scoring_script.as_deref()?;
     let at = "/code_configuration/scoring_script";
+    let given = raw.code.as_deref()?;
+    let script = raw.scoring_script.as_deref()?;
+    if given.starts_with("azureml:") || is_resource_id(given) {
+        let checked = check_reference(AssetKind::Code, given);
+        reader.keep("/code_configuration/code", checked)?;
+        let folder = Location::Elsewhere(given.to_owned());
+        return Some(Code { folder, scoring_script: PathBuf::from(script) });
+    }
+    if is_address(given) {
+        let wrong = Wrong::new(format!("`{given}` is not on this machine"));
+        let hint = "give a folder, for az reads the script there, or a registered code";
+        reader.wrong("/code_configuration/code", wrong.hint(hint));
+        return None;
+    }
+    let folder = reader.path("/code_configuration/code", given, Want::Folder)?;
     if script.trim().is_empty() || !folder.join(script).is_file() {
         let wrong = Wrong::new(format!("`{script}` is no file in the code folder"));
         reader.wrong(at, wrong.hint(format!("looked in {}", folder.display())));
         return None;
     }
-    Some(Code { folder, scoring_script: PathBuf::from(script) })
-}
-
-fn platform(
-    reader: &mut Reader,
-    kubernetes: bool,
-    scale: Option<RawScaleSettings>,
-    resources: Option<RawResources>,
-) -> Platform {
-    let mut belongs = |key: &str, on: &str, hint: &str| {
-        let at = format!("/{key}");
-        if reader.has(&at) {
-            reader
-                .wrong(&at, Wrong::new(format!("`{key}` is for {on} deployments only")).hint(hint));
-        }
-    };
-    if !kubernetes {
-        belongs("resources", "Kubernetes", "add `type: kubernetes`, or leave it out");
-        if let Some(scale) = scale {
-            settings::managed_scale(reader, &scale);
-        }
-        return Platform::Managed;
-    }
-    belongs("egress_public_network_access", "managed", "leave it out");
-    let scale = match scale {
-        Some(scale) => settings::kubernetes_scale(reader, &scale),
-        None if reader.has("/instance_count") => None,
-        None => Some(settings::default_target()),
-    };
-    let (requests, limits) = resources.map(|raw| resources::check(reader, raw)).unwrap_or_default();
-    Platform::Kubernetes(Kubernetes { requests, limits, scale })
-}
-
-fn instance_type(reader: &mut Reader, raw: Option<String>, kubernetes: bool) -> Option<String> {
-    if kubernetes {
-        return Some(raw.unwrap_or_else(|| "defaultinstancetype".to_owned()));
-    }
-    let Some(name) = raw else {
-        if !reader.has("/instance_type") {
-            let wrong = Wrong::new("`instance_type` is missing");
-            reader.wrong("", wrong.hint("add the machine size, such as `Standard_DS3_v2`"));
-        }
-        return None;
-    };
-    if Sku::find(&name).is_some() {
-        return Some(name);
-    }
-    let wrong = Wrong::new(format!("`{name}` is no machine size of managed online endpoints"));
-    let hint = Sku::nearest(&name).map_or_else(
-        || "a common one is `Standard_DS3_v2`".to_owned(),
-        |sku| format!("did you mean `{}`?", sku.name),
-    );
-    reader.wrong("/instance_type", wrong.hint(hint));
-    None
-}
-
-/// The count that is given; for an autoscaled deployment that gives none, the least it runs.
-fn instance_count(
-    reader: &mut Reader,
-    raw: Option<Whole>,
-    platform: &Platform,
-) -> Option<NonZeroU32> {
-    let at = "/instance_count";
-    match platform {
-        Platform::Managed => {
-            if !reader.has(at) {
-                let wrong = Wrong::new("`instance_count` is missing");
-                reader.wrong("", wrong.hint("say how many instances should run, 1 to 50"));
-            }
-            reader.count(at, raw, MOST_INSTANCES, "Azure runs up to 50 instances per deployment")
-        }
-        Platform::Kubernetes(Kubernetes { scale: None, .. }) => {
-            if !reader.has(at) {
-                let wrong = Wrong::new("`instance_count` is missing");
-                reader.wrong("", wrong.hint("`scale_settings: {type: default}` needs it"));
-            }
-            reader.count(at, raw, u32::MAX, "")
-        }
-        Platform::Kubernetes(Kubernetes { scale: Some(scale), .. }) => {
-            if raw.is_none() && !reader.has(at) {
-                return Some(scale.min_instances);
-            }
-            let (least, most) = (scale.min_instances.get(), scale.max_instances.get());
-            let limits = i64::from(least)..=i64::from(most);
-            let why = "`scale_settings` sets the bounds";
-            let count = reader.number(at, raw, limits, why)?;
-            NonZeroU32::new(u32::try_from(count).ok()?)
-        }
-    }
+    Some(Code { folder: Location::Here(folder), scoring_script: PathBuf::from(script) })
 }

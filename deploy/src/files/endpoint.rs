@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use plimsoll_document::{Document, Problems};
+use plimsoll_document::{Document, Problems, Wrong};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::names::{Wrong, check_name};
-use super::reader::Reader;
-use super::values::{FORMATS, Whole};
+use super::names::check_name;
+use super::reader::{Reader, Spelling};
+use super::values::{Anything, FORMATS, Whole};
 use crate::spec::{Access, AuthMode, AzureEndpoint, EndpointSpec, Identity};
 
 /// An online endpoint of Azure ML, as `az ml online-endpoint create -f` takes it.
@@ -23,16 +23,15 @@ pub(super) struct Raw {
     /// Address of a schema for editors; not read.
     #[serde(rename = "$schema")]
     #[expect(dead_code, reason = "it is for editors")]
-    schema: Option<String>,
-    /// 3 to 32 letters, digits and hyphens; unique in the region.
-    #[schemars(required)]
+    schema: Option<Anything>,
+    /// 3 to 32 letters, digits and hyphens; unique in the region. May be given by `--name`.
     name: Option<String>,
     /// For people.
     description: Option<String>,
     /// For people and policies.
-    tags: Option<BTreeMap<String, String>>,
+    tags: Option<BTreeMap<String, Anything>>,
     /// Free properties.
-    properties: Option<BTreeMap<String, String>>,
+    properties: Option<BTreeMap<String, Anything>>,
     /// `key` (default), `aml_token` or `aad_token`.
     #[schemars(extend("examples" = ["key", "aml_token", "aad_token"]))]
     auth_mode: Option<String>,
@@ -47,7 +46,29 @@ pub(super) struct Raw {
     /// `enabled` (default) or `disabled`.
     #[schemars(extend("examples" = ["enabled", "disabled"]))]
     public_network_access: Option<String>,
+    /// Printed by `az … show`; ignored.
+    #[expect(dead_code, reason = "it is only taken")]
+    id: Option<String>,
+    /// Printed by `az … show`; ignored.
+    #[expect(dead_code, reason = "it is only taken")]
+    kind: Option<Anything>,
+    /// Printed by `az … show`; ignored.
+    #[expect(dead_code, reason = "it is only taken")]
+    location: Option<String>,
+    /// Printed by `az … show`; ignored.
+    #[expect(dead_code, reason = "it is only taken")]
+    openapi_uri: Option<String>,
+    /// Printed by `az … show`; ignored.
+    #[expect(dead_code, reason = "it is only taken")]
+    provisioning_state: Option<String>,
+    /// Printed by `az … show`; ignored.
+    #[expect(dead_code, reason = "it is only taken")]
+    scoring_uri: Option<String>,
 }
+
+/// What `az … show` prints beside what can be given.
+const SHOWN: &[&str] =
+    &["/id", "/kind", "/location", "/openapi_uri", "/provisioning_state", "/scoring_uri"];
 
 /// Managed identity of an endpoint.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -58,24 +79,13 @@ struct RawIdentity {
     #[schemars(required, extend("examples" = ["system_assigned", "user_assigned", "none"]))]
     kind: Option<String>,
     /// At most one.
-    user_assigned_identities: Option<Vec<RawAssigned>>,
-}
-
-/// A user-assigned identity: its ARM id, alone or under `resource_id`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-enum RawAssigned {
-    Id(String),
-    Map(RawResource),
-}
-
-/// An ARM id.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct RawResource {
-    /// The ARM id of the identity.
-    #[schemars(required)]
-    resource_id: Option<String>,
+    user_assigned_identities: Option<Vec<BTreeMap<String, String>>>,
+    /// Printed by `az … show`; ignored.
+    #[expect(dead_code, reason = "it is only taken")]
+    principal_id: Option<String>,
+    /// Printed by `az … show`; ignored.
+    #[expect(dead_code, reason = "it is only taken")]
+    tenant_id: Option<String>,
 }
 
 const AUTH_MODES: &[(&str, AuthMode)] =
@@ -87,6 +97,7 @@ pub(super) const ACCESS: &[(&str, Access)] =
 /// Reads an endpoint file; whatever is wrong is added to `problems`. `None` if it cannot be used.
 pub fn read_endpoint(document: &Document, problems: &mut Problems) -> Option<EndpointSpec> {
     let before = problems.len();
+    bare_identity(document, problems);
     let raw: Raw = document.read(FORMATS, problems)?;
     let mut reader = Reader { document, problems, base: Path::new("") };
     let spec = endpoint(&mut reader, raw);
@@ -94,23 +105,32 @@ pub fn read_endpoint(document: &Document, problems: &mut Problems) -> Option<End
 }
 
 fn endpoint(reader: &mut Reader, raw: Raw) -> Option<EndpointSpec> {
-    if let Some(name) = &raw.name {
-        reader.keep("/name", check_name("an endpoint", name));
+    match &raw.name {
+        Some(name) => drop(reader.keep("/name", check_name("an endpoint", name))),
+        None if reader.lacks("name") => {
+            let hint = "add it, or give it by `--name` as az takes it";
+            reader.wrong("", Wrong::new("`name` is missing").hint(hint));
+        }
+        None => {}
     }
-    let auth_mode = reader.choice("/auth_mode", raw.auth_mode.as_deref(), AUTH_MODES);
-    let access =
-        reader.choice("/public_network_access", raw.public_network_access.as_deref(), ACCESS);
+    reader.ignored(SHOWN, "printed by `az … show`, and ignored");
+    let auth_mode =
+        reader.choice("/auth_mode", raw.auth_mode.as_deref(), Spelling::Camel, AUTH_MODES);
+    let access = raw.public_network_access.as_deref();
+    let access = reader.choice("/public_network_access", access, Spelling::Lower, ACCESS);
     if let Some(compute) = &raw.compute {
         kubernetes(reader, compute, auth_mode);
     }
     let traffic = traffic(reader, &raw.traffic.unwrap_or_default());
     let mirror = mirror(reader, &raw.mirror_traffic.unwrap_or_default(), &traffic);
     let identity = raw.identity.and_then(|raw| identity(reader, raw));
+    let tags = reader.written("/tags", raw.tags);
+    let properties = reader.written("/properties", raw.properties);
     Some(EndpointSpec {
         name: raw.name?,
         description: raw.description,
-        tags: raw.tags.unwrap_or_default(),
-        properties: raw.properties.unwrap_or_default(),
+        tags,
+        properties,
         auth_mode: auth_mode.unwrap_or(AuthMode::Key),
         traffic,
         mirror_traffic: mirror,
@@ -196,14 +216,23 @@ fn identity(reader: &mut Reader, raw: RawIdentity) -> Option<Identity> {
         ("user_assigned", IdentityKind::User),
         ("none", IdentityKind::None),
     ];
-    let kind = reader.choice("/identity/type", raw.kind.as_deref(), &known)?;
+    reader.ignored(
+        &["/identity/principal_id", "/identity/tenant_id"],
+        "printed by `az … show`, and ignored",
+    );
+    let kind = reader.choice("/identity/type", raw.kind.as_deref(), Spelling::Camel, &known)?;
     let at = "/identity/user_assigned_identities";
     let given = raw.user_assigned_identities.unwrap_or_default();
-    let ids = given.into_iter().filter_map(|assigned| match assigned {
-        RawAssigned::Id(id) => Some(id),
-        RawAssigned::Map(map) => map.resource_id,
-    });
-    let mut ids: Vec<String> = ids.collect();
+    let mut ids = Vec::new();
+    for (index, mut assigned) in given.into_iter().enumerate() {
+        let id = assigned.remove("resource_id");
+        if id.is_none() {
+            let wrong = Wrong::new("this identity has no `resource_id`");
+            let hint = "az takes it without, but Azure finds an identity by its ARM id";
+            reader.warn(&format!("{at}/{index}"), wrong.hint(hint));
+        }
+        ids.extend(id.or_else(|| assigned.into_values().next()));
+    }
     match (kind, ids.len()) {
         (IdentityKind::User, 1) => return ids.pop().map(Identity::UserAssigned),
         (IdentityKind::User, count) => {
@@ -218,4 +247,13 @@ fn identity(reader: &mut Reader, raw: RawIdentity) -> Option<Identity> {
         }
     }
     None
+}
+
+/// An ARM id alone, as some descriptions of the file have it, is refused by `az`.
+fn bare_identity(document: &Document, problems: &mut Problems) {
+    let at = "/identity/user_assigned_identities/0";
+    if let Some(id) = document.find(at).text().filter(|_| document.has(at)) {
+        let message = "an identity is a map, and this is text";
+        problems.push(document.problem_at(at, message).hint(format!("write `resource_id: {id}`")));
+    }
 }

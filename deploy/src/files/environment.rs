@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use plimsoll_document::Document;
+use plimsoll_document::{Document, Wrong, read_text};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::names::Wrong;
-use super::reader::{Reader, Want};
-use super::values::Whole;
-use crate::spec::{Build, Environment, InferenceRoutes, Route};
+use super::reader::{Reader, Spelling, Want, is_address};
+use super::values::{Anything, Version, Whole};
+use crate::spec::{Build, Environment, InferenceRoutes, Location, Route};
 
 /// A software environment, as in `environment.yaml`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -19,15 +18,15 @@ pub(super) struct RawEnvironment {
     /// Address of a schema for editors; not read.
     #[serde(rename = "$schema")]
     #[expect(dead_code, reason = "it is for editors")]
-    schema: Option<String>,
+    schema: Option<Anything>,
     /// Name to register it under.
     name: Option<String>,
     /// Version to register it as.
-    version: Option<String>,
+    version: Option<Version>,
     /// For people.
     description: Option<String>,
     /// For people and policies.
-    tags: Option<BTreeMap<String, String>>,
+    tags: Option<BTreeMap<String, Anything>>,
     /// Container image.
     image: Option<String>,
     /// Conda file, relative to this file, or what would be in it.
@@ -39,7 +38,32 @@ pub(super) struct RawEnvironment {
     os_type: Option<String>,
     /// Routes of a container that brings its own server.
     inference_config: Option<RawRoutes>,
+    /// Where the build context is uploaded to.
+    #[expect(dead_code, reason = "it is only taken")]
+    datastore: Option<String>,
+    /// When Azure removes it.
+    #[expect(dead_code, reason = "it is only taken")]
+    auto_delete_setting: Option<serde_json::Value>,
+    /// Printed by `az … show`; ignored.
+    #[expect(dead_code, reason = "it is only taken")]
+    creation_context: Option<serde_json::Value>,
+    /// Printed by `az … show`; ignored.
+    #[expect(dead_code, reason = "it is only taken")]
+    latest_version: Option<serde_json::Value>,
+    /// Printed by `az … show`; ignored.
+    #[expect(dead_code, reason = "it is only taken")]
+    intellectual_property: Option<serde_json::Value>,
 }
+
+/// Of the registered environment, which a deployment does not ask for.
+const UNUSED: &[&str] = &["/environment/datastore", "/environment/auto_delete_setting"];
+
+/// What `az … show` prints beside what can be given.
+const SHOWN: &[&str] = &[
+    "/environment/creation_context",
+    "/environment/latest_version",
+    "/environment/intellectual_property",
+];
 
 /// A conda file, or what would be in it.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -53,7 +77,7 @@ enum RawConda {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawBuild {
-    /// Folder of the build context, relative to this file.
+    /// Folder of the build context, relative to this file; or the address of a Git repository.
     #[schemars(required)]
     path: Option<String>,
     /// Dockerfile in it; `Dockerfile` without it.
@@ -94,10 +118,13 @@ pub(super) fn check(reader: &mut Reader, raw: RawEnvironment) -> Environment {
         let hint = "put it into a file and write `conda_file: <file>` next to `image`";
         reader.wrong("/environment/dependencies", wrong.hint(hint));
     }
+    reader.ignored(UNUSED, "of the registered environment, with no effect here");
+    reader.ignored(SHOWN, "printed by `az … show`, and ignored");
     sources(reader, &raw);
     if let Some(Err(())) = reader.choice(
         "/environment/os_type",
         raw.os_type.as_deref(),
+        Spelling::Lower,
         &[("linux", Ok(())), ("windows", Err(()))],
     ) {
         let wrong = Wrong::new("online deployments run on Linux only");
@@ -108,9 +135,9 @@ pub(super) fn check(reader: &mut Reader, raw: RawEnvironment) -> Environment {
     let routes = raw.inference_config.and_then(|raw| routes(reader, raw));
     Environment {
         name: raw.name,
-        version: raw.version,
+        version: reader.version("/environment", raw.version),
         description: raw.description,
-        tags: raw.tags.unwrap_or_default(),
+        tags: reader.written("/environment/tags", raw.tags),
         image: raw.image,
         conda,
         build,
@@ -126,10 +153,14 @@ fn sources(reader: &mut Reader, raw: &RawEnvironment) {
         reader
             .wrong("/environment/build", wrong.hint("the image is given, or built: leave one out"));
     }
-    if !image && !build && (raw.conda_file.is_some() || !reader.has("/environment/conda_file")) {
+    if !image && !build {
         let wrong = Wrong::new("`environment` has no `image`");
         let hint = "such as `mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04`";
-        reader.wrong("/environment", wrong.hint(hint));
+        match (&raw.conda_file, reader.has("/environment/conda_file")) {
+            (Some(_), _) => reader.warn("/environment", wrong.hint(hint)),
+            (None, true) => {}
+            (None, false) => reader.wrong("/environment", wrong.hint(hint)),
+        }
     }
 }
 
@@ -140,9 +171,13 @@ fn conda(reader: &mut Reader, raw: RawConda) -> Option<String> {
         RawConda::Inline(map) => serde_json::to_string_pretty(&map).ok()?,
         RawConda::Path(path) => {
             let file = reader.path(at, &path, Want::File)?;
-            let read = std::fs::read_to_string(&file)
-                .map_err(|error| Wrong::new(format!("`{path}` cannot be read: {error}")));
-            let text = reader.keep(at, read)?;
+            let text = match read_text(&file) {
+                Ok(text) => text,
+                Err(problem) => {
+                    reader.problems.push(problem);
+                    return None;
+                }
+            };
             match Document::parse(&file.display().to_string(), &text) {
                 Err(problems) => {
                     reader.problems.append(problems);
@@ -153,7 +188,10 @@ fn conda(reader: &mut Reader, raw: RawConda) -> Option<String> {
                     reader.wrong(at, wrong.hint("it has no `dependencies`"));
                     return None;
                 }
-                Ok(_) => return Some(text),
+                Ok(document) => {
+                    reader.problems.append(document.flaws().clone());
+                    return Some(text);
+                }
             }
         }
     };
@@ -166,15 +204,27 @@ fn conda(reader: &mut Reader, raw: RawConda) -> Option<String> {
 }
 
 fn build(reader: &mut Reader, raw: &RawBuild) -> Option<Build> {
-    let folder = reader.path("/environment/build/path", raw.path.as_deref()?, Want::Folder)?;
+    let path = raw.path.as_deref()?;
     let name = raw.dockerfile_path.as_deref().unwrap_or("Dockerfile");
+    let web = ["http://", "https://", "ftp://", "ftps://"];
+    if web.iter().any(|scheme| path.starts_with(scheme)) {
+        let folder = Location::Elsewhere(path.to_owned());
+        return Some(Build { folder, dockerfile: PathBuf::from(name) });
+    }
+    if path.starts_with("git@") || is_address(path) {
+        let wrong = Wrong::new(format!("az takes no `{path}` as a build context"));
+        reader
+            .wrong("/environment/build/path", wrong.hint("give a folder, or an `https:` address"));
+        return None;
+    }
+    let folder = reader.path("/environment/build/path", path, Want::Folder)?;
     if !folder.join(name).is_file() {
         let wrong = Wrong::new(format!("`{name}` is no file in the build folder"));
         let hint = format!("looked in {}", folder.display());
         reader.wrong("/environment/build/dockerfile_path", wrong.hint(hint));
         return None;
     }
-    Some(Build { folder, dockerfile: PathBuf::from(name) })
+    Some(Build { folder: Location::Here(folder), dockerfile: PathBuf::from(name) })
 }
 
 fn routes(reader: &mut Reader, raw: RawRoutes) -> Option<InferenceRoutes> {

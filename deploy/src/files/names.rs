@@ -1,24 +1,8 @@
 //! Names of endpoints and deployments, and references to registered assets, by Azure's rules.
 
+use plimsoll_document::Wrong;
+
 use crate::naming;
-
-/// What is wrong with a value, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wrong {
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
-}
-
-impl Wrong {
-    pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
-    }
-
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-}
 
 /// An endpoint or deployment name, and if it cannot be one, one that could.
 pub(super) fn check_name(what: &str, name: &str) -> Result<(), Wrong> {
@@ -45,6 +29,7 @@ fn better_name(name: &str) -> String {
 pub(super) enum AssetKind {
     Model,
     Environment,
+    Code,
 }
 
 impl AssetKind {
@@ -53,6 +38,7 @@ impl AssetKind {
         match self {
             Self::Model => "model",
             Self::Environment => "environment",
+            Self::Code => "code",
         }
     }
 
@@ -61,8 +47,14 @@ impl AssetKind {
         match self {
             Self::Model => "models",
             Self::Environment => "environments",
+            Self::Code => "codes",
         }
     }
+}
+
+/// Whether a text is the id of something registered in a workspace, as `az … show` prints it.
+pub(super) fn is_resource_id(text: &str) -> bool {
+    text.trim_start_matches('/').starts_with("subscriptions/")
 }
 
 /// A reference to a registered asset: `azureml:<name>:<version>`, `azureml:<name>@<label>`,
@@ -86,6 +78,9 @@ pub(super) fn check_reference(kind: AssetKind, text: &str) -> Result<(), Wrong> 
         };
     }
     let Some(name) = text.strip_prefix("azureml:") else {
+        if kind == AssetKind::Code && is_resource_id(text) {
+            return Ok(()); // as `az … show` prints it
+        }
         let wrong = Wrong::new(format!("`{text}` is no reference to a registered {key}"));
         return Err(match text.split_once([':', '@']) {
             Some((name, version)) if !name.contains(['/', '.']) && !version.contains('/') => {

@@ -1,9 +1,9 @@
 //! What a Kubernetes deployment's container asks for and may use.
 
+use plimsoll_document::Wrong;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::names::Wrong;
 use super::quantity;
 use super::reader::Reader;
 use crate::spec::Resources;
@@ -12,7 +12,7 @@ use crate::spec::Resources;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawResources {
-    /// What it asks for: at least `cpu` and `memory`.
+    /// What it asks for.
     requests: Option<RawAmounts>,
     /// What it may use.
     limits: Option<RawAmounts>,
@@ -27,8 +27,10 @@ struct RawAmounts {
     /// Memory, such as `0.5Gi`.
     memory: Option<String>,
     /// GPUs.
-    #[serde(rename = "nvidia.com/gpu")]
     gpu: Option<String>,
+    /// The same, as Kubernetes has it.
+    #[serde(rename = "nvidia.com/gpu")]
+    nvidia: Option<String>,
 }
 
 /// Requests and limits.
@@ -36,44 +38,41 @@ pub(super) fn check(
     reader: &mut Reader,
     raw: RawResources,
 ) -> (Option<Resources>, Option<Resources>) {
-    if raw.requests.is_none() && !reader.has("/resources/requests") {
-        let wrong = Wrong::new("`requests` is missing");
-        reader.wrong("/resources", wrong.hint("say at least `cpu` and `memory`"));
-    }
     let (requests, limits) = (raw.requests, raw.limits);
-    for key in ["cpu", "memory"] {
-        let at = format!("/resources/requests/{key}");
-        if requests.is_some() && !reader.has(&at) {
-            reader.wrong(&at, Wrong::new(format!("`{key}` is missing in `requests`")));
-        }
-    }
     for (part, amounts) in [("requests", &requests), ("limits", &limits)] {
         let Some(amounts) = amounts else { continue };
         amount(reader, &format!("/resources/{part}/cpu"), amounts.cpu.as_deref(), 1e-3);
         amount(reader, &format!("/resources/{part}/memory"), amounts.memory.as_deref(), 1e6);
-        amount(reader, &format!("/resources/{part}/nvidia.com~gpu"), amounts.gpu.as_deref(), 0.0);
+        amount(reader, &format!("/resources/{part}/gpu"), amounts.gpu.as_deref(), 0.0);
+        if let Some(text) = amounts.nvidia.as_deref().filter(|text| quantity::parse(text).is_none())
+        {
+            reader.wrong(&format!("/resources/{part}"), no_amount(text));
+        }
     }
     if let (Some(requests), Some(limits)) = (&requests, &limits) {
         ordered(reader, "cpu", requests.cpu.as_deref(), limits.cpu.as_deref());
         ordered(reader, "memory", requests.memory.as_deref(), limits.memory.as_deref());
     }
-    let resources = |RawAmounts { cpu, memory, gpu }| Resources { cpu, memory, gpu };
+    let resources =
+        |RawAmounts { cpu, memory, gpu, nvidia }| Resources { cpu, memory, gpu: gpu.or(nvidia) };
     (requests.map(resources), limits.map(resources))
 }
 
 fn amount(reader: &mut Reader, at: &str, text: Option<&str>, least: f64) {
     let Some(text) = text else { return };
     match quantity::parse(text) {
-        None => {
-            let wrong = Wrong::new(format!("`{text}` is no amount"));
-            reader.wrong(at, wrong.hint("write for example `0.5`, `500m`, `200Mi` or `1Gi`"));
-        }
+        None => reader.wrong(at, no_amount(text)),
         Some(number) if number < least => {
             let wrong = Wrong::new(format!("`{text}` is too little"));
             reader.wrong(at, wrong.hint("Azure asks for some cores, and 1 MB of memory"));
         }
         Some(_) => {}
     }
+}
+
+fn no_amount(text: &str) -> Wrong {
+    let wrong = Wrong::new(format!("`{text}` is no amount"));
+    wrong.hint("write for example `0.5`, `500m`, `200Mi` or `1Gi`")
 }
 
 fn ordered(reader: &mut Reader, key: &str, request: Option<&str>, limit: Option<&str>) {

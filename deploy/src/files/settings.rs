@@ -1,12 +1,13 @@
 //! Request settings, probes and scale settings, with Azure's limits and defaults.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use plimsoll_document::Wrong;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::names::Wrong;
-use super::reader::Reader;
+use super::reader::{Reader, Spelling};
 use super::values::Whole;
 use crate::spec::{Probe, RequestSettings, TargetUtilization};
 
@@ -61,7 +62,10 @@ pub(super) type TimeoutLimit = (i64, &'static str);
 
 /// Of managed deployments.
 pub(super) const MANAGED_TIMEOUT: TimeoutLimit =
-    (180_000, "Azure's limit for managed deployments is 180 s");
+    (300_000, "Azure's limit for managed deployments is 180 s, and 300 s for a flow");
+
+/// The longest of managed deployments that serve no flow. A file does not say whether it does.
+const LONGEST_WITHOUT_FLOW: Duration = Duration::from_mins(3);
 
 /// Of Kubernetes deployments.
 pub(super) const KUBERNETES_TIMEOUT: TimeoutLimit =
@@ -89,6 +93,15 @@ pub(super) fn requests(
         max_concurrent_requests_per_instance: concurrent
             .unwrap_or(default.max_concurrent_requests_per_instance),
         max_queue_wait: wait.unwrap_or(default.max_queue_wait),
+    }
+}
+
+/// A longer timeout than usual, which only a flow has.
+pub(super) fn flow_timeout(reader: &mut Reader, settings: &RequestSettings) {
+    if settings.request_timeout > LONGEST_WITHOUT_FLOW {
+        let wrong = Wrong::new("more than 180 s is for the deployment of a flow only");
+        let hint = "Azure refuses it for any other";
+        reader.warn("/request_settings/request_timeout_ms", wrong.hint(hint));
     }
 }
 
@@ -128,7 +141,7 @@ const SCALE_KINDS: &[(&str, bool)] = &[("default", false), ("target_utilization"
 /// A managed deployment takes `default` and nothing else: autoscale rules are kept elsewhere.
 pub(super) fn managed_scale(reader: &mut Reader, raw: &RawScaleSettings) {
     let at = "/scale_settings/type";
-    match reader.choice(at, raw.kind.as_deref(), SCALE_KINDS) {
+    match reader.choice(at, raw.kind.as_deref(), Spelling::Camel, SCALE_KINDS) {
         Some(true) => {
             let wrong = Wrong::new("`target_utilization` is for Kubernetes deployments only");
             reader.wrong(at, wrong.hint("write `default`; managed ones scale by autoscale rules"));
@@ -143,12 +156,18 @@ pub(super) fn kubernetes_scale(
     reader: &mut Reader,
     raw: &RawScaleSettings,
 ) -> Option<TargetUtilization> {
-    let target = reader.choice("/scale_settings/type", raw.kind.as_deref(), SCALE_KINDS);
-    if target == Some(false) {
-        no_bounds(reader, raw);
-        return None;
-    }
+    let kind = raw.kind.as_deref();
+    let target = reader.choice("/scale_settings/type", kind, Spelling::Camel, SCALE_KINDS);
     let default = default_target();
+    match target {
+        Some(true) => {}
+        Some(false) => {
+            no_bounds(reader, raw);
+            return None;
+        }
+        // Told already; nothing is said on a count that may be right.
+        None => return Some(TargetUtilization { max_instances: NonZeroU32::MAX, ..default }),
+    }
     let at = |key: &str| format!("/scale_settings/{key}");
     let least = reader.count(&at("min_instances"), raw.min_instances, u32::MAX, "");
     let most = reader.count(&at("max_instances"), raw.max_instances, u32::MAX, "");
@@ -176,8 +195,8 @@ pub(super) fn kubernetes_scale(
 /// Azure's defaults.
 pub(super) fn default_target() -> TargetUtilization {
     TargetUtilization {
-        min_instances: std::num::NonZeroU32::MIN,
-        max_instances: std::num::NonZeroU32::MIN,
+        min_instances: NonZeroU32::MIN,
+        max_instances: NonZeroU32::MIN,
         percent: 70,
         polling_interval: Duration::from_secs(1),
     }

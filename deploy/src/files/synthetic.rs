@@ -1,9 +1,9 @@
 //! `synthetic`: drawn service times instead of a model. The one key that Azure does not know.
 
+use plimsoll_document::Wrong;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::names::Wrong;
 use super::reader::Reader;
 use crate::spec::{ServiceTime, Synthetic};
 

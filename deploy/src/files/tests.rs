@@ -77,8 +77,8 @@ fn the_usual_deployment_reads_clean() {
     assert_eq!((spec.name.as_str(), spec.endpoint_name.as_str()), ("blue", "my-endpoint"));
     assert_eq!((spec.instance_type.as_str(), spec.instance_count.get()), ("Standard_DS3_v2", 1));
     let Some(Asset::Inline(model)) = spec.model else { panic!("a model in place") };
-    assert_eq!(model.path, folder.path().join("model/"));
-    assert_eq!(spec.code.unwrap().folder, folder.path().join("onlinescoring/"));
+    assert_eq!(model.path.here(), Some(&*folder.path().join("model/")));
+    assert_eq!(spec.code.unwrap().folder.here(), Some(&*folder.path().join("onlinescoring/")));
     let Some(Asset::Inline(environment)) = spec.environment else { panic!("in place") };
     assert!(environment.conda.unwrap().contains("python=3.12"));
     assert_eq!(spec.request_settings.request_timeout, Duration::from_secs(5));
@@ -114,7 +114,7 @@ fn every_setting_of_a_managed_deployment_is_kept() {
          liveness_probe: {initial_delay: 1, period: 2, timeout: 3, failure_threshold: 4}\n\
          readiness_probe: {success_threshold: 2}\nmodel_mount_path: /models\n\
          data_collector: {sampling_rate: 0.5, rolling_rate: Day, collections: {request: {enabled: 'True'}, \
-         response: {enabled: false, data: {name: out, version: 2, path: 'azureml://datastores/d/paths/p'}}}, \
+         response: {enabled: 'False', data: {name: out, version: '2', path: 'azureml://datastores/d/paths/p'}}}, \
          request_logging: {capture_headers: [X-Trace]}}\n",
     );
     let only_azure = [
@@ -153,14 +153,14 @@ fn all_problems_of_a_deployment_are_told_at_once() {
          code_configuration:\n  code: onlinescoring\n  scoring_script: scores.py\n\
          environment:\n  conda_file: environment/conda.yml\n  image: some/image\n  build: {path: container}\n\
          instance_type: Standard_DS33_v2\n\
-         instance_count: 51\n\
+         instance_count: 0\n\
          app_insights_enabled: perhaps\n\
          egress_public_network_access: enable\n\
-         request_settings:\n  request_timeout_ms: 180001\n  max_concurrent_requests_per_instance: 0\n\
+         request_settings:\n  request_timeout_ms: 300001\n  max_concurrent_requests_per_instance: 0\n\
          liveness_probe:\n  success_threshold: 2\n  initial_delay: 0\n\
          readiness_probe:\n  periods: 10\n\
          scale_settings:\n  type: target_utilization\n\
-         resources:\n  requests: {cpu: 1}\n\
+         resources:\n  requests: {cpu: '1'}\n\
          data_collector: {sampling_rate: 1.5, collections: {}}\n",
     );
     assert_eq!(spec, None);
@@ -178,7 +178,7 @@ fn all_problems_of_an_endpoint_are_told_at_once() {
          traffic:\n  blue: 60\n  green: 50\n  x: 1\n\
          mirror_traffic:\n  green: 51\n  blue: 10\n\
          identity: {type: system_assigned, user_assigned_identities: [{resource_id: /subscriptions/x}]}\n\
-         public_network_access: off\n",
+         public_network_access: 'off'\n",
     );
     assert_eq!(spec, None);
     insta::assert_snapshot!("endpoint_problems", sorted(Path::new("FOLDER"), problems));
@@ -196,7 +196,7 @@ fn the_usual_endpoint_reads_clean() {
     let (spec, problems) = endpoint(
         "name: my-endpoint\nauth_mode: aad_token\ntags: {team: 7}\ntraffic: {blue: 100, green: 0}\n\
          mirror_traffic: {green: 50}\npublic_network_access: disabled\n\
-         identity: {type: user_assigned, user_assigned_identities: [/subscriptions/x]}\n",
+         identity: {type: user_assigned, user_assigned_identities: [{resource_id: /subscriptions/x}]}\n",
     );
     assert_eq!(problems.to_string(), "");
     let spec = spec.unwrap();
@@ -218,7 +218,8 @@ fn traffic_follows_the_service() {
     assert!(!traffic("traffic: {blue: 60}"));
     assert!(!traffic("traffic: {blue: 60, green: 50}"));
     assert!(!traffic("traffic: {blue: 130, green: -30}"));
-    assert!(!traffic("traffic: {blue: 99.5, green: 0.5}"));
+    assert!(!traffic("traffic: {blue: 99.5, green: 0.5}"), "az cuts them down to 99");
+    assert!(traffic("traffic: {blue: 100.0}"));
     assert!(!traffic("mirror_traffic: {green: 51}"));
     assert!(!traffic("mirror_traffic: {green: 10, blue: 10}"));
     assert!(!traffic("traffic: {blue: 100}\nmirror_traffic: {blue: 10}"));
@@ -235,7 +236,7 @@ fn a_kubernetes_deployment_has_its_own_rules() {
     };
     let (spec, problems) = kubernetes(
         "scale_settings: {type: target_utilization, min_instances: 3, max_instances: 15}\n\
-         resources: {requests: {cpu: 0.1, memory: 0.2Gi}, limits: {cpu: 500m, nvidia.com/gpu: 1}}\n\
+         resources: {requests: {cpu: '0.1', memory: 0.2Gi}, limits: {cpu: 500m, nvidia.com/gpu: '1'}}\n\
          request_settings: {request_timeout_ms: 300000}",
     );
     assert_eq!(problems.to_string(), "");
@@ -256,8 +257,8 @@ fn a_kubernetes_deployment_has_its_own_rules() {
         "instance_count: 0",
         "scale_settings: {type: default}",
         "scale_settings: {type: target_utilization, min_instances: 3}",
-        "resources: {requests: {cpu: 2, memory: 1Gi}, limits: {cpu: 500m}}",
-        "resources: {requests: {cpu: 2}}",
+        "instance_count: 1\nresources: {requests: {cpu: '2', memory: 1Gi}, limits: {cpu: 500m}}",
+        "instance_count: 1\nresources: {requests: {cpu: 2}}",
         "resources: {requests: {cpu: many, memory: 1Gi}}",
         "egress_public_network_access: enabled",
     ] {
@@ -371,3 +372,5 @@ fn the_schemas_describe_every_key() {
         assert_eq!(schema["additionalProperties"], false);
     }
 }
+
+mod az;

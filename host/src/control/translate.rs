@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use plimsoll_deploy::arm::file_uri;
 use plimsoll_deploy::arm::wire::{AssetProperties, DeploymentProperties, Resource, SYNTHETIC};
-use plimsoll_deploy::spec::{Asset, Code, DeploymentSpec, Environment, MOST_INSTANCES, Model};
+use plimsoll_deploy::spec::{
+    Asset, Code, DeploymentSpec, Environment, Location, MOST_INSTANCES, Model,
+};
 use plimsoll_deploy::workspace::Workspace;
 use serde_json::Value;
 
@@ -49,7 +51,7 @@ pub(super) fn deployment(
     spec.model = properties.model.as_deref().map(|id| assets.model(id)).transpose()?;
     if let Some(code) = &properties.code_configuration {
         let scoring_script = PathBuf::from(&code.scoring_script);
-        spec.code = Some(Code { folder: assets.code_folder(&code.code_id)?, scoring_script });
+        spec.code = Some(Code { folder: assets.code(&code.code_id)?, scoring_script });
     }
     let environment = properties.environment_id.as_deref();
     spec.environment = environment.map(|id| assets.environment(id)).transpose()?;
@@ -99,17 +101,22 @@ impl Assets<'_> {
             return Ok(Asset::Reference(id.to_owned()));
         };
         let uri = found.properties.model_uri.as_deref().unwrap_or_default();
-        let path =
-            file_uri::to_path(uri).ok_or_else(|| Fault::not_found(format!("model `{id}`")))?;
+        let path = match file_uri::to_path(uri) {
+            Some(path) => Location::Here(path),
+            None if uri.is_empty() => return Err(Fault::not_found(format!("model `{id}`"))),
+            None => Location::Elsewhere(uri.to_owned()),
+        };
         let (name, version) = (Some(name), Some(version));
         Ok(Asset::Inline(Model { name, version, path, ..Model::default() }))
     }
 
-    fn code_folder(&self, id: &str) -> Result<PathBuf, Fault> {
-        let missing = || Fault::not_found(format!("code `{id}`"));
-        let (_, _, found) = self.find(id, "codes")?.ok_or_else(missing)?;
+    fn code(&self, id: &str) -> Result<Location, Fault> {
+        let Some((_, _, found)) = self.find(id, "codes")? else {
+            return Ok(Location::Elsewhere(id.to_owned()));
+        };
         let uri = found.properties.code_uri.as_deref().unwrap_or_default();
-        file_uri::to_path(uri).ok_or_else(missing)
+        let missing = || Fault::not_found(format!("code `{id}`"));
+        file_uri::to_path(uri).map(Location::Here).ok_or_else(missing)
     }
 
     fn environment(&self, id: &str) -> Result<Asset<Environment>, Fault> {

@@ -7,14 +7,15 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// An asset that only Azure has.
+    /// Something that only Azure, or another machine, has.
     #[error(
-        "deployment `{deployment}`: the {kind} `{reference}` is registered in Azure and cannot be run on this machine; describe it in the file instead (`{kind}:` with a local path)"
+        "deployment `{deployment}`: the {kind} `{reference}` is not on this machine, and cannot be run here; {}",
+        local(kind)
     )]
     Registered {
         /// The deployment.
         deployment: String,
-        /// `model` or `environment`.
+        /// `model`, `code` or `environment`.
         kind: &'static str,
         /// As it is written.
         reference: String,
@@ -87,4 +88,13 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+}
+
+/// How to describe it in the file instead.
+fn local(kind: &str) -> &'static str {
+    match kind {
+        "model" => "give local files instead, with `model: {path: …}`",
+        "code" => "give a local folder as `code` instead",
+        _ => "describe it in the file instead, with `environment: {image: …, conda_file: …}`",
+    }
 }

@@ -20,7 +20,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use plimsoll_deploy::arm::Progress;
-use plimsoll_deploy::spec::{Code, DeploymentSpec};
+use plimsoll_deploy::spec::DeploymentSpec;
 
 pub use error::Error;
 
@@ -48,14 +48,14 @@ pub struct Server {
 /// # Errors
 /// Script or model are not there, the conda file asks for what cannot be had, or building failed.
 pub async fn prepare(
-    code: &Code,
+    script: &Path,
     conda: &str,
     model: Option<&Path>,
     spec: &DeploymentSpec,
     cache_dir: &Path,
     progress: Progress<'_>,
 ) -> Result<Server, Error> {
-    let script = code.folder.join(&code.scoring_script);
+    let script = script.to_owned();
     if !script.is_file() {
         return Err(Error::NoScript { path: script });
     }

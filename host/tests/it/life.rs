@@ -8,7 +8,7 @@ use hyper::StatusCode;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use plimsoll_deploy::arm::{Error, ProvisioningState};
-use plimsoll_deploy::spec::{Asset, Model};
+use plimsoll_deploy::spec::{Asset, Location, Model};
 
 use super::harness::{TestHost, deployment, endpoint, is_alive, traffic, until};
 
@@ -136,7 +136,7 @@ async fn a_model_on_this_machine_answers_through_the_gateway() {
     let host = TestHost::start().await;
     let mut spec = deployment("blue", 2, 0.0);
     spec.synthetic = None;
-    let path = scenarios.join("quickstart/model/diabetes.onnx");
+    let path = Location::Here(scenarios.join("quickstart/model/diabetes.onnx"));
     spec.model = Some(Asset::Inline(Model { path, ..Model::default() }));
     let caller = host.endpoint_with(&spec).await;
     let read = |file| std::fs::read_to_string(scenarios.join(file)).unwrap();

@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use plimsoll_deploy::files::read_deployment;
-use plimsoll_deploy::spec::{Asset, Code, DeploymentSpec};
+use plimsoll_deploy::spec::{Asset, Code, DeploymentSpec, Location};
 use plimsoll_document::{Document, Problems};
 use plimsoll_host::runtime::instance::model::Model;
 use plimsoll_host::runtime::python::Error as Environment;
@@ -84,7 +84,8 @@ async fn a_script_finds_what_is_beside_it_and_its_variables() {
     fs::write(code.join("beside.py"), "WORD = 'imported'\n").unwrap();
     fs::write(code.join("config.json"), "[\"of the model\"]").unwrap();
     let mut spec = scenario();
-    spec.code = Some(Code { folder: code.clone(), scoring_script: "score.py".into() });
+    spec.code =
+        Some(Code { folder: Location::Here(code.clone()), scoring_script: "score.py".into() });
     spec.environment_variables = BTreeMap::from(
         [("GREETING", "hello"), ("WORKER_COUNT", "1")]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),

@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use plimsoll_deploy::files::{self, FileKind, kind_of};
+use plimsoll_deploy::files::{FileKind, kind_of, read_size};
 use plimsoll_deploy::quota::{QuotaPlan, Usages};
 use plimsoll_deploy::spec::DeploymentSpec;
-use plimsoll_document::Problems;
+use plimsoll_document::{Document, Problems, read_text};
 
-use super::check::{folder, unknown};
+use super::check::unknown;
+use super::given::Given;
 use crate::exit::Exit;
-use crate::scenario::{self, Place, Quota, open};
+use crate::scenario::{self, Quota};
 use crate::view;
 
 /// `plimsoll quota -f FILE…`
@@ -19,6 +20,10 @@ pub struct Args {
     /// Deployment files, or scenarios whose deployments are taken
     #[arg(short, long = "file", required = true, num_args = 1.., value_name = "FILE")]
     pub files: Vec<PathBuf>,
+
+    /// Keys given beside the file.
+    #[command(flatten)]
+    pub given: Given,
 
     /// What the subscription uses and may use: the JSON that Azure's usages call answers
     /// [default: what a given scenario names]
@@ -43,8 +48,13 @@ pub struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit> {
-    let Args { files, limits, region, subscription, running, json } = args;
-    let Asked { deployments, quotas } = match asked(&files) {
+    let Args { mut files, mut given, limits, region, subscription, running, json } = args;
+    given.files_after_set(&mut files);
+    if let Some(wrong) = given.ambiguous(files.len()) {
+        view::note(&format!("error: {wrong}"));
+        return Ok(Exit::Usage);
+    }
+    let Asked { deployments, quotas } = match asked(&files, &given) {
         Ok(asked) => asked,
         Err(problems) => {
             view::problems(&problems);
@@ -89,8 +99,9 @@ fn show<T: std::fmt::Display + serde::Serialize>(what: &T, json: bool) -> Result
 }
 
 fn usages(path: &Path) -> Result<Usages> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("{} cannot be read", path.display()))?;
+    let text = read_text(path).map_err(|problem| {
+        anyhow::anyhow!("{} cannot be used as limits: {}", path.display(), problem.message())
+    })?;
     Usages::read(&text).with_context(|| format!("{} cannot be used as limits", path.display()))
 }
 
@@ -103,10 +114,10 @@ struct Asked {
 }
 
 /// All that all files ask for, or all problems of all files.
-fn asked(paths: &[PathBuf]) -> Result<Asked, Problems> {
+fn asked(paths: &[PathBuf], given: &Given) -> Result<Asked, Problems> {
     let (mut all, mut problems) = (Asked::default(), Problems::new());
     for path in paths {
-        match asked_by(path) {
+        match asked_by(path, given) {
             Ok(Asked { deployments, quotas }) => {
                 all.deployments.extend(deployments);
                 all.quotas.extend(quotas);
@@ -117,16 +128,18 @@ fn asked(paths: &[PathBuf]) -> Result<Asked, Problems> {
     problems.or(Some(all))
 }
 
-fn asked_by(path: &Path) -> Result<Asked, Problems> {
+fn asked_by(path: &Path, given: &Given) -> Result<Asked, Problems> {
     if path.is_dir() {
         return of_scenario(path);
     }
-    let document = open(path)?;
-    match kind_of(&document) {
+    let mut document = Document::open(path)?;
+    let kind = kind_of(&document);
+    given.put(&mut document, kind)?;
+    match kind {
         FileKind::Scenario => of_scenario(path),
         FileKind::Deployment => {
             let mut problems = Problems::new();
-            let spec = files::read_deployment(&document, folder(path), &mut problems);
+            let spec = read_size(&document, &mut problems);
             problems.or(spec.map(|spec| Asked { deployments: vec![spec], quotas: Vec::new() }))
         }
         FileKind::Endpoint => {
@@ -135,18 +148,14 @@ fn asked_by(path: &Path) -> Result<Asked, Problems> {
             problems.push(problem.hint("give the deployment files"));
             Err(problems)
         }
-        FileKind::Unknown => Err(unknown(&document)),
+        FileKind::Other(_) | FileKind::Unknown => Err(unknown(&document, kind)),
     }
 }
 
 fn of_scenario(path: &Path) -> Result<Asked, Problems> {
-    let scenario = scenario::read(path)?;
-    Ok(match scenario.place {
-        Place::Deployed(deployed) => {
-            Asked { deployments: deployed.deployments, quotas: vec![scenario.quota] }
-        }
-        Place::Existing(_) => Asked::default(),
-    })
+    let (deployments, quota) = scenario::sizes(path)?;
+    let quotas = if deployments.is_empty() { Vec::new() } else { vec![quota] };
+    Ok(Asked { deployments, quotas })
 }
 
 #[cfg(test)]
@@ -169,8 +178,15 @@ mod tests {
             usages
         });
         let (region, subscription) = (Some("westeurope".to_owned()), "s".to_owned());
-        let args =
-            Args { files: vec![file], limits, region, subscription, running: None, json: true };
+        let args = Args {
+            files: vec![file],
+            given: Given::default(),
+            limits,
+            region,
+            subscription,
+            running: None,
+            json: true,
+        };
         run(args).unwrap()
     }
 
@@ -183,7 +199,7 @@ mod tests {
 
     #[test]
     fn wrong_files_are_wrong_usage() {
-        assert_eq!(exit("name: blue\n", None), Exit::Usage);
+        assert_eq!(exit("name: blue\nendpoint_name: e\n", None), Exit::Usage);
         assert_eq!(exit(BLUE, Some("{}")), Exit::Usage);
     }
 
@@ -200,10 +216,11 @@ mod tests {
              load: {stages: [{duration: 1s, rps: 1}]}\nquota: {region: x, limits: usages.json}\n",
         )
         .unwrap();
-        let asked = asked(&[folder.path().to_owned()]).unwrap();
+        let asked = asked(&[folder.path().to_owned()], &Given::default()).unwrap();
         assert_eq!((asked.deployments.len(), asked.quotas[0].region.as_str()), (1, "x"));
         let args = Args {
             files: vec![folder.path().to_owned()],
+            given: Given::default(),
             limits: None,
             region: None,
             subscription: "s".to_owned(),

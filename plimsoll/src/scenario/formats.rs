@@ -1,12 +1,22 @@
 //! The string formats that scenario files use.
 
-use plimsoll_document::Format;
+use plimsoll_document::{Format, Scalar, Wrong};
 use plimsoll_domain::units::parse_duration;
 
 /// Each format's name in the schema, and its check. JSON Schema has a `duration` of its own, which
 /// is ISO 8601's and refuses `30s`.
-pub const FORMATS: &[Format] =
-    &[("time-span", |text| parse_duration(text).map(drop)), ("scenario-name", scenario_name)];
+pub const FORMATS: &[Format] = &[
+    Format {
+        name: "time-span",
+        check: |Scalar { text, .. }| parse_duration(text).map(drop).map_err(Wrong::new),
+        free: false,
+    },
+    Format {
+        name: "scenario-name",
+        check: |Scalar { text, .. }| scenario_name(text).map_err(Wrong::new),
+        free: false,
+    },
+];
 
 /// A name that can be part of a file name.
 fn scenario_name(text: &str) -> Result<(), String> {

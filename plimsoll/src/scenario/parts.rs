@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use plimsoll_deploy::files;
+use plimsoll_deploy::files::{FileKind, read_size};
 use plimsoll_deploy::quota::Usages;
-use plimsoll_deploy::spec::DeploymentSpec;
-use plimsoll_document::{Document, Problems};
+use plimsoll_deploy::spec::{DeploymentSpec, EndpointSpec};
+use plimsoll_document::{Document, Problems, read_text};
 use plimsoll_domain::schedule::{ArrivalProcess, Profile};
 use plimsoll_domain::units::parse_duration;
 use plimsoll_loadgen::Target;
@@ -16,8 +16,9 @@ use plimsoll_monitor::{AlertRule, Objective, Severity};
 use super::names::Known;
 use super::raw::{RawAlert, RawArrivals, RawLoad, RawQuota, RawScenario, RawSeverity, RawTarget};
 use super::{
-    DEFAULT_MAX_CONNECTIONS, Deployed, Existing, Load, Place, Quota, Scenario, open, stages,
+    DEFAULT_MAX_CONNECTIONS, Deployed, Existing, Load, Place, Quota, Scenario, stages,
 };
+use crate::files;
 
 pub(super) struct Reader<'a> {
     pub(super) document: &'a Document,
@@ -99,8 +100,8 @@ impl Reader<'_> {
     fn deployed(&mut self, endpoint: &str, raw: &RawScenario) -> Option<Place> {
         let endpoint_file = self.folder.join(endpoint);
         let endpoint = self
-            .open("/endpoint", &endpoint_file)
-            .and_then(|document| files::read_endpoint(&document, self.problems));
+            .open("/endpoint", &endpoint_file, FileKind::Endpoint)
+            .and_then(|document| files::endpoint(&document, self.problems));
         let listed = raw.deployments.as_deref().unwrap_or_default();
         if listed.is_empty() && self.problems.is_empty() {
             self.push("/deployments", "`deployments` is missing: an endpoint needs at least one");
@@ -108,7 +109,9 @@ impl Reader<'_> {
         let mut deployments: Vec<DeploymentSpec> = Vec::new();
         for (index, file) in listed.iter().enumerate() {
             let path = format!("/deployments/{index}");
-            let Some(deployment) = self.deployment(&path, file) else { continue };
+            let Some(deployment) = self.deployment(&path, file, endpoint.as_ref()) else {
+                continue;
+            };
             if let Some(endpoint) = endpoint.as_ref().filter(|e| e.name != deployment.endpoint_name)
             {
                 let message = format!(
@@ -127,11 +130,32 @@ impl Reader<'_> {
         Some(Place::Deployed(Box::new(Deployed { endpoint: endpoint?, deployments, traffic })))
     }
 
-    fn deployment(&mut self, path: &str, file: &str) -> Option<DeploymentSpec> {
+    /// A deployment without the name of its endpoint is behind the scenario's.
+    fn deployment(
+        &mut self,
+        path: &str,
+        file: &str,
+        endpoint: Option<&EndpointSpec>,
+    ) -> Option<DeploymentSpec> {
         let file = self.folder.join(file);
-        let document = self.open(path, &file)?;
+        let mut document = self.open(path, &file, FileKind::Deployment)?;
+        // An endpoint that could not be read has been told already.
+        let name = endpoint.map_or("that-of-the-scenario", |endpoint| &endpoint.name);
+        document.supply("endpoint_name", name);
         let base = file.parent().unwrap_or(Path::new("."));
-        files::read_deployment(&document, base, self.problems)
+        files::deployment(&document, base, self.problems)
+    }
+
+    /// What the quota depends on.
+    pub(super) fn sizes(&mut self, raw: RawScenario) -> (Vec<DeploymentSpec>, Quota) {
+        let listed = raw.deployments.unwrap_or_default();
+        let mut sizes = Vec::new();
+        for (index, file) in listed.iter().enumerate() {
+            let (at, file) = (format!("/deployments/{index}"), self.folder.join(file));
+            let document = self.open(&at, &file, FileKind::Deployment);
+            sizes.extend(document.and_then(|document| read_size(&document, self.problems)));
+        }
+        (sizes, self.quota(raw.quota))
     }
 
     fn traffic(
@@ -257,10 +281,13 @@ impl Reader<'_> {
         let (region, limits) = raw.map_or((None, None), |raw| (raw.region, raw.limits));
         let limits = limits.and_then(|file| {
             let path = self.folder.join(file);
-            let text = match std::fs::read_to_string(&path) {
+            let text = match read_text(&path) {
                 Ok(text) => text,
-                Err(error) => {
-                    self.push("/quota/limits", &format!("cannot read {}: {error}", path.display()));
+                Err(problem) => {
+                    self.push(
+                        "/quota/limits",
+                        &format!("{}: {}", path.display(), problem.message()),
+                    );
                     return None;
                 }
             };
@@ -275,18 +302,18 @@ impl Reader<'_> {
         Quota { region: region.unwrap_or_else(|| "local".to_owned()), limits }
     }
 
-    fn open(&mut self, path: &str, file: &Path) -> Option<Document> {
+    /// A file that the scenario names, if it is of the kind that is wanted there.
+    fn open(&mut self, path: &str, file: &Path, wanted: FileKind) -> Option<Document> {
         if !file.is_file() {
             self.push(path, &format!("there is no file {}", file.display()));
             return None;
         }
-        match open(file) {
-            Ok(document) => Some(document),
-            Err(problems) => {
-                self.problems.append(problems);
-                None
-            }
+        let document = super::open(file, self.problems)?;
+        if let Some(message) = files::other_kind(&document, wanted) {
+            self.push(path, &message);
+            return None;
         }
+        Some(document)
     }
 
     pub(super) fn push(&mut self, path: &str, message: &str) {

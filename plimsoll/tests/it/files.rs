@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::started::Folder;
 use crate::support::{plimsoll, root};
 
-/// Wrong in three files, nine times.
+/// Wrong in three files, six times.
 fn broken() -> Folder {
     Folder::copy("quickstart")
         .replace("scenario.yml", "timeout: 2s", "timeout: 2 fortnights")
@@ -20,12 +20,11 @@ fn broken() -> Folder {
 }
 
 /// Where each problem is, and what is said about it.
-const PROBLEMS: [(&str, &str); 7] = [
+const PROBLEMS: [(&str, &str); 6] = [
     ("scenario.yml:13:12", "`2 fortnights` is not a duration"),
     ("scenario.yml:20:35", "unknown key `rsp`"),
     ("scenario.yml:23:11", "`fast` is not a duration"),
     ("endpoint.yml:3:12", "`password` is no `auth_mode`"),
-    ("blue-deployment.yml:1:1", "`instance_type` is missing"),
     ("blue-deployment.yml:6:1", "did you mean `instance_type`?"),
     ("blue-deployment.yml:7:17", "`instance_count` is 0"),
 ];
@@ -44,6 +43,104 @@ fn run_and_check_tell_all_problems_of_all_files_at_once() {
     let check = plimsoll().arg("check").arg(&path).output().expect("it starts");
     assert_eq!(check.status.code(), Some(2));
     assert_eq!(String::from_utf8_lossy(&check.stderr), ran.stderr, "check says what run says");
+}
+
+/// Each file is written as `blue.yml`, and checked with these flags.
+fn check(file: &str, flags: &[&str]) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("blue.yml");
+    std::fs::write(&path, file).expect("it can be written");
+    let output = plimsoll().arg("check").arg(&path).args(flags).output().expect("it starts");
+    let text =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    (output.status.code(), text.concat())
+}
+
+const SIZE: &str = "instance_type: Standard_F4s_v2\ninstance_count: 3\n";
+
+#[test]
+fn keys_that_az_takes_from_its_command_line_may_be_given_here() {
+    let file = format!("name: blue\n{SIZE}");
+    let (code, text) = check(&file, &[]);
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("--endpoint-name") && text.contains("--set model="), "{text}");
+    let (code, text) = check(&file, &["-e", "shop", "--set", "model=azureml:prices:4"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("fine for az, and cannot run here"), "{text}");
+    let set = ["--set", "endpoint_name=shop", "synthetic.service_time.constant.ms=5"];
+    let (code, text) = check(&file, &set);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("deployment `blue` is fine\n"), "{text}");
+    let (code, text) = check(&file, &["-n", "_", "-e", "shop", "--set", "model=azureml:prices:4"]);
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("--name:1:6"), "a problem is shown in the flag: {text}");
+}
+
+#[test]
+fn the_quota_needs_the_size_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("blue.yml");
+    std::fs::write(&path, format!("{SIZE}model: {{path: fetched/later}}\n")).expect("written");
+    let table = printed(plimsoll().args(["quota", "-f"]).arg(&path));
+    assert!(table.contains("16"), "ceil(1.2 · 3) · 4: {table}");
+    let table =
+        printed(plimsoll().args(["quota", "-f"]).arg(&path).args(["--set", "instance_count=5"]));
+    assert!(table.contains("24"), "{table}");
+}
+
+#[test]
+fn other_kinds_of_file_are_one_error_that_names_them() {
+    for (file, named) in [
+        (
+            "$schema: x/batchDeployment.schema.json\nname: b\nendpoint_name: e\nmini_batch_size: 5\n",
+            "a batch deployment",
+        ),
+        ("type: pipeline\njobs: {train: {type: command, command: make}}\n", "a job of Azure ML"),
+        (
+            "apiVersion: v1\nkind: Service\nspec: {}\n---\napiVersion: v1\nkind: Pod\n",
+            "a Kubernetes manifest",
+        ),
+        ("on: push\njobs: {a: {steps: [{run: 'echo ${{ github.sha }}'}]}}\n", "GitHub Actions"),
+        ("Resources: {Bucket: !GetAtt a.b}\n", "no scenario, endpoint or deployment"),
+    ] {
+        let (code, text) = check(file, &[]);
+        assert_eq!((code, text.matches("error:").count()), (Some(2), 1), "{text}");
+        assert!(text.contains(named), "{named}: {text}");
+    }
+}
+
+#[test]
+fn a_file_that_two_others_name_is_told_once() {
+    let folder =
+        Folder::copy("quickstart").replace("endpoint.yml", "auth_mode: key", "auth_mode: no");
+    let path = folder.path();
+    let files = [path.join("scenario.yml"), path.join("./endpoint.yml"), path.clone()];
+    let output = plimsoll().arg("check").args(files).output().expect("it starts");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(text.matches("error:").count(), 1, "{text}");
+}
+
+#[test]
+fn endpoint_and_deployment_mixed_up_are_told_once() {
+    let folder = Folder::copy("quickstart").replace(
+        "scenario.yml",
+        "endpoint: endpoint.yml",
+        "endpoint: blue-deployment.yml",
+    );
+    let output = plimsoll().arg("check").arg(folder.path()).output().expect("it starts");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("is a deployment, not an endpoint"), "{text}");
+    assert_eq!(text.matches("error:").count(), 1, "{text}");
+}
+
+#[test]
+fn a_deployment_of_a_scenario_is_behind_its_endpoint() {
+    let folder = Folder::copy("quickstart").replace(
+        "blue-deployment.yml",
+        "endpoint_name: quickstart-endpoint\n",
+        "",
+    );
+    printed(plimsoll().arg("check").arg(folder.path()));
 }
 
 #[test]

@@ -84,7 +84,7 @@ pub(super) fn read(text: &str) -> Result<Recipe, Problems> {
     let document = Document::parse("conda file", text)?;
     let mut reader = Reader {
         document: &document,
-        problems: Problems::new(),
+        problems: document.flaws().clone(),
         recipe: Recipe {
             python: Constraint::default(),
             requirements: Vec::new(),

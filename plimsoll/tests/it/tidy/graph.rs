@@ -40,8 +40,8 @@ const BANNED: &[(&str, &str)] = &[
     ("openssl-sys", "TLS is rustls: the binary needs no system library"),
     ("native-tls", "TLS is rustls: the binary needs no system library"),
     ("reqwest", "hyper is used directly: the generator must see each step of a request"),
-    ("serde_yaml", "unmaintained: YAML is read by serde-saphyr, which keeps positions"),
-    ("serde_yml", "unmaintained and unsound: YAML is read by serde-saphyr"),
+    ("serde_yaml", "unmaintained: YAML is read by granit-parser, which keeps positions"),
+    ("serde_yml", "unmaintained and unsound: YAML is read by granit-parser"),
 ];
 
 /// One crate of the workspace and ours that it depends on.

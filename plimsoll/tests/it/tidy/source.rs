@@ -92,6 +92,11 @@ const FENCES: &[Fence] = &[
         within: &["host/src/runtime/instance/model"],
         why: "models are run by the builtin runtime",
     },
+    Fence {
+        crates: &["granit_parser"],
+        within: &["document/src/yaml"],
+        why: "the YAML library's words never reach anybody",
+    },
 ];
 
 /// A token with its line.
