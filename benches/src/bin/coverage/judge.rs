@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use plimsoll_domain::schedule::Profile;
 use plimsoll_domain::{Class, Key, Limits, Moment, Names, Outcome, Recorder, Sample, StageName};
 use plimsoll_monitor::{Amount, Judgement, Monitor, MonitorConfig, Objective, Verdict, limits};
 
@@ -38,7 +39,7 @@ pub(crate) fn judge(run: &[Request], asked: &[Asked], confidences: &[f64]) -> Ve
             objectives: objectives.clone(),
             alerts: Vec::new(),
             confidence: *confidence,
-            measured: Duration::ZERO..end,
+            profile: Profile::hold(100.0, end),
         })
     };
     let mut monitors: Vec<Monitor> = confidences.iter().map(monitor).collect();
