@@ -54,7 +54,11 @@ fn check(path: &Path) -> Result<String, Problems> {
 }
 
 fn check_scenario(path: &Path) -> Result<String, Problems> {
-    scenario::read(path).map(|scenario| format!("scenario `{}`", scenario.name))
+    let scenario = scenario::read(path)?;
+    for note in scenario.notes() {
+        view::note(&format!("{}: note: {note}", path.display()));
+    }
+    Ok(format!("scenario `{}`", scenario.name))
 }
 
 /// A file of none of the known kinds.

@@ -34,8 +34,9 @@ impl Reader<'_> {
         let timeout = self.timeout(&raw, path);
         let mut requests: Vec<Request> = Vec::new();
         for (index, raw) in raw.into_iter().enumerate() {
+            let is_named = raw.name.is_some();
             let request = self.request(&path(index), raw, is_list, place);
-            if requests.iter().any(|other| other.name == request.name) {
+            if is_named && requests.iter().any(|other| other.name == request.name) {
                 let message = format!("there are two requests named `{}`", request.name);
                 self.push(&format!("{}/name", path(index)), &message);
             }
@@ -106,7 +107,8 @@ impl Reader<'_> {
             let message = format!("there is no deployment named `{name}`");
             self.push(&format!("{path}/deployment"), &message);
         }
-        if is_list && raw.name.is_none() {
+        // One that is no name has been told already.
+        if is_list && self.document.find(path).child("name").is_none() {
             self.push(path, "each of several requests needs a `name`");
         }
         let weight = raw.weight.unwrap_or(1.0);
