@@ -25,10 +25,11 @@ ci:
 real:
     scripts/real/run
 
-# Runs the benches, and shows that memory does not grow with the number of requests.
+# Runs the benches, and shows that memory does not grow with the number of requests and how often verdicts are right.
 bench:
     cargo bench --package plimsoll-benches
     benches/memory
+    benches/coverage
 
 # Checks licences, banned crates and sources (needs cargo-deny).
 deny:

@@ -210,7 +210,7 @@ mod tests {
     fn the_walk_goes_on_until_there_are_clusters() {
         let calm = [(1_000, 0); 40];
         let walk =
-            Walk::from(&calm, [Some(effect(30.0, 5.0, 20.0)), None, Some(effect(9.0, 25.0, 30.0))]);
+            Walk::from(&calm, [Some(effect(9.0, 5.0, 20.0)), None, Some(effect(30.0, 25.0, 30.0))]);
         assert_eq!((walk.own, walk.design_effect, walk.effective_batches), (1.0, 30.0, 20.0));
         assert!(walk.sure);
         let stops =

@@ -35,7 +35,7 @@ pub(super) fn infer(
     });
     let (low, high) = ((rate - half).max(0.0), rate + half);
     let sure = effective_batches >= LEAST_BATCHES && dependence.is_some();
-    let verdict = if dependence.is_some() && !comparison.holds(high, threshold) {
+    let verdict = if !comparison.holds(high, threshold) {
         Verdict::Breached
     } else if sure && comparison.holds(low, threshold) {
         Verdict::Met
