@@ -42,7 +42,9 @@ impl Reader<'_> {
             }
             requests.push(request);
         }
-        if is_list && requests.iter().all(|request| request.weight == 0.0) {
+        if requests.is_empty() {
+            self.push("/request", "the list of requests is empty");
+        } else if is_list && requests.iter().all(|request| request.weight == 0.0) {
             self.push("/request", "at least one request needs a `weight` above 0");
         }
         (requests, timeout)

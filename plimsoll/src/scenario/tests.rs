@@ -58,6 +58,7 @@ fn what_is_wrong_with_requests_is_printed_with_its_place() {
   - {name: score, weight: 0, method: GET}
   - {name: explain, weight: 0, method: GET}";
     insta::assert_snapshot!("weights", problems(idle, ""));
+    assert!(problems(" []", "").contains("the list of requests is empty"));
 }
 
 #[test]

@@ -253,19 +253,7 @@ fn objectives(summary: &Summary) -> Vec<ObjectiveResult> {
             threshold: 95.0,
             unit: Unit::Share,
             evidence: None,
-            windows: Some(Windows {
-                length_s: 5.0,
-                share: 0.9,
-                planned: 30,
-                judged: 29,
-                wrong: 2,
-                breached: 1,
-                allowed: 3,
-                few: 1,
-                late: 0,
-                worst_at_s: Some(9.0),
-                worst: Some(goodput - 1.0),
-            }),
+            windows: Some(windows(goodput - 1.0)),
             of: Series::Goodput,
             quantile: None,
             ..base.clone()
@@ -289,6 +277,23 @@ fn objectives(summary: &Summary) -> Vec<ObjectiveResult> {
         },
         base,
     ]
+}
+
+/// Most of thirty windows of 5 s.
+fn windows(worst: f64) -> Windows {
+    Windows {
+        length_s: 5.0,
+        share: 0.9,
+        planned: 30,
+        judged: 29,
+        wrong: 2,
+        breached: 1,
+        allowed: 3,
+        few: 1,
+        late: 0,
+        worst_at_s: Some(9.0),
+        worst: Some(worst),
+    }
 }
 
 /// Requests that are worth half as many independent ones.
