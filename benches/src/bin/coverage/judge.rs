@@ -45,11 +45,15 @@ pub(crate) fn judge(run: &[Request], asked: &[Asked], confidences: &[f64]) -> Ve
     let mut monitors: Vec<Monitor> = confidences.iter().map(monitor).collect();
     let mut recorder = recorder(limits);
     for second in run.chunk_by(|one, next| one.arrived as u64 == next.arrived as u64) {
-        second.iter().for_each(|request| record(&mut recorder, request));
+        for request in second {
+            record(&mut recorder, request);
+        }
         let index = second[0].arrived as u64;
         let (from, to) = (Duration::from_secs(index), Duration::from_secs(index + 1));
         let snapshot = recorder.take(index, from, to);
-        monitors.iter_mut().for_each(|monitor| drop(monitor.observe(&snapshot)));
+        for monitor in &mut monitors {
+            monitor.observe(&snapshot);
+        }
     }
     let reports: Vec<_> = monitors.into_iter().map(Monitor::finish).collect();
     let answers = |index: usize| {
