@@ -6,6 +6,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use plimsoll_domain::schedule::Profile;
 use plimsoll_domain::{Key, Limits, Moment, Names, Outcome, Recorder, Sample, Snapshot, StageName};
 use plimsoll_monitor::{DEFAULT_CONFIDENCE, Monitor, MonitorConfig, Objective, limits};
 use rand::RngExt;
@@ -47,7 +48,7 @@ fn warm(objectives: &[&str], seconds: &[Snapshot]) -> (Monitor, u64) {
         objectives: parse(objectives),
         alerts: Vec::new(),
         confidence: DEFAULT_CONFIDENCE,
-        measured: Duration::ZERO..Duration::from_hours(1000),
+        profile: Profile::hold(RATE as f64, Duration::from_hours(1000)),
     });
     let filled = 120;
     (0..filled).for_each(|index| drop(monitor.observe(&snapshot(index, seconds))));

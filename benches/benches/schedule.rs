@@ -39,7 +39,8 @@ fn shards(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("one shard of eight");
     group.throughput(Throughput::Elements(COUNT));
     for (shape, profile) in profiles() {
-        let arrivals = Arrivals::new(&profile, ArrivalProcess::Poisson, &Mix::default(), 1).shard(3, 8);
+        let arrivals =
+            Arrivals::new(&profile, ArrivalProcess::Poisson, &Mix::default(), 1).shard(3, 8);
         group.bench_function(shape, |bencher| {
             bencher.iter(|| black_box(&arrivals).clone().map(|arrival| arrival.due).max());
         });

@@ -84,12 +84,12 @@ impl Connection {
     /// `on_sent` when the first bytes of the request have gone to the kernel.
     pub(crate) async fn exchange<Stop>(
         &mut self,
-        request: Outgoing,
+        request: impl FnOnce() -> Outgoing,
         mut stopped: impl FnMut() -> Option<Stop>,
         on_sent: impl FnOnce(),
     ) -> End<Stop> {
         self.stamp.clear();
-        let mut answer = pin!(answer::whole(self.sender.send_request(request)));
+        let mut answer = pin!(answer::whole(self.sender.send_request(request())));
         let mut on_sent = Some(on_sent);
         let Self { driver, stamp, relay, .. } = self;
         poll_fn(|cx| {

@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
+use plimsoll_domain::schedule::Profile;
 use plimsoll_domain::{Lags, Limit, Limits, Snapshot, Tally};
 
 use crate::alert::{Alert, AlertEvent, AlertRule};
 use crate::counts::Counts;
 use crate::group::{Groups, Selected};
 use crate::objective::{Amount, Objective};
-use crate::track::{Track, is_judged};
+use crate::track::{Track, cut, is_judged};
 use crate::validity::{self, Planned, Validity, ValidityState};
 use crate::verdict::{Judgement, Verdict};
 use crate::window::{Window, Windows};
@@ -33,16 +34,16 @@ pub struct MonitorConfig {
     pub alerts: Vec<AlertRule>,
     /// The confidence of every verdict over the run, such as [`DEFAULT_CONFIDENCE`].
     pub confidence: f64,
-    /// The measured part of the schedule, since the run's first due time: from the end of the
-    /// warm-up to the end of the last stage. What is answered later still counts.
-    pub measured: Range<Duration>,
+    /// What the schedule asks, and when. Its warm-up is not judged; what is answered after its end
+    /// still counts.
+    pub profile: Profile,
 }
 
 /// Judges a run from its snapshots.
 #[derive(Debug)]
 pub struct Monitor {
     tracks: Vec<Track>,
-    alerts: Vec<(Alert, usize)>,
+    alerts: Vec<Watch>,
     groups: Groups,
     limits: Limits,
     measured: Range<Duration>,
@@ -51,6 +52,14 @@ pub struct Monitor {
     totals: Vec<Selected>,
     whole: Snapshot,
     generator: validity::Observed,
+}
+
+/// An alert, and what it looks at.
+#[derive(Debug)]
+struct Watch {
+    alert: Alert,
+    group: usize,
+    measured: Range<Duration>,
 }
 
 /// How an objective stands in the middle of a run.
@@ -111,26 +120,29 @@ impl Monitor {
     /// # Panics
     /// If the confidence is not between 0 and 1.
     pub fn new(config: MonitorConfig) -> Self {
-        let MonitorConfig { objectives, alerts, confidence, measured } = config;
+        let MonitorConfig { objectives, alerts, confidence, profile } = config;
         assert!(confidence > 0.0 && confidence < 1.0, "confidence is between 0 and 1");
         let limits = limits(&objectives, &alerts);
         let all = || objectives.iter().chain(alerts.iter().map(AlertRule::objective));
         let (windows, groups) = (Windows::new(all()), Groups::new(all()));
-        let track =
-            |objective: &Objective| Track::new(objective.clone(), groups.of(objective), confidence);
-        let tracks = objectives.iter().map(track).collect();
-        let alert = |rule: AlertRule| {
-            let group = groups.of(rule.objective());
-            (Alert::new(rule), group)
+        let track = |objective: &Objective| {
+            let measured = objective.measured(&profile);
+            Track::new(objective.clone(), groups.of(objective), measured, confidence)
         };
-        let alerts = alerts.clone().into_iter().map(alert).collect();
+        let tracks = objectives.iter().map(track).collect();
+        let watch = |rule: &AlertRule| {
+            let (group, measured) =
+                (groups.of(rule.objective()), rule.objective().measured(&profile));
+            Watch { alert: Alert::new(rule.clone()), group, measured }
+        };
+        let alerts = alerts.iter().map(watch).collect();
         let totals = vec![Selected::default(); groups.len()];
         Self {
             tracks,
             alerts,
             groups,
             limits,
-            measured,
+            measured: profile.measured(),
             windows,
             totals,
             whole: Snapshot::default(),
@@ -150,10 +162,10 @@ impl Monitor {
         }
         let windows = self.newest_windows();
         for track in &mut self.tracks {
-            track.observe(snapshot, &selected[track.group], &self.measured, &self.limits);
+            track.observe(snapshot, &selected[track.group], &self.limits);
             if let Some(length) = track.objective.window() {
                 let window = windows.get(&(length, track.group));
-                track.window(window, &self.measured, &self.limits);
+                track.window(window, &self.limits);
             }
         }
         self.step_alerts(snapshot.end, &windows)
@@ -165,11 +177,11 @@ impl Monitor {
         windows: &BTreeMap<(Duration, usize), Window>,
     ) -> Vec<AlertEvent> {
         let mut events = Vec::new();
-        for (alert, group) in &mut self.alerts {
+        for Watch { alert, group, measured } in &mut self.alerts {
             let objective = alert.rule().objective();
             let length = objective.window().expect("an alert has a window");
             let window = windows.get(&(length, *group));
-            let Some(window) = window.filter(|w| is_judged(objective, w, &self.measured)) else {
+            let Some(window) = window.filter(|w| is_judged(objective, w, measured)) else {
                 continue;
             };
             let counts = Counts::of(objective, &self.limits, &window.selected, true);
@@ -187,33 +199,33 @@ impl Monitor {
     /// The run is over, and the alerts with it: those that were pending or firing.
     pub fn end_alerts(&mut self) -> Vec<AlertEvent> {
         let end = self.generator.end();
-        self.alerts.iter_mut().filter_map(|(alert, _)| alert.end(end)).collect()
+        self.alerts.iter_mut().filter_map(|watch| watch.alert.end(end)).collect()
     }
 
     /// How the objectives stand.
     pub fn current(&self) -> Vec<Standing<'_>> {
-        let span = self.measured_time();
-        let standing = |track: &'_ Track| -> (Option<Amount>, Verdict, Option<u64>) {
-            let value = track.value(&self.totals[track.group], span, &self.limits);
-            (value, track.standing(&self.measured), track.next_look())
-        };
+        let end = self.generator.end();
         let tracks = self.tracks.iter();
         tracks
-            .map(|track| {
-                let (value, verdict, next_look_s) = standing(track);
-                Standing { objective: &track.objective, value, verdict, next_look_s }
+            .map(|track| Standing {
+                objective: &track.objective,
+                value: track.value(&self.totals[track.group], end, &self.limits),
+                verdict: track.standing(),
+                next_look_s: track.next_look(),
             })
             .collect()
     }
 
     /// The alerts and their states.
     pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
-        self.alerts.iter().map(|(alert, _)| alert)
+        self.alerts.iter().map(|watch| &watch.alert)
     }
 
     /// The schedule was cut off `at` this time: nothing became due later.
     pub fn cut_off(&mut self, at: Duration) {
-        self.measured.end = self.measured.end.min(at).max(self.measured.start);
+        self.measured = cut(&self.measured, at);
+        self.tracks.iter_mut().for_each(|track| track.cut_off(at));
+        self.alerts.iter_mut().for_each(|watch| watch.measured = cut(&watch.measured, at));
     }
 
     /// Judges the run.
@@ -225,10 +237,10 @@ impl Monitor {
             length: self.measured.end.saturating_sub(self.measured.start),
             tolerated,
         };
-        let Self { tracks, limits, measured, totals, mut whole, generator, .. } = self;
+        let Self { tracks, limits, totals, mut whole, generator, .. } = self;
         let judge = |track: Track| {
             let total = &totals[track.group];
-            track.judge(total, measured_time, &measured, &limits)
+            track.judge(total, generator.end(), &limits)
         };
         let judgements: Vec<Judgement> = tracks.into_iter().map(judge).collect();
         whole.tallies.values_mut().for_each(Tally::forget_overdue);
@@ -277,8 +289,8 @@ impl Monitor {
     /// The newest whole window of every length and group that is asked for.
     fn newest_windows(&self) -> BTreeMap<(Duration, usize), Window> {
         let tracks = self.tracks.iter().map(|track| (track.objective.window(), track.group));
-        let alerts =
-            self.alerts.iter().map(|(alert, group)| (alert.rule().objective().window(), *group));
+        let alerts = self.alerts.iter();
+        let alerts = alerts.map(|watch| (watch.alert.rule().objective().window(), watch.group));
         let mut windows = BTreeMap::new();
         for (length, group) in tracks.chain(alerts) {
             let Some(length) = length.filter(|l| !windows.contains_key(&(*l, group))) else {

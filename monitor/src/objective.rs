@@ -31,12 +31,14 @@ mod parse;
 mod selector;
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 use std::time::Duration;
 
 pub use amount::{Amount, Unit};
 pub use parse::ParseError;
 pub use plimsoll_domain::Latency;
+use plimsoll_domain::schedule::Profile;
 use plimsoll_domain::{Key, Limit, Names};
 use schemars::JsonSchema;
 pub use selector::{Part, Selector};
@@ -143,6 +145,14 @@ impl Objective {
     pub fn selects(&self, names: &Names, key: Key) -> bool {
         !names.is_warmup(key.stage)
             && self.selectors.iter().all(|selector| selector.selects(names, key))
+    }
+
+    /// The part of the schedule that it is about: the stage that it names, or all that is judged.
+    /// What is answered later still counts.
+    pub fn measured(&self, profile: &Profile) -> Range<Duration> {
+        let named = |name: &str| self.selectors.iter().any(|selector| selector.is_stage(name));
+        let stage = profile.ranges().find(|(stage, _)| named(&stage.name));
+        stage.map_or_else(|| profile.measured(), |(_, range)| range)
     }
 
     /// The limit that must be counted exactly for it; a share of failures or a rate has none.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use plimsoll_domain::{Limits, Snapshot};
+use plimsoll_domain::{Limits, Snapshot, SparseLatencies};
 
 use crate::batches::{Batch, Batches};
 use crate::counts::Counts;
@@ -22,6 +22,8 @@ const SEAM: Duration = Duration::from_millis(100);
 pub(crate) struct Track {
     pub(crate) objective: Objective,
     pub(crate) group: usize,
+    /// When the arrivals that it is about are due.
+    measured: Range<Duration>,
     batches: Batches,
     /// The newest interval; what ends after the measured time still belongs to it.
     open: Option<Batch>,
@@ -33,10 +35,16 @@ pub(crate) struct Track {
 }
 
 impl Track {
-    pub(crate) fn new(objective: Objective, group: usize, confidence: f64) -> Self {
+    pub(crate) fn new(
+        objective: Objective,
+        group: usize,
+        measured: Range<Duration>,
+        confidence: f64,
+    ) -> Self {
         Self {
             objective,
             group,
+            measured,
             batches: Batches::new(),
             open: None,
             record: WindowRecord::default(),
@@ -47,17 +55,19 @@ impl Track {
         }
     }
 
+    /// The schedule was cut off `at` this time: nothing became due later.
+    pub(crate) fn cut_off(&mut self, at: Duration) {
+        self.measured = cut(&self.measured, at);
+    }
+
     /// Takes the next interval of the measured time, or what ends after it.
-    pub(crate) fn observe(
-        &mut self,
-        snapshot: &Snapshot,
-        selected: &Selected,
-        measured: &Range<Duration>,
-        limits: &Limits,
-    ) {
-        let batch = self.batch(snapshot, selected, measured, limits);
+    pub(crate) fn observe(&mut self, snapshot: &Snapshot, selected: &Selected, limits: &Limits) {
+        if snapshot.end <= self.measured.start {
+            return;
+        }
+        let batch = self.batch(snapshot, selected, limits);
         match &mut self.open {
-            Some(open) if snapshot.start >= measured.end => open.merge(&batch),
+            Some(open) if snapshot.start >= self.measured.end => open.merge(&batch),
             open => {
                 if let Some(whole) = open.replace(batch) {
                     self.batches.add(&whole);
@@ -73,20 +83,15 @@ impl Track {
         }
     }
 
-    fn batch(
-        &self,
-        snapshot: &Snapshot,
-        selected: &Selected,
-        measured: &Range<Duration>,
-        limits: &Limits,
-    ) -> Batch {
+    fn batch(&self, snapshot: &Snapshot, selected: &Selected, limits: &Limits) -> Batch {
         let counts = Counts::of(&self.objective, limits, selected, false);
         let finite = match self.objective.indicator() {
             Indicator::Latency { of, .. } => selected.latencies(of).sparse(),
             // The walk to lower levels wants to know how slow the right answers were.
             Indicator::Goodput { per_second: false, .. } => selected.tally.response.sparse(),
-            Indicator::ErrorRate | Indicator::Goodput { .. } => Default::default(),
+            Indicator::ErrorRate | Indicator::Goodput { .. } => SparseLatencies::default(),
         };
+        let measured = &self.measured;
         let (start, end) = (snapshot.start.max(measured.start), snapshot.end.min(measured.end));
         Batch {
             requests: counts.samples,
@@ -100,48 +105,41 @@ impl Track {
 
     /// Takes the window that ends with the newest interval into account, if the objective is to be
     /// judged in it.
-    pub(crate) fn window(
-        &mut self,
-        window: Option<&Window>,
-        measured: &Range<Duration>,
-        limits: &Limits,
-    ) {
-        let Some(window) = window.filter(|window| is_judged(&self.objective, window, measured))
-        else {
-            return;
-        };
+    pub(crate) fn window(&mut self, window: Option<&Window>, limits: &Limits) {
+        let judged = |window: &&Window| is_judged(&self.objective, window, &self.measured);
+        let Some(window) = window.filter(judged) else { return };
         let counts = Counts::of(&self.objective, limits, &window.selected, true);
         let value = counts.value(&self.objective, &window.selected, window.length());
         if let Some(value) = value {
-            let planned = planned_windows(&self.objective, measured);
+            let planned = planned_windows(&self.objective, &self.measured);
             self.record.add(&self.objective, counts, value, (window.start, window.end), planned);
         }
         self.newest = value;
     }
 
-    /// Its value over the run so far, of which `total` is what was selected for it, or in the
+    /// Its value over the run until `end`, of which `total` is what was selected for it, or in the
     /// newest window.
-    pub(crate) fn value(
-        &self,
-        total: &Selected,
-        span: Duration,
-        limits: &Limits,
-    ) -> Option<Amount> {
+    pub(crate) fn value(&self, total: &Selected, end: Duration, limits: &Limits) -> Option<Amount> {
         if self.objective.window().is_some() {
             return self.newest;
         }
         let counts = Counts::of(&self.objective, limits, total, false);
-        counts.value(&self.objective, total, span)
+        counts.value(&self.objective, total, self.span(end))
+    }
+
+    /// How much of its measured time a run until `end` has.
+    fn span(&self, end: Duration) -> Duration {
+        self.measured.end.min(end).saturating_sub(self.measured.start)
     }
 
     /// How it stands in the middle of the run. Over the run that is the verdict of the newest look:
     /// a verdict at any moment would sooner or later be the wanted one by luck.
-    pub(crate) fn standing(&self, measured: &Range<Duration>) -> Verdict {
+    pub(crate) fn standing(&self) -> Verdict {
         if self.objective.window().is_none() {
             return self.looked;
         }
         let (verdict, _) =
-            self.record.verdict(&self.objective, planned_windows(&self.objective, measured));
+            self.record.verdict(&self.objective, planned_windows(&self.objective, &self.measured));
         verdict
     }
 
@@ -150,24 +148,23 @@ impl Track {
         self.objective.window().is_none().then(|| self.looks.next_at())
     }
 
-    /// The verdict of the whole run, of which `span` was measured.
-    pub(crate) fn judge(
-        mut self,
-        total: &Selected,
-        span: Duration,
-        measured: &Range<Duration>,
-        limits: &Limits,
-    ) -> Judgement {
+    /// The verdict of the whole run, which ended at `end`.
+    pub(crate) fn judge(mut self, total: &Selected, end: Duration, limits: &Limits) -> Judgement {
         if self.objective.window().is_some() {
-            let planned = planned_windows(&self.objective, measured);
+            let planned = planned_windows(&self.objective, &self.measured);
             return verdict::judge_windows(&self.objective, &self.record, planned);
         }
         if let Some(last) = self.open.take() {
             self.batches.add(&last);
         }
-        let value = self.value(total, span, limits);
+        let (value, span) = (self.value(total, end, limits), self.span(end));
         verdict::judge(&self.objective, value, &self.batches, span, self.confidence)
     }
+}
+
+/// What is left of a measured time when the schedule is cut off `at` this time.
+pub(crate) fn cut(measured: &Range<Duration>, at: Duration) -> Range<Duration> {
+    measured.start..measured.end.min(at).max(measured.start)
 }
 
 /// Whether an objective is judged in this window: inside the measured time, the last one with the

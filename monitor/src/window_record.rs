@@ -114,6 +114,10 @@ impl WindowRecord {
         if judged > 0 && judged as f64 >= JUDGED * planned as f64 {
             return (Verdict::Met, None);
         }
+        if planned == 0 {
+            let why = "nothing was due for as long as one window: the run was cut off";
+            return (Verdict::Inconclusive, Some(why.to_owned()));
+        }
         let lacking = planned.saturating_sub(judged + few + late);
         let mut why = Vec::new();
         if few > 0 {
@@ -185,6 +189,7 @@ mod tests {
         assert_eq!(record(every, &[(19, good)], 20).0, Verdict::Met, "95 % were judged");
         assert_eq!(record(every, &[(18, good)], 20).0, Verdict::Inconclusive);
         assert_eq!(record(every, &[], 20).0, Verdict::Inconclusive, "no samples are never met");
+        assert_eq!(record(every, &[], 0).0, Verdict::Inconclusive, "nor is no time");
         let most = "p99 < 200ms in 95% of 1s windows";
         assert_eq!(record(most, &[(19, good), (1, bad)], 20).0, Verdict::Met);
         assert_eq!(record(most, &[(18, good), (2, bad)], 20).0, Verdict::Breached);

@@ -1,12 +1,15 @@
 //! A scenario: one validated experiment. Whatever is in a [`Scenario`] has been checked; running it
 //! needs no further look at the files it came from, except the model, code and request bodies.
 
+mod few;
 mod formats;
 mod names;
 mod parts;
 mod raw;
 mod requests;
 mod stages;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -67,6 +70,18 @@ impl Scenario {
             Place::Deployed(deployed) => Some(&deployed.endpoint.name),
             Place::Existing(_) => None,
         }
+    }
+
+    /// The first objective that does not fit the rest: what is wrong, and what would be right.
+    pub(crate) fn misfit(&self) -> Option<(&Objective, String, String)> {
+        let known = names::Known::new(&self.load.profile, &self.requests, Some(&self.place));
+        let misfit = |objective| known.check(objective).map(|(what, hint)| (objective, what, hint));
+        self.objectives.iter().find_map(misfit)
+    }
+
+    /// What is better known before a run, though nothing is wrong.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        few::notes(self)
     }
 }
 

@@ -74,13 +74,11 @@ impl Session {
     /// The session of a scenario that has not begun.
     fn new(scenario: &Scenario) -> Self {
         let profile = scenario.load.profile.clone();
-        let warmup = profile.stages.iter().take_while(|stage| stage.warmup);
-        let measured_from = warmup.map(|stage| stage.duration).sum();
         let monitor = Monitor::new(MonitorConfig {
             objectives: scenario.objectives.clone(),
             alerts: scenario.alerts.clone(),
             confidence: DEFAULT_CONFIDENCE,
-            measured: measured_from..profile.duration(),
+            profile: profile.clone(),
         });
         let total = profile.duration();
         Self {

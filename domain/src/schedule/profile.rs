@@ -7,6 +7,7 @@
 //!
 //! Stages are half-open: a boundary belongs to the stage that begins there.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,18 @@ impl Profile {
     /// How long the whole schedule lasts.
     pub fn duration(&self) -> Duration {
         self.stages.iter().map(|stage| stage.duration).sum()
+    }
+
+    /// Each stage, and when it is.
+    pub fn ranges(&self) -> impl Iterator<Item = (&Stage, Range<Duration>)> {
+        let range = |piece: Piece| piece.start..piece.start + piece.duration;
+        self.stages.iter().zip(self.pieces().map(range))
+    }
+
+    /// The judged part: from the end of the warm-up to the end of the last stage.
+    pub fn measured(&self) -> Range<Duration> {
+        let warmup = self.stages.iter().take_while(|stage| stage.warmup);
+        warmup.map(|stage| stage.duration).sum()..self.duration()
     }
 
     /// The arrivals that the whole profile asks for: the integral of its rate.
@@ -193,6 +206,9 @@ mod tests {
             Stage::hold("steady", 100.0, seconds(10.0)),
         ]);
         assert_eq!(profile.duration(), seconds(25.0));
+        assert_eq!(profile.measured(), seconds(10.0)..seconds(25.0));
+        let (stage, range) = profile.ranges().nth(1).unwrap();
+        assert_eq!((stage.name.as_str(), range), ("pause", seconds(10.0)..seconds(15.0)));
         // (time, rate, offered by then): half a ramp is a quarter of its area.
         let table = [
             (0.0, 0.0, 0.0),

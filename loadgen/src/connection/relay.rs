@@ -5,6 +5,9 @@
 //! such wake-up would have the whole task polled once more. Here they are noticed while the task is
 //! being polled, and followed by another round in the same poll. So a request takes two polls: one
 //! that sends it, and one that reads the answer.
+//!
+//! A connection is polled and woken on one thread only, its worker's. The two flags rest on that:
+//! between threads a wake-up could be lost just as a poll ends.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -33,8 +36,8 @@ impl Wake for Inner {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.store(true, Ordering::SeqCst);
-        if !self.polling.load(Ordering::SeqCst) {
+        self.woken.store(true, Ordering::Relaxed);
+        if !self.polling.load(Ordering::Relaxed) {
             self.wake_task();
         }
     }
@@ -52,7 +55,7 @@ impl Default for Relay {
     fn default() -> Self {
         let inner = Arc::<Inner>::default();
         // What it is for has not been polled yet, so it wants to be.
-        inner.woken.store(true, Ordering::SeqCst);
+        inner.woken.store(true, Ordering::Relaxed);
         let waker = Waker::from(Arc::clone(&inner));
         Self { inner, waker }
     }
@@ -67,18 +70,18 @@ impl Relay {
     ) -> Poll<T> {
         let Inner { task, polling, woken } = &*self.inner;
         task.get_or_init(|| cx.waker().clone());
-        polling.store(true, Ordering::SeqCst);
+        polling.store(true, Ordering::Relaxed);
         let mut own = Context::from_waker(&self.waker);
         let mut polled = Poll::Pending;
         for _ in 0..ROUNDS {
-            woken.store(false, Ordering::SeqCst);
+            woken.store(false, Ordering::Relaxed);
             polled = work(&mut own);
-            if polled.is_ready() || !woken.load(Ordering::SeqCst) {
+            if polled.is_ready() || !woken.load(Ordering::Relaxed) {
                 break;
             }
         }
-        polling.store(false, Ordering::SeqCst);
-        if polled.is_pending() && woken.load(Ordering::SeqCst) {
+        polling.store(false, Ordering::Relaxed);
+        if polled.is_pending() && woken.load(Ordering::Relaxed) {
             self.inner.wake_task();
         }
         polled
@@ -86,7 +89,7 @@ impl Relay {
 
     /// Whether something has woken it since it was last polled.
     pub(super) fn was_woken(&self) -> bool {
-        self.inner.woken.load(Ordering::SeqCst)
+        self.inner.woken.load(Ordering::Relaxed)
     }
 }
 

@@ -4,9 +4,11 @@
 //! counted with atomic numbers, and two workers that counted up the same one for every request
 //! would wait for each other.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{HOST, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Uri};
 
 use super::Request;
@@ -22,8 +24,11 @@ pub(crate) type Outgoing = hyper::Request<Full<Bytes>>;
 pub(crate) struct Template {
     method: Method,
     uri: Uri,
-    headers: HeaderMap,
-    bodies: Vec<Bytes>,
+    /// One for each length of body, complete with that length: the HTTP client would have to make
+    /// room for it in every request.
+    heads: Vec<HeaderMap>,
+    /// Each body with the number of its head.
+    bodies: Vec<(Bytes, usize)>,
 }
 
 impl Template {
@@ -35,22 +40,39 @@ impl Template {
         let mut headers: HeaderMap =
             request.headers.iter().map(|(name, value)| (name.clone(), own(value))).collect();
         headers.entry(HOST).or_insert_with(|| own(&target.host));
-        let bodies = request.bodies.iter().map(own_body).collect();
+        let mut lengths: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut heads = Vec::new();
+        let mut add = |body: Bytes| {
+            let head = *lengths.entry(body.len()).or_insert_with(|| {
+                let mut head = headers.clone();
+                if !body.is_empty() {
+                    head.insert(CONTENT_LENGTH, body.len().into());
+                }
+                heads.push(head);
+                heads.len() - 1
+            });
+            (body, head)
+        };
+        let bodies = match request.bodies.as_slice() {
+            [] => vec![add(Bytes::new())],
+            bodies => bodies.iter().map(|body| add(own_body(body))).collect(),
+        };
         let uri = request.uri(&target.path)?;
-        Ok(Self { method: request.method.clone(), uri, headers, bodies })
+        Ok(Self { method: request.method.clone(), uri, heads, bodies })
     }
 
     /// The request of the arrival with this number.
     pub(crate) fn request(&self, number: u64) -> Outgoing {
-        let body = match self.bodies.len() as u64 {
-            0 => Bytes::new(),
-            1 => self.bodies[0].clone(),
-            count => self.bodies[(number % count) as usize].clone(),
+        let (body, head) = match self.bodies.as_slice() {
+            [only] => only,
+            bodies => &bodies[(number % bodies.len() as u64) as usize],
         };
-        let mut request = hyper::Request::new(Full::new(body));
+        let mut request = hyper::Request::new(Full::new(body.clone()));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.headers.clone();
+        // The client takes the head apart while it sends it, so each request needs its own: two
+        // allocations, which cost less than to fill the map of an old answer again.
+        *request.headers_mut() = self.heads[*head].clone();
         request
     }
 }
@@ -83,16 +105,20 @@ mod tests {
         let request = Request::post(bodies);
         let request = request.with_secret("api-key", &SecretString::from("k3y")).unwrap();
         let template = Template::new(&request, &target).unwrap();
-        assert_eq!(template.headers.len(), 3, "content-type, api-key, host");
+        assert_eq!(template.heads.len(), 2, "a head for each length");
         for (number, body) in [(0, b"a".as_slice()), (1, &long), (2, b"a")] {
             let sent = template.request(number);
             assert_eq!(
                 (sent.uri().path(), sent.headers()[HOST].as_bytes()),
                 ("/score", &b"127.0.0.1:8080"[..])
             );
+            let length = sent.headers()[CONTENT_LENGTH].to_str().unwrap().parse();
+            assert_eq!((length, sent.headers().len()), (Ok(body.len()), 4));
             assert!(sent.headers()["api-key"].is_sensitive());
             assert_eq!(sent.into_body().collect().await.unwrap().to_bytes(), body);
         }
+        let nothing = Template::new(&Request::get(), &target).unwrap().request(7);
+        assert!(!nothing.headers().contains_key(CONTENT_LENGTH));
         let mut elsewhere = Request::get();
         elsewhere.path = Some("score".to_owned());
         assert!(Template::new(&elsewhere, &target).is_err());

@@ -174,7 +174,8 @@ async fn send(
         Some(Mail::TimeOut) => Some(Stop::TimedOut),
         _ => desk.is_aborting().then_some(Stop::Aborted),
     };
-    let request = setup.templates[usize::from(pending.key.request)].request(pending.number);
+    let template = &setup.templates[usize::from(pending.key.request)];
+    let request = || template.request(pending.number);
     let end = connection.exchange(request, stopped, || desk.sent(&pending)).await;
     let done = clock::now();
     let sent = connection.sent();

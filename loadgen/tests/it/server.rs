@@ -141,11 +141,7 @@ async fn serve(
                 answer(&mut stream, "200 OK", "").await?;
             }
             Mode::Stall { stall, period } => {
-                let into = clock::now().since(began).as_nanos() % period.as_nanos();
-                let left = stall.saturating_sub(Duration::from_nanos(into as u64));
-                if !left.is_zero() {
-                    tokio::time::sleep(left).await;
-                }
+                stalled(began, stall, period).await;
                 answer(&mut stream, "200 OK", "x-ms-run-fn-exec-ms: 0.25\r\n").await?;
             }
             Mode::AnswerAndClose | Mode::OneAtATime => {
@@ -174,6 +170,15 @@ async fn serve(
             }
             Mode::Silent => std::future::pending().await,
         }
+    }
+}
+
+/// Waits for the end of a stall that began with the period.
+async fn stalled(began: Moment, stall: Duration, period: Duration) {
+    let into = clock::now().since(began).as_nanos() % period.as_nanos();
+    let left = stall.saturating_sub(Duration::from_nanos(into as u64));
+    if !left.is_zero() {
+        tokio::time::sleep(left).await;
     }
 }
 

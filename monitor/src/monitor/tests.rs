@@ -1,14 +1,18 @@
 use std::ops::Range;
 
-use plimsoll_domain::{Class, LimitCounts, Outcome, Pause};
+use plimsoll_domain::schedule::Stage;
+use plimsoll_domain::{Class, Key, LimitCounts, Outcome, Pause, StageName};
 
 use super::*;
 use crate::alert::{AlertState, Severity};
 use crate::testing::{MEASURED, WARMUP, both, ended, late, second, second_of};
 use crate::{ValidityState, WindowCounts};
 
-fn seconds(range: Range<u64>) -> Range<Duration> {
-    Duration::from_secs(range.start)..Duration::from_secs(range.end)
+/// A warm-up until the measured time, of one stage.
+fn profile(measured: Range<u64>) -> Profile {
+    let hold = |name, from, to| Stage::hold(name, 100.0, Duration::from_secs(to - from));
+    let warmup = hold("warm-up", 0, measured.start).as_warmup();
+    Profile::new(vec![warmup, hold("hold", measured.start, measured.end)])
 }
 
 /// A monitor, and the limits that its recorders count.
@@ -24,11 +28,14 @@ impl Run {
     }
 
     fn with_alerts(objectives: &[&str], alerts: Vec<AlertRule>, measured: Range<u64>) -> Self {
+        Self::of(objectives, alerts, profile(measured))
+    }
+
+    fn of(objectives: &[&str], alerts: Vec<AlertRule>, profile: Profile) -> Self {
         let objectives: Vec<Objective> =
             objectives.iter().map(|text| text.parse().unwrap()).collect();
         let limits = limits(&objectives, &alerts);
-        let (confidence, measured) = (0.95, seconds(measured));
-        let config = MonitorConfig { objectives, alerts, confidence, measured };
+        let config = MonitorConfig { objectives, alerts, confidence: 0.95, profile };
         Self { monitor: Monitor::new(config), limits, at: 0 }
     }
 
@@ -151,9 +158,8 @@ fn windows_that_could_not_be_judged_are_told() {
 
 #[test]
 fn the_last_half_second_is_in_a_window() {
-    let mut run = Run::new(&["p99 < 200ms in every 2s"], 0..1);
-    let measured = Duration::ZERO..Duration::from_millis(10_500);
-    run.monitor.measured = measured;
+    let mut run = Run::new(&["p99 < 200ms in every 2s"], 0..11);
+    run.monitor.cut_off(Duration::from_millis(10_500));
     let (good, bad) = (run.fast(1000), both(run.fast(400), &run.slow(100)));
     let report =
         run.seconds((0..11).map(|at| if at == 10 { bad.clone() } else { good.clone() })).finish();
@@ -308,7 +314,7 @@ fn an_objective_can_be_about_one_deployment() {
         snapshot.tallies.clear();
         for (name, tally) in [("blue", run.fast(100)), ("green", run.slow(100))] {
             let deployment = snapshot.names.deployment(name);
-            snapshot.tallies.insert(plimsoll_domain::Key { deployment, ..MEASURED }, tally);
+            snapshot.tallies.insert(Key { deployment, ..MEASURED }, tally);
         }
         run.monitor.observe(&snapshot);
     }
@@ -317,4 +323,48 @@ fn an_objective_can_be_about_one_deployment() {
     let keys: Vec<_> =
         report.whole.tallies.keys().map(|key| report.whole.names.of(*key).2).collect();
     assert_eq!(keys, ["blue", "green"]);
+}
+
+/// Ten seconds of `hold`, then thirty of `peak`, which are slower and half as many.
+fn two_stages(objectives: &[&str], alerts: Vec<AlertRule>) -> (Report, Vec<AlertEvent>) {
+    let stage = |name, rps, s| Stage::hold(name, rps, Duration::from_secs(s));
+    let profile = Profile::new(vec![stage("hold", 100.0, 10), stage("peak", 50.0, 30)]);
+    let mut run = Run::of(objectives, alerts, profile);
+    let name = |name: &str| StageName { name: name.to_owned(), warmup: false };
+    let mut told = Vec::new();
+    for index in 0..40 {
+        let is_hold = index < 10;
+        let tally = if is_hold { run.fast(100) } else { run.answers(50, 100) };
+        let stage = u16::from(!is_hold);
+        let mut snapshot = second_of(index, Key { stage, ..MEASURED }, tally);
+        snapshot.names.stages = vec![name("hold"), name("peak")];
+        told.extend(run.monitor.observe(&snapshot));
+    }
+    (run.finish(), told)
+}
+
+#[test]
+fn an_objective_about_a_stage_is_judged_in_its_time() {
+    let objectives = [
+        "p90 of hold < 50ms",
+        "p90 of hold < 50ms in every 5s",
+        "p90 of stage peak < 50ms in every 5s",
+        "goodput of peak >= 45/s within 200ms",
+    ];
+    let (report, _) = two_stages(&objectives, Vec::new());
+    let (met, breached) = (Verdict::Met, Verdict::Breached);
+    assert_eq!(verdicts(&report), [met, met, breached, met]);
+    let evidence = |index: usize| report.judgements[index].evidence.as_ref().unwrap();
+    assert_eq!(evidence(0).batches, 10, "a second of another stage is no batch");
+    let counts = |index| (windows(&report, index).planned, windows(&report, index).judged);
+    assert_eq!((counts(1), counts(2)), ((6, 6), (26, 26)));
+    assert_eq!(report.judgements[3].value, Some(Amount::per_second(50.0)));
+    assert_eq!(evidence(3).batches, 30);
+}
+
+#[test]
+fn an_alert_about_a_stage_looks_at_whole_windows_of_it() {
+    let (_, told) = two_stages(&[], vec![rule("p90 of peak < 50ms in every 5s", 0)]);
+    let told: Vec<_> = told.iter().map(|event| (event.at.as_secs(), event.to)).collect();
+    assert_eq!(told, [(15, AlertState::Firing)]);
 }

@@ -40,6 +40,11 @@ pub struct Selector {
 }
 
 impl Selector {
+    /// Whether it is about the stage of this name, if there is one.
+    pub(crate) fn is_stage(&self, name: &str) -> bool {
+        matches!(self.part, None | Some(Part::Stage)) && self.name == name
+    }
+
     /// Whether the key has the name.
     pub fn selects(&self, names: &Names, key: Key) -> bool {
         let (stage, request, deployment) = names.of(key);

@@ -97,6 +97,14 @@ fn a_worker_at_the_end_of_its_core_is_saturated_before_it_is_very_late() {
     assert_eq!(judge(|s| s.generator.cpu_busiest = Some(1.0)).state, Valid);
 }
 
+/// The generator did not run for a while in the fifth second.
+fn pause(s: &mut Snapshot, from_ms: u64, ms: u64) {
+    let (start, length) = (Duration::from_millis(from_ms), Duration::from_millis(ms));
+    if s.index == 4 {
+        s.generator.pause(Pause { start, length });
+    }
+}
+
 #[test]
 fn every_reason_says_how_much_and_what_to_do() {
     type Change = fn(&mut Snapshot);
@@ -116,32 +124,14 @@ fn every_reason_says_how_much_and_what_to_do() {
         ("a lost worker", |s| s.generator.lost_workers = 1, Invalid, "without their last report"),
         ("starved", |s| s.generator.cpu_wait = Some(0.3), Degraded, "at worst 30 %"),
         ("seldom starved", |s| s.generator.cpu_wait = Some(0.1), Valid, ""),
+        // Both workers tell of the same pause.
         (
             "paused",
-            |s| {
-                // Both workers tell of the same pause.
-                for start in [4200, 4210] {
-                    let (start, length) =
-                        (Duration::from_millis(start), Duration::from_millis(300));
-                    if s.index == 4 {
-                        s.generator.pause(Pause { start, length });
-                    }
-                }
-            },
+            |s| [4200, 4210].into_iter().for_each(|at| pause(s, at, 300)),
             Degraded,
             "310ms of 10s",
         ),
-        (
-            "paused for long",
-            |s| {
-                let start = Duration::from_millis(4200);
-                if s.index == 4 {
-                    s.generator.pause(Pause { start, length: Duration::from_millis(600) });
-                }
-            },
-            Invalid,
-            "600ms of 10s (6 %)",
-        ),
+        ("paused for long", |s| pause(s, 4200, 600), Invalid, "600ms of 10s (6 %)"),
         (
             "stalled",
             |s| {

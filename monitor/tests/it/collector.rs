@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use plimsoll_domain::latencies::rank_of;
+use plimsoll_domain::schedule::Profile;
 use plimsoll_domain::{Key, Lags, Latencies, Snapshot, Tally, clock};
 use plimsoll_monitor::otlp::{Exporter, Gauges, exponential};
 use plimsoll_monitor::{
@@ -244,9 +245,9 @@ fn what_the_collector_writes_is_what_was_measured() {
             points.iter().map(|point| whole(&point["asInt"])).sum::<u64>()
         };
         let is_whole = |written: &[Value]| {
-            let mut logs = Vec::new();
-            all_in(written, "eventName", &mut logs);
-            sent(written) == 4_100 && logs.len() == 2
+            let mut alerts = Vec::new();
+            all_in(written, "eventName", &mut alerts);
+            sent(written) == 4_100 && alerts.len() == 2
         };
         let written = collector.wait_for("totals and alerts", is_whole);
         agrees(
@@ -294,7 +295,7 @@ fn standing(measured: &Tally) -> Gauges {
         objectives: objectives.into(),
         alerts: Vec::new(),
         confidence: 0.95,
-        measured: Duration::ZERO..Duration::from_secs(41),
+        profile: Profile::hold(100.0, Duration::from_secs(41)),
     });
     let end = Duration::from_secs(41);
     let key = Key { stage: 1, ..Key::default() };

@@ -123,6 +123,9 @@ fn check(path: &Path, given: &Given, problems: &mut Problems) -> Option<Checked>
 
 fn scenario(path: &Path, problems: &mut Problems) -> Option<Checked> {
     let scenario = scenario::read_with_notes(path, problems)?;
+    for note in scenario.notes() {
+        view::note(&format!("{}: note: {note}", path.display()));
+    }
     let runs_here = match &scenario.place {
         Place::Existing(_) => true,
         Place::Deployed(deployed) => {

@@ -4,7 +4,7 @@ use plimsoll_domain::Class;
 
 use super::words;
 use crate::results::Event;
-use crate::results::summary::{KeyResult, LatencyStats, Summary};
+use crate::results::summary::{Counts, KeyResult, LatencyStats, OutcomeCounts, Summary};
 
 /// A row of cells, the first of which names it.
 #[derive(Debug)]
@@ -30,6 +30,24 @@ pub(super) fn outcomes(summary: &Summary) -> Vec<TableRow> {
             class: if class.is_ok() { "ok" } else { "bad" },
         })
         .collect()
+}
+
+/// Whole answers by status, as a sentence; empty without any.
+pub(super) fn statuses(summary: &Summary) -> String {
+    let list = |counts: &Counts| {
+        let each = counts.iter().map(|(status, n)| format!("{status} × {}", words::count(*n)));
+        each.collect::<Vec<_>>().join(", ")
+    };
+    let OutcomeCounts { status, model_status, .. } = &summary.outcomes;
+    match (status.is_empty(), model_status.is_empty()) {
+        (true, _) => String::new(),
+        (false, true) => format!("HTTP statuses: {}.", list(status)),
+        (false, false) => format!(
+            "HTTP statuses: {}. The model's own behind 424: {}.",
+            list(status),
+            list(model_status)
+        ),
+    }
 }
 
 /// What a class means, and the first example of it.

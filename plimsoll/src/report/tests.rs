@@ -61,7 +61,8 @@ fn parse(html: &str) -> (String, Vec<(String, String)>) {
 
 #[test]
 fn the_page_is_well_formed_and_holds_what_it_promises() {
-    let (html, summary) = page_of(&Shape { bad: 6..9, ..Shape::small("quickstart") });
+    let requests = vec!["score".to_owned(), "explain".to_owned()];
+    let (html, summary) = page_of(&Shape { bad: 6..9, requests, ..Shape::small("quickstart") });
     let (text, _) = parse(&html);
     for objective in &summary.objectives {
         assert!(text.contains(&objective.name), "{} is not on the page", objective.name);
@@ -74,7 +75,16 @@ fn the_page_is_well_formed_and_holds_what_it_promises() {
         "Percentile spectrum",
         "Send lag",
         "Model time and the rest",
-        "status 424",
+        "model error",
+        "424 × ",
+        "explain · blue",
+        "score · nobody told",
+        "hold",
+        "warm-up (warm-up)",
+        "wrong in 2 of 29 windows of 5\u{a0}s (1 beyond chance); 3 may be; 1 not judged; worst",
+        "a fact, not an estimate",
+        "worth 1,000 independent",
+        "about 38min more at this rate would",
         "connection closed before message completed",
         "Standard_DS3_v2",
         "pending → firing",
@@ -83,6 +93,14 @@ fn the_page_is_well_formed_and_holds_what_it_promises() {
     ] {
         assert!(text.contains(part), "`{part}` is not on the page");
     }
+}
+
+// What is about one request of one deployment is in the sums already.
+#[test]
+fn a_page_of_one_request_and_one_deployment_has_no_table_of_keys() {
+    let shape = Shape { warmup: 0, ..Shape::small("quickstart") };
+    let (text, _) = parse(&page_of(&shape).0);
+    assert!(!text.contains("By request, deployment and stage"), "{text}");
 }
 
 #[test]
@@ -106,12 +124,17 @@ fn hostile_names_stay_text() {
     summary.validity.reasons = vec![hostile.to_owned()];
     summary.deployments[0].name = hostile.to_owned();
     summary.outcomes.status.insert(hostile.to_owned(), 1);
+    summary.outcomes.model_status.insert(hostile.to_owned(), 1);
+    for (key, deployment) in summary.keys.iter_mut().zip(["green", hostile, "teal"]) {
+        key.request = hostile.to_owned();
+        key.deployment = Some(deployment.to_owned());
+    }
     results.event(&Event::new(1.0, EventKind::Warning, hostile));
     conclude(folder.path(), results, &summary);
     let html = fs::read_to_string(folder.path().join(folder::REPORT)).unwrap();
     let (text, _) = parse(&html);
     assert!(!html.contains("<script"));
-    assert!(text.matches("<script>alert(1)</script>\"'&{{").count() >= 6, "{text}");
+    assert!(text.matches("<script>alert(1)</script>\"'&{{").count() >= 9, "{text}");
     let junit = fs::read_to_string(folder.path().join(folder::JUNIT)).unwrap();
     assert!(!junit.contains("<script"), "{junit}");
 }

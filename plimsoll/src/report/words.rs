@@ -143,7 +143,7 @@ pub(super) fn worth(objective: &ObjectiveResult) -> String {
     let Some(evidence) = objective.evidence.as_ref().filter(|e| e.design_effect >= 1.5) else {
         return String::new();
     };
-    format!("worth {} independent", three_digits(evidence.effective_samples))
+    format!("worth {} independent", number(evidence.effective_samples))
 }
 
 /// The confidence interval of an objective; empty without one.

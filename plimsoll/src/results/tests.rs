@@ -42,6 +42,24 @@ fn the_interval_log_holds_what_the_summary_says() {
     assert_eq!(count("warmup_response"), summary.warmup.as_ref().map_or(0, |w| w.ok));
 }
 
+// The sums stay what they are; each request has lines of its own beside them.
+#[test]
+fn the_interval_log_tells_requests_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let requests = vec!["score".to_owned(), "explain".to_owned()];
+    let shape = Shape { requests, ..Shape::small("mix") };
+    let (_results, summary) = write_run(folder.path(), &shape);
+    let log = fs::read(folder.path().join(folder::HLOG)).unwrap();
+    let count = |tag: &str| -> u64 {
+        hlog::read(&log).filter(|line| line.tag == tag).map(|line| line.histogram.len()).sum()
+    };
+    let whole = summary.latency_ms.response.count;
+    assert_eq!(count("response"), whole);
+    assert_eq!(count("response/score/blue"), whole / 2);
+    assert_eq!(count("response/explain/blue"), whole / 2);
+    assert!(count("warmup_service/explain/blue") > 0);
+}
+
 // Another implementation reads the log: PyPI's hdrhistogram, where PLIMSOLL_HDR_PYTHON names a
 // Python that has it.
 #[test]
@@ -111,7 +129,7 @@ fn somebody_elses_folder_is_refused_and_an_earlier_result_replaced() {
     assert!(matches!(error, Error::NotOurs { .. }));
     assert!(error.to_string().contains("--out"), "{error}");
 
-    fs::write(folder.path().join(folder::SUMMARY), r#"{"schema": "plimsoll.summary/v1"}"#).unwrap();
+    fs::write(folder.path().join(folder::SUMMARY), r#"{"schema": "plimsoll.summary/v2"}"#).unwrap();
     fs::write(folder.path().join(folder::REPORT), "old").unwrap();
     let results = Results::create(folder.path(), header(&shape)).unwrap();
     assert!(!results.dir().join(folder::REPORT).exists(), "an old report would mislead");

@@ -26,7 +26,7 @@ fn scenario_name(text: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "`{text}` is no scenario name: at most 64 letters, digits, `-`, `_` and `.`, starting with a letter or digit"
+        "`{text}` is no name: at most 64 letters, digits, `-`, `_` and `.`, starting with a letter or digit"
     ))
 }
 

@@ -37,7 +37,8 @@ pub struct RawScenario {
     /// How much of it, and when.
     #[schemars(required)]
     pub load: Option<RawLoad>,
-    /// What must hold, for example `p99 < 200ms` or `error rate < 0.1% in every 10s`.
+    /// What must hold, for example `p99 < 200ms`, `error rate < 0.1% in every 10s` or `p95 of green
+    /// < 150ms in 99% of 5s windows`.
     pub objectives: Option<Vec<String>>,
     /// What is told while it happens.
     pub alerts: Option<Vec<RawAlert>>,

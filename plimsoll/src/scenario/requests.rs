@@ -34,14 +34,17 @@ impl Reader<'_> {
         let timeout = self.timeout(&raw, path);
         let mut requests: Vec<Request> = Vec::new();
         for (index, raw) in raw.into_iter().enumerate() {
+            let is_named = raw.name.is_some();
             let request = self.request(&path(index), raw, is_list, place);
-            if requests.iter().any(|other| other.name == request.name) {
+            if is_named && requests.iter().any(|other| other.name == request.name) {
                 let message = format!("there are two requests named `{}`", request.name);
                 self.push(&format!("{}/name", path(index)), &message);
             }
             requests.push(request);
         }
-        if is_list && requests.iter().all(|request| request.weight == 0.0) {
+        if requests.is_empty() {
+            self.push("/request", "the list of requests is empty");
+        } else if is_list && requests.iter().all(|request| request.weight == 0.0) {
             self.push("/request", "at least one request needs a `weight` above 0");
         }
         (requests, timeout)
@@ -106,7 +109,8 @@ impl Reader<'_> {
             let message = format!("there is no deployment named `{name}`");
             self.push(&format!("{path}/deployment"), &message);
         }
-        if is_list && raw.name.is_none() {
+        // One that is no name has been told already.
+        if is_list && self.document.find(path).child("name").is_none() {
             self.push(path, "each of several requests needs a `name`");
         }
         let weight = raw.weight.unwrap_or(1.0);

@@ -41,6 +41,11 @@ pub(super) fn stages(raw: &[RawStage]) -> (Vec<Stage>, Vec<(usize, String)>) {
             Err(message) => problems.push((index, message.to_owned())),
         }
     }
+    for (index, stage) in stages.iter().enumerate() {
+        if stages[..index].iter().any(|before: &Stage| before.name == stage.name) {
+            problems.push((index, format!("there are two stages named `{}`", stage.name)));
+        }
+    }
     let mut judged = false;
     for (index, stage) in raw.iter().enumerate() {
         let warmup = stage.warmup.unwrap_or(false);
@@ -103,6 +108,14 @@ mod tests {
         let (stages, problems) = stages(&[long(), long()]);
         assert_eq!(problems.len(), 2);
         assert_eq!(plimsoll_domain::schedule::Profile::new(stages).duration(), 2 * LONGEST_STAGE);
+    }
+
+    #[test]
+    fn a_name_is_of_one_stage_only() {
+        let named =
+            |name: &str| RawStage { name: Some(name.to_owned()), ..raw(Some(1.0), None, None) };
+        let (_, problems) = stages(&[named("hold"), named("stage 3"), raw(Some(2.0), None, None)]);
+        assert_eq!(problems, [(2, "there are two stages named `stage 3`".to_owned())]);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::source::Event;
 use crate::exit::Exit;
-use script::{Scripted, calm, counted, ended, run, run_in, slow};
+use crate::results::timeline;
+use script::{Answer, Scripted, calm, counted, ended, run, run_in, slow};
 
 pub(super) mod script;
 
@@ -44,9 +45,13 @@ fn a_whole_run_leads_to_a_verdict_and_its_files() {
     insta::assert_snapshot!("events", run.text("events.jsonl"));
     insta::assert_snapshot!("timeline", run.text("timeline.csv"));
     let page = page(&run.text("report.html"));
-    for part in
-        ["Objectives met", "p50 < 50ms", "pending → firing", "of 2 instances of blue", "hold"]
-    {
+    for part in [
+        "Objectives met",
+        "p95 < 50ms in 70%",
+        "pending → firing",
+        "of 2 instances of blue",
+        "hold",
+    ] {
         assert!(page.contains(part), "`{part}` is not on the page: {page}");
     }
     assert!(run.text("junit.xml").contains("errors=\"0\" failures=\"0\""));
@@ -193,4 +198,145 @@ impl script::Run {
     fn summary(&self) -> Value {
         serde_json::from_str(&self.text("summary.json")).expect("summary.json is JSON")
     }
+}
+
+/// Two requests of which one is slow, and two deployments of which each answers one.
+const MIX: &str = "
+name: mix
+target: {url: 'http://127.0.0.1:1/score'}
+request:
+  - {name: score, weight: 3, method: GET}
+  - {name: explain, method: GET, path: /explain}
+load:
+  arrivals: constant
+  stages:
+    - {name: warm-up, duration: 2s, rps: 100, warmup: true}
+    - {name: hold, duration: 8s, rps: 100}
+    - {name: peak, duration: 8s, rps: 100}
+objectives:
+  - p95 of score < 50ms
+  - p95 of request explain < 50ms
+  - p95 of deployment blue < 50ms
+  - p95 of deployment green < 50ms
+  - p50 of hold < 50ms
+  - p50 of stage peak < 50ms
+  - error rate < 5%
+  - p95 of score of peak < 50ms in every 1s
+  - p95 of deployment teal < 50ms
+";
+
+/// Every fourth arrival asks `explain`, which is slow, of `green`; in the peak three of four do.
+fn mix(index: u64, number: u64) -> Answer {
+    let (score, lag) = ((number % 4 != 3) == (index < 10), Duration::ZERO);
+    let took = Duration::from_millis(if score { 10 } else { 80 });
+    let deployment = if score { "blue" } else { "green" };
+    Answer { request: u16::from(!score), deployment, took, lag }
+}
+
+fn mixed() -> script::Run {
+    let scenario = script::scenario_of(MIX);
+    let seconds = 0..18u64;
+    let intervals = seconds.map(|index| {
+        let second = script::second_of(&scenario, index, |number| mix(index, number));
+        Event::Interval(Box::new(second))
+    });
+    let events: Vec<Event> = intervals.chain([ended(false)]).collect();
+    script::run_of(scenario.clone(), tempfile::tempdir().unwrap(), Scripted::new(events))
+}
+
+#[test]
+fn objectives_are_judged_by_request_deployment_and_stage() {
+    let run = mixed();
+    assert_eq!(run.exit, Exit::Breached);
+    let summary = run.summary();
+    let judged = summary["objectives"].as_array().unwrap().iter();
+    let judged: Vec<String> = judged
+        .map(|o| format!("{} {} {}", o["name"], o["verdict"], o["samples"]).replace('"', ""))
+        .collect();
+    insta::assert_snapshot!("mix", judged.join("\n"));
+}
+
+#[test]
+fn every_file_tells_requests_and_deployments_apart() {
+    let run = mixed();
+    let summary = run.summary();
+    let keys = summary["keys"].as_array().unwrap();
+    let answered = keys.iter().filter(|key| key["deployment"].is_string());
+    let answered: Vec<String> = answered
+        .map(|key| {
+            let ended = &key["outcomes"];
+            let (stage, request, deployment) = (&key["stage"], &key["request"], &key["deployment"]);
+            format!("{stage} {request} {deployment} {} {}", ended["ok"], key["warmup"])
+        })
+        .collect();
+    let wanted = [
+        "warm-up score blue 150 true",
+        "warm-up explain green 50 true",
+        "hold score blue 600 false",
+        "hold explain green 200 false",
+        "peak score blue 200 false",
+        "peak explain green 600 false",
+    ];
+    assert_eq!(answered.iter().map(|key| key.replace('"', "")).collect::<Vec<_>>(), wanted);
+    let asked = keys.iter().filter(|key| key["deployment"].is_null());
+    let offered: u64 = asked.filter_map(|key| key["offered"].as_u64()).sum();
+    assert_eq!(offered, 1800, "nobody has answered yet when an arrival is offered");
+    let log = run.text("latency.hlog");
+    for tag in ["response", "response/score/blue", "service/explain/green"] {
+        let lines = log.lines().filter(|line| line.starts_with(&format!("Tag={tag},")));
+        assert_eq!(lines.count(), 16, "{tag}");
+    }
+    assert_eq!(log.matches("Tag=warmup_response/explain/green,").count(), 2);
+    let page = page(&run.text("report.html"));
+    for part in ["By request, deployment and stage", "score · blue", "explain · green", "peak"] {
+        assert!(page.contains(part), "`{part}` is not on the page: {page}");
+    }
+}
+
+#[test]
+fn an_alert_that_fires_when_the_run_ends_ends_with_it() {
+    let run = run((0..7).map(calm).chain((7..10).map(slow)).chain([ended(false)]));
+    let events = run.text("events.jsonl");
+    let alerts: Vec<Value> =
+        events.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let alerts: Vec<_> = alerts.iter().filter(|event| event["kind"] == "alert").collect();
+    let states: Vec<_> =
+        alerts.iter().map(|alert| (&alert["state"], &alert["run_ended"])).collect();
+    let (no, yes) = (Value::from(false), Value::from(true));
+    let [pending, firing, resolved] = ["pending", "firing", "resolved"].map(Value::from);
+    assert_eq!(states, [(&pending, &no), (&firing, &no), (&resolved, &yes)], "{events}");
+    assert_eq!(run.told.last().map(String::as_str), Some("alert slow answers: resolved"));
+}
+
+#[test]
+fn the_timeline_says_how_many_instances_there_should_be() {
+    let run = run(whole());
+    let rows = timeline::read(&run.text("timeline.csv"));
+    let counts = |row: &timeline::Row| {
+        [row.instances, row.instances_wanted, row.instances_starting].map(|count| count.unwrap())
+    };
+    assert_eq!(counts(&rows[4]), [3, 3, 0]);
+    assert_eq!(counts(&rows[6]), [2, 3, 1]);
+    assert_eq!(counts(&rows[9]), [3, 3, 0]);
+}
+
+#[test]
+fn a_lost_worker_is_told_and_what_was_measured_is_kept() {
+    let mut events: Vec<Event> = (0..6).map(calm).collect();
+    let Some(Event::Interval(last)) = events.last_mut() else { unreachable!("they are intervals") };
+    last.generator.lost_workers = 1;
+    events.push(Event::Failed { why: "1 of the load generator's workers ended early".to_owned() });
+    let run = run(events);
+    assert_eq!(run.exit, Exit::Inconclusive);
+    let summary = run.summary();
+    assert_eq!(summary["run"]["complete"], true);
+    assert_eq!(summary["generator"]["lost_workers"], 1);
+    assert_eq!((&summary["exit_code"], &summary["outcomes"]["ok"]), (&4.into(), &400.into()));
+    assert_eq!(summary["load"]["duration_s"], 4.0, "until it was lost: {summary:#}");
+    let reasons = summary["validity"]["reasons"].to_string();
+    assert!(reasons.contains("workers ended without their last report"), "{reasons}");
+    assert_eq!(timeline::read(&run.text("timeline.csv")).len(), 6);
+    assert!(run.text("events.jsonl").contains("workers ended early"));
+    assert!(page(&run.text("report.html")).contains("Invalid run"));
+    assert!(run.text("junit.xml").contains("type=\"invalid\""));
 }

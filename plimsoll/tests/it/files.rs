@@ -12,7 +12,7 @@ use crate::support::{plimsoll, root};
 fn broken() -> Folder {
     Folder::copy("quickstart")
         .replace("scenario.yml", "timeout: 2s", "timeout: 2 fortnights")
-        .replace("scenario.yml", "duration: 12s, rps: 200", "duration: 12s, rsp: 200")
+        .replace("scenario.yml", "duration: 35s, rps: 200", "duration: 35s, rsp: 200")
         .replace("scenario.yml", "p99 < 200ms", "p99 < fast")
         .replace("endpoint.yml", "auth_mode: key", "auth_mode: password")
         .replace("blue-deployment.yml", "instance_count: 2", "instance_count: 0")
@@ -21,9 +21,9 @@ fn broken() -> Folder {
 
 /// Where each problem is, and what is said about it.
 const PROBLEMS: [(&str, &str); 6] = [
-    ("scenario.yml:13:12", "`2 fortnights` is not a duration"),
-    ("scenario.yml:20:35", "unknown key `rsp`"),
-    ("scenario.yml:23:11", "`fast` is not a duration"),
+    ("scenario.yml:14:12", "`2 fortnights` is not a duration"),
+    ("scenario.yml:21:35", "unknown key `rsp`"),
+    ("scenario.yml:24:11", "`fast` is not a duration"),
     ("endpoint.yml:3:12", "`password` is no `auth_mode`"),
     ("blue-deployment.yml:6:1", "did you mean `instance_type`?"),
     ("blue-deployment.yml:7:17", "`instance_count` is 0"),
@@ -144,6 +144,20 @@ fn a_deployment_of_a_scenario_is_behind_its_endpoint() {
 }
 
 #[test]
+fn check_notes_windows_that_hold_too_few_requests() {
+    let objectives = ["p99 < 1s in every 2s", "error rate < 1% in every 2s"];
+    let folder =
+        Folder::copy("quickstart").load("    - {name: hold, duration: 30s, rps: 50}", &objectives);
+    let check = plimsoll().arg("check").arg(folder.path()).output().expect("it starts");
+    assert_eq!(check.status.code(), Some(0), "it is no error");
+    let stderr = String::from_utf8_lossy(&check.stderr);
+    let note = "note: `p99 < 1s in every 2s`: p99 of 2s at 50 requests/s is the 2nd largest value: \
+                use 20s or p90";
+    assert!(stderr.contains(note) && stderr.lines().count() == 1, "{stderr}");
+    assert!(String::from_utf8_lossy(&check.stdout).contains("is fine"));
+}
+
+#[test]
 fn every_kind_of_file_has_a_schema() {
     for (kind, key) in [
         ("scenario", "load"),
@@ -182,7 +196,7 @@ fn the_schemas_accept_what_is_right_and_refuse_what_is_wrong() {
     }
     std::fs::write(path("summary"), schema("summary")).expect("it can be written");
     let folder = Folder::copy("quickstart")
-        .load("    - {name: hold, duration: 1s, rps: 20}", &["error rate < 90%"]);
+        .load("    - {name: hold, duration: 1s, rps: 20}", &["error rate < 90% in every 1s"]);
     let ran = folder.run(&[]).must_exit(0);
     let right = validate(&validator, &path("summary"), &[ran.folder().join("summary.json")]);
     assert!(right.status.success(), "{}", String::from_utf8_lossy(&right.stdout));

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::{
-    Answer, Ran, Server, adds_up, closed_port, count, eventually, plimsoll, summary,
+    Answer, Ran, Server, adds_up, class, closed_port, count, eventually, plimsoll, summary,
 };
 
 fn body(text: &str) -> tempfile::NamedTempFile {
@@ -31,7 +31,7 @@ fn load(url: &str, more: &[&str]) -> Ran {
         "--body",
         body,
         "--objective",
-        "error rate < 1%",
+        "error rate < 1% in every 1s",
     ];
     Ran::with_out(&[&args, more].concat())
 }
@@ -39,7 +39,8 @@ fn load(url: &str, more: &[&str]) -> Ran {
 #[test]
 fn a_good_target_passes_and_every_result_is_written() {
     let server = Server::start(Answer::Status(200));
-    let ran = load(&server.url(), &["--objective", "p99 < 900ms", "--warmup", "1s"]).must_exit(0);
+    let ran = load(&server.url(), &["--objective", "p99 < 900ms in every 1s", "--warmup", "1s"])
+        .must_exit(0);
     let summary = ran.summary();
     adds_up(&summary);
     assert_eq!(summary["verdict"], "met");
@@ -51,7 +52,7 @@ fn a_good_target_passes_and_every_result_is_written() {
         assert!(length.is_ok_and(|length| length > 0), "{file}");
     }
     assert!(
-        ran.stdout.contains("p99 < 900ms") && ran.stdout.contains("report.html"),
+        ran.stdout.contains("p99 < 900ms in every 1s") && ran.stdout.contains("report.html"),
         "{}",
         ran.stdout
     );
@@ -72,10 +73,7 @@ fn a_refused_port_is_counted_and_named() {
     let ran = load(&format!("http://127.0.0.1:{}/score", closed_port()), &[]).must_exit(3);
     let summary = ran.summary();
     adds_up(&summary);
-    assert_eq!(
-        count(&summary, "/outcomes/transport_kinds/connect"),
-        count(&summary, "/load/offered")
-    );
+    assert_eq!(class(&summary, "connect"), count(&summary, "/load/offered"));
     assert!(ran.text().to_lowercase().contains("connection refused"), "{}", ran.text());
 }
 
@@ -101,7 +99,7 @@ fn tls_to_a_plain_port_is_a_tls_failure() {
     let ran = load(&url, &["--ca-file", file.path().to_str().expect("UTF-8")]).must_exit(3);
     let summary = ran.summary();
     adds_up(&summary);
-    assert!(count(&summary, "/outcomes/transport_kinds/tls") > 0, "{summary:#}");
+    assert!(class(&summary, "tls") > 0, "{summary:#}");
 }
 
 #[test]
@@ -120,7 +118,7 @@ fn a_wrong_key_is_401_for_everyone_and_never_printed() {
                 "--duration",
                 "1s",
                 "--objective",
-                "error rate < 5%",
+                "error rate < 5% in every 1s",
             ])
             .args(["--key-env", "SCORING_KEY", "--body"])
             .arg(body.path())
@@ -135,6 +133,7 @@ fn a_wrong_key_is_401_for_everyone_and_never_printed() {
     assert_eq!(output.status.code(), Some(3));
     let found = summary(&folder);
     assert_eq!(count(&found, "/outcomes/status/401"), count(&found, "/load/offered"));
+    assert_eq!(class(&found, "auth"), count(&found, "/load/offered"));
     for entry in std::fs::read_dir(&folder).expect("results").flatten() {
         let text = std::fs::read(entry.path()).expect("readable");
         assert!(!String::from_utf8_lossy(&text).contains("hush-hush"), "{:?}", entry.path());
@@ -163,7 +162,7 @@ fn the_values_of_headers_and_the_query_are_never_written() {
 
 #[test]
 fn what_is_wrong_with_the_flags_is_told_before_anything_is_written() {
-    let cases: [(&str, &[&str], &str); 8] = [
+    let cases: [(&str, &[&str], &str); 10] = [
         ("http://user:hush-hush@127.0.0.1:1/", &[], "in a header instead"),
         ("ftp://127.0.0.1/", &[], "not http or https"),
         ("http://127.0.0.1:1/", &["--method", "a b"], "no HTTP method"),
@@ -172,6 +171,16 @@ fn what_is_wrong_with_the_flags_is_told_before_anything_is_written() {
         ("http://127.0.0.1:1/", &["--timeout", "0s"], "at least 1ms"),
         ("http://127.0.0.1:1/", &["--ca-file", "no/file"], "there is no file no/file"),
         ("http://127.0.0.1:1/", &["--warmup", "10000000000000000000s"], "at most 30 days"),
+        (
+            "http://127.0.0.1:1/",
+            &["--objective", "p99 < 1s in every 10s"],
+            "`p99 < 1s in every 10s`: the window of 10s is longer than the 2s that are measured",
+        ),
+        (
+            "http://127.0.0.1:1/",
+            &["--objective", "p99 of scroe < 1s"],
+            "no stage, request or deployment named `scroe`; did you mean `score`?",
+        ),
     ];
     for (url, more, message) in cases {
         let ran = load(url, more).must_exit(2);
@@ -196,7 +205,7 @@ fn an_unanswered_request_times_out_and_is_counted() {
     let ran = load(&server.url(), &["--timeout", "300ms", "--max-connections", "50"]).must_exit(3);
     let summary = ran.summary();
     adds_up(&summary);
-    assert!(count(&summary, "/outcomes/timeout") > 0, "{summary:#}");
+    assert!(class(&summary, "client_timeout") > 0, "{summary:#}");
     assert!(count(&summary, "/load/dropped") > 0, "50 connections cannot carry it: {summary:#}");
 }
 
@@ -226,7 +235,7 @@ fn a_file_that_cannot_be_written_loses_that_file_and_not_the_run() {
     let out = tempfile::tempdir().expect("a temporary folder");
     let folder = out.path().join("results");
     std::fs::create_dir(&folder).expect("a folder");
-    let earlier = "{\"schema\": \"plimsoll.summary/v1\"}";
+    let earlier = "{\"schema\": \"plimsoll.summary/v2\"}";
     std::fs::write(folder.join("summary.json"), earlier).expect("an earlier result");
     let mut child = plimsoll()
         .args(["load", &server.url(), "--rate", "100", "--duration", "4s", "--out"])

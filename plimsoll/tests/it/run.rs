@@ -33,7 +33,7 @@ fn quickstart_is_met_and_leaves_nothing_but_results() {
     assert_eq!(summary["run"]["complete"], true);
     assert_eq!(summary["objectives"].as_array().map(Vec::len), Some(4));
     let offered = count(&summary, "/load/offered");
-    assert!((2900..3400).contains(&offered), "750 in the ramp, 2400 in the hold: {offered}");
+    assert!((7400..8100).contains(&offered), "750 in the ramp, 7000 in the hold: {offered}");
     assert_eq!(count(&summary, "/outcomes/ok"), offered, "{summary:#}");
     assert_eq!(summary["deployments"][0]["name"], "blue");
     assert_eq!(summary["deployments"][0]["runtime"], "builtin");
@@ -55,7 +55,7 @@ fn breach_ends_with_exit_code_3_and_an_alert() {
     assert_eq!(summary["verdict"], "breached");
     let p95 = &summary["objectives"][0];
     assert_eq!((&p95["name"], &p95["verdict"]), (&"p95 < 50ms".into(), &"breached".into()));
-    let low = p95["interval"][0].as_f64().expect("most answers come");
+    let low = p95["evidence"]["interval"][0].as_f64().expect("most answers come");
     assert!(low > 50.0, "the interval is above the threshold: {p95:#}");
     assert_eq!(summary["objectives"][1]["verdict"], "met");
     let firing = |event: &Value| event["kind"] == "alert" && event["state"] == "firing";
@@ -65,10 +65,75 @@ fn breach_ends_with_exit_code_3_and_an_alert() {
     assert!(ran.stdout.contains("BREACHED      p95 < 50ms"), "{}", ran.stdout);
 }
 
+/// Two weighted requests, of which one asks for its deployment, and traffic for both.
+fn mixed() -> Folder {
+    let folder = Folder::copy("breach")
+        .load(
+            "    - {name: warm-up, duration: 1s, rps: 40, warmup: true}
+    - {name: hold, duration: 4s, rps: 100}",
+            &[
+                "p90 of score < 5s in every 2s",
+                "p90 of deployment green < 5s in every 2s",
+                "error rate of stage hold < 20% in every 2s",
+                "error rate of explain of blue < 20% in every 2s",
+            ],
+        )
+        .replace(
+            "blue-deployment.yml",
+            "log_normal: {p50_ms: 60, p99_ms: 120}",
+            "constant: {ms: 5}",
+        )
+        .replace(
+            "scenario.yml",
+            "  - blue-deployment.yml",
+            "  - blue-deployment.yml\n  - green-deployment.yml\ntraffic: {blue: 50, green: 50}",
+        )
+        .replace(
+            "scenario.yml",
+            "  body: sample-request.json\n  timeout: 2s",
+            "  - {name: score, weight: 3, body: sample-request.json, timeout: 2s}\n  \
+             - {name: explain, body: sample-request.json, deployment: blue}",
+        );
+    let blue = folder.path().join("blue-deployment.yml");
+    let green =
+        std::fs::read_to_string(blue).expect("it is there").replace("name: blue", "name: green");
+    folder.write("green-deployment.yml", &green)
+}
+
+#[test]
+fn requests_and_deployments_are_told_apart_to_the_last_file() {
+    let ran = mixed().run(&[]).must_exit(0);
+    nothing_is_left(&ran);
+    let summary = ran.summary();
+    adds_up(&summary);
+    let ended = |stage: &str, request: &str, deployment: &str| {
+        let keys = summary["keys"].as_array().expect("keys").iter();
+        let is = |key: &&Value| {
+            key["stage"] == stage && key["request"] == request && key["deployment"] == deployment
+        };
+        keys.clone().find(is).map_or(0, |key| count(key, "/outcomes/ok"))
+    };
+    assert_eq!(ended("hold", "explain", "green"), 0, "it asks for blue: {summary:#}");
+    let (blue, green) = (ended("hold", "score", "blue"), ended("hold", "score", "green"));
+    let explained = ended("hold", "explain", "blue");
+    assert!(blue > 100 && green > 100, "half of 300 each: {blue} and {green}");
+    assert!((60..140).contains(&explained), "a quarter of 400: {explained}");
+    assert_eq!(blue + green + explained, count(&summary, "/outcomes/ok"));
+    assert!(ended("warm-up", "score", "green") > 0, "the warm-up is shown too");
+    let log = std::fs::read_to_string(ran.folder().join("latency.hlog")).expect("the log");
+    for tag in ["response/score/green", "service/explain/blue", "warmup_response/score/blue"] {
+        assert!(log.contains(&format!("Tag={tag},")), "{tag}");
+    }
+    let page = std::fs::read_to_string(ran.folder().join("report.html")).expect("the report");
+    assert!(page.contains("score · green") && page.contains("explain · blue"), "{page}");
+}
+
 #[test]
 fn a_collector_that_is_not_there_changes_no_verdict_and_the_loss_is_told() {
-    let folder = Folder::copy("quickstart")
-        .load("    - {name: hold, duration: 3s, rps: 60}", &["p50 < 5s", "error rate < 20%"]);
+    let folder = Folder::copy("quickstart").load(
+        "    - {name: hold, duration: 3s, rps: 60}",
+        &["p50 < 5s in every 1s", "error rate < 20% in every 1s"],
+    );
     let without = folder.run(&[]).must_exit(0);
     let receiver = format!("http://127.0.0.1:{}", closed_port());
     let with = folder.run(&["--otlp", &receiver]).must_exit(0);
@@ -92,7 +157,7 @@ fn a_collector_that_is_not_there_changes_no_verdict_and_the_loss_is_told() {
 #[test]
 fn the_seed_of_the_command_line_is_the_one_that_counts() {
     let folder = Folder::copy("quickstart")
-        .load("    - {name: hold, duration: 1s, rps: 50}", &["error rate < 90%"])
+        .load("    - {name: hold, duration: 1s, rps: 50}", &["error rate < 90% in every 1s"])
         .replace("scenario.yml", "arrivals: constant", "arrivals: poisson");
     let ran = folder.run(&["--seed", "7"]).must_exit(0);
     let summary = ran.summary();

@@ -167,19 +167,30 @@ pub(crate) fn count(summary: &Value, pointer: &str) -> u64 {
         .unwrap_or_else(|| panic!("no {pointer} in {summary:#}"))
 }
 
+/// How many measured arrivals ended in this class; none if the summary does not name it.
+pub(crate) fn class(summary: &Value, name: &str) -> u64 {
+    let classes = summary["outcomes"]["classes"].as_object().expect("classes");
+    classes.get(name).map_or(0, |count| count.as_u64().expect("a count"))
+}
+
 /// Fails unless the counts of a summary add up as the schema promises.
 pub(crate) fn adds_up(summary: &Value) {
     let at = |pointer: &str| count(summary, pointer);
-    let ends = |name: &str| at(&format!("/outcomes/{name}"));
-    let other = summary["outcomes"]["status"].as_object().expect("statuses");
-    let other: u64 = other.values().filter_map(Value::as_u64).sum();
-    let (offered, sent) = (at("/load/offered"), at("/load/sent"));
-    assert_eq!(offered, sent + at("/load/dropped"), "{summary:#}");
-    let ended = at("/load/completed") + ends("timeout") + ends("transport") + ends("aborted");
-    assert_eq!(sent, ended, "{summary:#}");
-    let outcomes =
-        ["ok", "timeout", "transport", "aborted", "dropped"].map(ends).iter().sum::<u64>();
-    assert_eq!(offered, outcomes + other, "{summary:#}");
+    let sum = |name: &str| {
+        let counts = summary["outcomes"][name].as_object().expect("counts");
+        counts.values().filter_map(Value::as_u64).sum::<u64>()
+    };
+    let (offered, sent, dropped) = (at("/load/offered"), at("/load/sent"), at("/load/dropped"));
+    assert_eq!(offered, sent + dropped, "{summary:#}");
+    assert_eq!(dropped, class(summary, "dropped") + class(summary, "capped"), "{summary:#}");
+    assert_eq!(offered, sum("classes"), "{summary:#}");
+    assert_eq!(at("/load/completed"), sum("status"), "{summary:#}");
+    assert_eq!(at("/outcomes/ok"), class(summary, "ok") + class(summary, "late"), "{summary:#}");
+    let keys = summary["keys"].as_array().expect("keys").iter();
+    let measured = keys.filter(|key| key["warmup"] == false);
+    let of_keys: u64 = measured.map(|key| count(key, "/outcomes/ok")).sum();
+    let complete = summary["run"]["complete"] == true;
+    assert!(!complete || of_keys == at("/outcomes/ok"), "{summary:#}");
 }
 
 /// Waits until `done` gives something, for at most `limit`.

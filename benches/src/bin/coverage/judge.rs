@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use plimsoll_domain::schedule::Profile;
 use plimsoll_domain::{Class, Key, Limits, Moment, Names, Outcome, Recorder, Sample, StageName};
 use plimsoll_monitor::{Amount, Judgement, Monitor, MonitorConfig, Objective, Verdict, limits};
 
@@ -38,17 +39,21 @@ pub(crate) fn judge(run: &[Request], asked: &[Asked], confidences: &[f64]) -> Ve
             objectives: objectives.clone(),
             alerts: Vec::new(),
             confidence: *confidence,
-            measured: Duration::ZERO..end,
+            profile: Profile::hold(100.0, end),
         })
     };
     let mut monitors: Vec<Monitor> = confidences.iter().map(monitor).collect();
     let mut recorder = recorder(limits);
     for second in run.chunk_by(|one, next| one.arrived as u64 == next.arrived as u64) {
-        second.iter().for_each(|request| record(&mut recorder, request));
+        for request in second {
+            record(&mut recorder, request);
+        }
         let index = second[0].arrived as u64;
         let (from, to) = (Duration::from_secs(index), Duration::from_secs(index + 1));
         let snapshot = recorder.take(index, from, to);
-        monitors.iter_mut().for_each(|monitor| drop(monitor.observe(&snapshot)));
+        for monitor in &mut monitors {
+            monitor.observe(&snapshot);
+        }
     }
     let reports: Vec<_> = monitors.into_iter().map(Monitor::finish).collect();
     let answers = |index: usize| {

@@ -5,6 +5,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{ExponentialHistogramDataPoint, NumberDataPoint};
+use plimsoll_domain::schedule::Profile;
 use plimsoll_domain::{Class, Generator, Key, Lags, Limits, Outcome, Sample, Snapshot, Tally};
 
 use super::super::config::Temporality;
@@ -81,7 +82,7 @@ fn gauges() -> Gauges {
         objectives: vec![objective.clone()],
         alerts: vec![rule.unwrap()],
         confidence: 0.95,
-        measured: Duration::ZERO..Duration::from_secs(3),
+        profile: Profile::hold(100.0, Duration::from_secs(3)),
     });
     let limits = crate::limits(&[objective], []);
     monitor.observe(&second(0, answered(1000, Duration::from_millis(250), &limits)));

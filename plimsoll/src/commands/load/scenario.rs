@@ -103,6 +103,9 @@ pub(super) fn scenario(args: Args) -> Result<Scenario, String> {
         folder: None,
         otlp: None,
     };
+    if let Some((objective, what, hint)) = scenario.misfit() {
+        return Err(format!("--objective `{objective}`: {what}; {hint}"));
+    }
     args.outputs.override_in(&mut scenario);
     Ok(scenario)
 }

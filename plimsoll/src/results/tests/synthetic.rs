@@ -3,17 +3,20 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use plimsoll_domain::{Moment, Outcome, Sample, Snapshot, Tally, Transport};
+use plimsoll_domain::{
+    Class, Key, Latency, Limit, Limits, Moment, Names, Outcome, Recorder, Sample, Snapshot,
+    StageName,
+};
 use plimsoll_monitor::{Comparison, Unit, Verdict};
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, LogNormal};
 use rand_pcg::Pcg64;
 
 use crate::results::summary::{
-    Deployment, Interval, ObjectiveResult, Quota, QuotaFamily, Run, ScenarioName, Series, Summary,
-    WarmupCounts, Windows,
+    Deployment, Evidence, Interval, KeyResult, ObjectiveResult, Quota, QuotaFamily, Run,
+    ScenarioName, Series, Summary, WarmupCounts, Windows,
 };
-use crate::results::{Event, EventKind, Header, IntervalInfo, Phase, Results};
+use crate::results::{Event, EventKind, Header, InstanceCount, IntervalInfo, Phase, Results};
 
 /// What a synthetic run is like.
 #[derive(Debug, Clone)]
@@ -26,70 +29,99 @@ pub(crate) struct Shape {
     pub(crate) stall_ms: u64,
     /// Seconds in which a tenth of the requests fail.
     pub(crate) bad: std::ops::Range<u64>,
+    /// The requests of the mix, asked in turn.
+    pub(crate) requests: Vec<String>,
 }
 
 impl Shape {
     pub(crate) fn small(name: &str) -> Self {
-        Self { name: name.to_owned(), seconds: 12, warmup: 2, rps: 200, stall_ms: 0, bad: 0..0 }
+        Self {
+            name: name.to_owned(),
+            seconds: 12,
+            warmup: 2,
+            rps: 200,
+            stall_ms: 0,
+            bad: 0..0,
+            requests: vec!["score".to_owned()],
+        }
     }
 }
 
-/// The intervals of a run, and everything measured in it.
-pub(crate) fn snapshots(shape: &Shape) -> (Vec<Snapshot>, Tally) {
-    let mut random = Pcg64::seed_from_u64(7);
-    let service = LogNormal::new(2.2f64, 0.45).expect("the parameters are finite");
-    let mut total = Tally::default();
-    let mut all = Vec::new();
-    for second in 0..shape.seconds {
-        let mut tally = Tally::default();
-        for index in 0..shape.rps {
-            tally.offered += 1;
-            let due = Duration::from_nanos(index * 1_000_000_000 / shape.rps);
-            let stall = Duration::from_millis(if second % 5 == 4 { shape.stall_ms } else { 0 });
-            let wait = stall.saturating_sub(due);
-            let fails = shape.bad.contains(&second) && random.random_range(0..10) == 0;
-            if fails && random.random_range(0..8) == 0 {
-                tally.drop_one();
-                continue;
-            }
-            let outcome = match random.random_range(0..3) {
-                _ if !fails => Outcome::Answered(200),
-                0 => Outcome::Answered(424),
-                1 => Outcome::Timeout,
-                _ => Outcome::Transport(Transport::Closed),
-            };
-            tally.sent += 1;
-            let due = Moment::from_nanos(1_000_000_000) + due;
-            let released = due + Duration::from_micros(random.random_range(15..60));
-            let sent = released + wait + Duration::from_micros(random.random_range(8..30));
-            let took = Duration::from_micros((service.sample(&mut random) * 1e3) as u64);
-            let model_time = outcome.is_ok().then(|| took * 7 / 10);
-            tally.record(&Sample { due, released, sent, done: sent + took, outcome, model_time });
+/// Records whatever the shape says.
+struct Load<'a> {
+    shape: &'a Shape,
+    recorder: Recorder,
+    random: Pcg64,
+    service: LogNormal<f64>,
+}
+
+impl<'a> Load<'a> {
+    fn new(shape: &'a Shape) -> Self {
+        let stage = |name: &str, warmup| StageName { name: name.to_owned(), warmup };
+        let stages = vec![stage("warm-up", true), stage("hold", false)];
+        let names = Names::new(stages, shape.requests.clone(), ["blue".to_owned()]);
+        let limit = Limit { of: Latency::Response, at: Duration::from_millis(200) };
+        Self {
+            shape,
+            recorder: Recorder::new(names, Limits::new([limit], Some(limit.at))),
+            random: Pcg64::seed_from_u64(7),
+            service: LogNormal::new(2.2f64, 0.45).expect("the parameters are finite"),
         }
-        let mut snapshot = Snapshot {
-            index: second,
-            start: Duration::from_secs(second),
-            end: Duration::from_secs(second + 1),
-            ..Snapshot::default()
+    }
+
+    fn request(&mut self, second: u64, index: u64) {
+        let (stage, asked) =
+            (second >= self.shape.warmup, index % self.shape.requests.len() as u64);
+        let key = Key { stage: u16::from(stage), request: asked as u16, deployment: 0 };
+        self.recorder.offer(key);
+        let due = Duration::from_nanos(index * 1_000_000_000 / self.shape.rps);
+        let stall = Duration::from_millis(if second % 5 == 4 { self.shape.stall_ms } else { 0 });
+        let wait = stall.saturating_sub(due);
+        let random = &mut self.random;
+        let fails = self.shape.bad.contains(&second) && random.random_range(0..10) == 0;
+        if fails && random.random_range(0..8) == 0 {
+            return self.recorder.drop(key, Class::Dropped);
+        }
+        let outcome = match random.random_range(0..3) {
+            _ if !fails => Outcome::status(200),
+            0 => Outcome::status(424),
+            1 => Outcome::of(Class::ClientTimeout),
+            _ => Outcome::of(Class::Closed),
         };
+        self.recorder.send(key);
+        let due = Moment::from_nanos(1_000_000_000) + due;
+        let released = due + Duration::from_micros(random.random_range(15..60));
+        let sent = released + wait + Duration::from_micros(random.random_range(8..30));
+        let took = Duration::from_micros((self.service.sample(random) * 1e3) as u64);
+        let model_time = outcome.is_ok().then(|| took * 7 / 10);
+        let (handover, done) = (Duration::ZERO, sent + took);
+        let sample = Sample { due, released, handover, sent, done, outcome, model_time };
+        let deployment = u16::from(outcome.is_answered());
+        self.recorder.record(Key { deployment, ..key }, &sample);
+    }
+
+    fn second(&mut self, second: u64) -> Snapshot {
+        (0..self.shape.rps).for_each(|index| self.request(second, index));
+        if self.shape.bad.contains(&second) {
+            let message = || "connection closed before message completed".to_owned();
+            self.recorder.example(Class::Closed, message);
+        }
+        let end = Duration::from_secs(second + 1);
+        let mut snapshot = self.recorder.take(second, Duration::from_secs(second), end);
         snapshot.generator.connections = 20 + second % 7;
         snapshot.generator.connections_opened = u64::from(second == 0) * 20;
-        snapshot.generator.in_flight = random.random_range(1..18);
-        snapshot.generator.cpu_cores = Some(0.2 + random.random_range(0.0..0.1));
+        snapshot.generator.in_flight = self.random.random_range(1..18);
+        snapshot.generator.cpu_cores = Some(0.2 + self.random.random_range(0.0..0.1));
+        snapshot.generator.cpu_busiest = snapshot.generator.cpu_cores;
         snapshot.generator.cpu_wait = Some(0.01);
-        if shape.bad.contains(&second) {
-            let message = "connection closed before message completed".to_owned();
-            snapshot.generator.examples.insert(Transport::Closed, message);
-        }
-        if second < shape.warmup {
-            snapshot.warmup = tally;
-        } else {
-            total.merge(&tally);
-            snapshot.measured = tally;
-        }
-        all.push(snapshot);
+        snapshot
     }
-    (all, total)
+}
+
+/// The intervals of a run.
+pub(crate) fn snapshots(shape: &Shape) -> Vec<Snapshot> {
+    let mut load = Load::new(shape);
+    (0..shape.seconds).map(|second| load.second(second)).collect()
 }
 
 /// What is known before the run.
@@ -110,14 +142,13 @@ pub(crate) fn header(shape: &Shape) -> Header {
 /// Writes the run as it goes, and gives its last summary.
 pub(crate) fn write_run(dir: &Path, shape: &Shape) -> (Results, Summary) {
     let mut results = Results::create(dir, header(shape)).expect("the folder is free");
-    let (snapshots, total) = snapshots(shape);
+    let mut whole = Snapshot::default();
     let mut run = header(shape).run;
     run.started = "2026-11-23T03:40:00Z".to_owned();
     let mut summary = Summary::begun(run, header(shape).scenario);
     results.event(&Event::new(-1.8, EventKind::Deployment, "blue is ready: 2 instances"));
     results.begin(header(shape).started);
-    let mut warmup = Tally::default();
-    for snapshot in &snapshots {
+    for snapshot in &snapshots(shape) {
         let warm = snapshot.index < shape.warmup;
         if snapshot.index == shape.warmup {
             results.event(&Event::new(shape.warmup as f64, EventKind::Phase, "warm-up → hold"));
@@ -130,16 +161,17 @@ pub(crate) fn write_run(dir: &Path, shape: &Shape) -> (Results, Summary) {
             phase: if warm { Phase::Warmup } else { Phase::Measured },
             stage: if warm { "warm-up" } else { "hold" }.to_owned(),
             target_rps: shape.rps as f64,
-            instances: Some(2),
+            instances: Some(InstanceCount { ready: 2, wanted: 2, starting: 0 }),
         };
-        warmup.merge(&snapshot.warmup);
-        summary.generator.observe(&snapshot.generator);
+        whole.append(snapshot);
+        summary.generator.observe(&snapshot.generator, snapshot.length());
         results.interval(snapshot, &snapshot.all(), &info);
     }
-    let good = total.good(Duration::from_millis(200));
-    summary.measure(&total, good, Duration::from_secs(shape.seconds - shape.warmup));
-    summary.warmup = WarmupCounts::new(&warmup);
-    summary.generator.set_release_lag(&total.release_lag);
+    let (total, lags) = (whole.measured(), whole.measured_lags());
+    summary.measure(&total, &lags, Duration::from_secs(shape.seconds - shape.warmup));
+    summary.keys = KeyResult::all(&whole);
+    summary.warmup = WarmupCounts::new(&whole.warmup());
+    summary.generator.set_release_lag(&lags.release);
     summary.deployments = vec![Deployment {
         name: "blue".to_owned(),
         instance_type: "Standard_DS3_v2".to_owned(),
@@ -159,7 +191,7 @@ pub(crate) fn write_run(dir: &Path, shape: &Shape) -> (Results, Summary) {
             limit: Some(100),
         }],
     });
-    summary.objectives = objectives(&summary, good);
+    summary.objectives = objectives(&summary);
     if shape.rps >= 500 && shape.stall_ms == 0 {
         summary.objectives.retain(|o| o.verdict == Verdict::Met);
     }
@@ -176,15 +208,14 @@ pub(crate) fn write_run(dir: &Path, shape: &Shape) -> (Results, Summary) {
     (results, summary)
 }
 
-fn objectives(summary: &Summary, good: u64) -> Vec<ObjectiveResult> {
+fn objectives(summary: &Summary) -> Vec<ObjectiveResult> {
     let response = &summary.latency_ms.response;
     let ended = response.count + response.infinite;
-    let near =
-        |value: f64, by: f64| Some(Interval(Some(value * (1.0 - by)), Some(value * (1.0 + by))));
+    let near = |value: f64, by: f64| Interval(Some(value * (1.0 - by)), Some(value * (1.0 + by)));
     let judge = |holds: bool| if holds { Verdict::Met } else { Verdict::Breached };
     let p99 = response.p99;
     let errors = response.infinite as f64 / ended as f64 * 100.0;
-    let goodput = good as f64 / ended as f64 * 100.0;
+    let goodput = summary.outcomes.of(Class::Ok) as f64 / ended as f64 * 100.0;
     let base = ObjectiveResult {
         name: "p99 < 200ms".to_owned(),
         verdict: judge(p99.is_some_and(|p99| p99 < 200.0)),
@@ -192,9 +223,12 @@ fn objectives(summary: &Summary, good: u64) -> Vec<ObjectiveResult> {
         comparison: Comparison::Below,
         threshold: 200.0,
         unit: Unit::Milliseconds,
-        interval: p99.map_or(Some(Interval(Some(190.0), None)), |p99| near(p99, 0.06)),
+        undecided: None,
         samples: ended,
-        samples_needed: None,
+        evidence: Some(evidence(
+            p99.map_or(Interval(Some(190.0), None), |p99| near(p99, 0.06)),
+            ended,
+        )),
         windows: None,
         of: Series::Response,
         quantile: Some(0.99),
@@ -206,26 +240,20 @@ fn objectives(summary: &Summary, good: u64) -> Vec<ObjectiveResult> {
             value: Some(errors),
             threshold: 1.0,
             unit: Unit::Share,
-            interval: near(errors.max(0.001), 0.3),
+            evidence: Some(evidence(near(errors.max(0.001), 0.3), ended)),
             of: Series::ErrorRate,
             quantile: None,
             ..base.clone()
         },
         ObjectiveResult {
-            name: "goodput >= 95% within 200ms in every 5s".to_owned(),
+            name: "goodput >= 95% within 200ms in 90% of 5s windows".to_owned(),
             verdict: judge(goodput >= 95.0),
             value: Some(goodput),
             comparison: Comparison::AtLeast,
             threshold: 95.0,
             unit: Unit::Share,
-            interval: near(goodput, 0.01),
-            windows: Some(Windows {
-                length_s: 5.0,
-                total: 30,
-                breached: 0,
-                worst_at_s: Some(9.0),
-                worst: Some(goodput - 1.0),
-            }),
+            evidence: None,
+            windows: Some(windows(goodput - 1.0)),
             of: Series::Goodput,
             quantile: None,
             ..base.clone()
@@ -236,12 +264,49 @@ fn objectives(summary: &Summary, good: u64) -> Vec<ObjectiveResult> {
             value: Some(38.6),
             comparison: Comparison::AtMost,
             threshold: 40.0,
-            interval: Some(Interval(Some(36.1), Some(43.9))),
-            samples_needed: Some(18_400),
+            undecided: Some(
+                "too close to the bound: about 38min more at this rate would".to_owned(),
+            ),
+            evidence: Some(Evidence {
+                more_time_s: Some(2280.0),
+                ..evidence(Interval(Some(36.1), Some(43.9)), ended)
+            }),
             of: Series::Service,
             quantile: Some(0.999),
             ..base.clone()
         },
         base,
     ]
+}
+
+/// Most of thirty windows of 5 s.
+fn windows(worst: f64) -> Windows {
+    Windows {
+        length_s: 5.0,
+        share: 0.9,
+        planned: 30,
+        judged: 29,
+        wrong: 2,
+        breached: 1,
+        allowed: 3,
+        few: 1,
+        late: 0,
+        worst_at_s: Some(9.0),
+        worst: Some(worst),
+    }
+}
+
+/// Requests that are worth half as many independent ones.
+fn evidence(interval: Interval, samples: u64) -> Evidence {
+    Evidence {
+        interval,
+        confidence: 0.99,
+        effective_samples: samples as f64 / 2.0,
+        design_effect: 2.0,
+        batches: 10,
+        correlation: 0.2,
+        weak: true,
+        clumps: None,
+        more_time_s: None,
+    }
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use plimsoll_document::Document;
-use plimsoll_domain::{Moment, Outcome, Sample, Snapshot, Tally};
+use plimsoll_domain::{Key, Moment, Names, Outcome, Recorder, Sample, Snapshot};
 use tempfile::TempDir;
 
 use crate::exit::Exit;
@@ -27,14 +27,19 @@ load:
   stages:
     - {name: warm-up, duration: 2s, rps: 100, warmup: true}
     - {name: hold, duration: 8s, rps: 100}
-objectives: [p50 < 50ms, error rate < 20%]
+objectives: [p95 < 50ms in 70% of 1s windows, error rate < 20%]
 alerts:
   - {name: slow answers, objective: p95 < 50ms in every 1s, for: 1s, severity: critical}
 ";
 
 /// Two seconds of warm-up and eight of measuring, at 100 requests a second.
 pub(in crate::session) fn scenario() -> Scenario {
-    let document = Document::parse("scenario.yml", SCENARIO).unwrap();
+    scenario_of(SCENARIO)
+}
+
+/// The scenario of this text.
+pub(in crate::session) fn scenario_of(text: &str) -> Scenario {
+    let document = Document::parse("scenario.yml", text).unwrap();
     scenario::read_document(&document, Path::new("scenario.yml")).unwrap()
 }
 
@@ -70,22 +75,53 @@ impl Source for Scripted {
     }
 }
 
+/// How one arrival is answered.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::session) struct Answer {
+    /// What it asks: the number of the scenario's request.
+    pub(in crate::session) request: u16,
+    /// Who says that it answered.
+    pub(in crate::session) deployment: &'static str,
+    /// From the sending to the end of the answer.
+    pub(in crate::session) took: Duration,
+    /// From when it was due to when it was released and sent.
+    pub(in crate::session) lag: Duration,
+}
+
+/// A second of 100 arrivals, answered by their number.
+pub(in crate::session) fn second_of(
+    scenario: &Scenario,
+    index: u64,
+    answer: impl Fn(u64) -> Answer,
+) -> Snapshot {
+    let start = Duration::from_secs(index);
+    let profile = &scenario.load.profile;
+    let asked = scenario.requests.iter().map(|request| request.name.clone()).collect();
+    let limits = plimsoll_monitor::limits(&scenario.objectives, &scenario.alerts);
+    let mut recorder = Recorder::new(Names::new(profile.names(), asked, []), limits);
+    let stage = profile.stage_at(start).map(|stage| &stage.name);
+    let stage = profile.stages.iter().position(|other| Some(&other.name) == stage).unwrap() as u16;
+    for number in 0..100 {
+        let Answer { request, deployment, took, lag } = answer(number);
+        let key = Key { stage, request, deployment: 0 };
+        recorder.offer(key);
+        recorder.send(key);
+        let due = Moment::from_nanos(0) + start + Duration::from_millis(10 * number);
+        let (sent, handover) = (due + lag, Duration::ZERO);
+        let (outcome, model_time, done) = (Outcome::status(200), None, sent + took);
+        let deployment = recorder.deployment(deployment);
+        recorder.record(
+            Key { deployment, ..key },
+            &Sample { due, released: sent, handover, sent, done, outcome, model_time },
+        );
+    }
+    recorder.take(index, start, start + Duration::from_secs(1))
+}
+
 /// A second in which every request takes `took`, and is released `lag` after it was due.
 pub(in crate::session) fn second(index: u64, took: Duration, lag: Duration) -> Event {
-    let start = Duration::from_secs(index);
-    let mut tally = Tally::default();
-    for number in 0..100 {
-        let due = Moment::from_nanos(0) + start + Duration::from_millis(10 * number);
-        let sent = due + lag;
-        let (outcome, model_time) = (Outcome::Answered(200), None);
-        tally.offered += 1;
-        tally.sent += 1;
-        tally.record(&Sample { due, released: sent, sent, done: sent + took, outcome, model_time });
-    }
-    let (warmup, measured) =
-        if index < 2 { (tally, Tally::default()) } else { (Tally::default(), tally) };
-    let end = start + Duration::from_secs(1);
-    let mut snapshot = Snapshot { index, start, end, warmup, measured, ..Snapshot::default() };
+    let answer = |_| Answer { request: 0, deployment: "", took, lag };
+    let mut snapshot = second_of(&scenario(), index, answer);
     snapshot.generator.connections = index;
     Event::Interval(Box::new(snapshot))
 }
@@ -167,8 +203,16 @@ pub(in crate::session) fn run(events: impl IntoIterator<Item = Event>) -> Run {
 }
 
 /// Runs a script to its end, with results in this folder.
-pub(in crate::session) fn run_in(folder: TempDir, mut source: Scripted) -> Run {
-    let mut scenario = scenario();
+pub(in crate::session) fn run_in(folder: TempDir, source: Scripted) -> Run {
+    run_of(scenario(), folder, source)
+}
+
+/// Runs a script of another scenario to its end, with results in this folder.
+pub(in crate::session) fn run_of(
+    mut scenario: Scenario,
+    folder: TempDir,
+    mut source: Scripted,
+) -> Run {
     scenario.folder = Some(folder.path().to_owned());
     let mut results = Folder::create(&scenario, composer::begun(&scenario)).unwrap();
     let (mut session, mut recording) = (Session::new(&scenario), Recording(Vec::new()));

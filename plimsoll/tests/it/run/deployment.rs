@@ -14,7 +14,7 @@ const A_LOAD: &str = "    - {name: warm-up, duration: 1s, rps: 20, warmup: true}
 
 #[test]
 fn a_scoring_script_is_served_and_its_time_is_split() {
-    let folder = python_folder().load(A_LOAD, &["error rate < 20%"]);
+    let folder = python_folder().load(A_LOAD, &["error rate < 20% in every 2s"]);
     let Some(ran) = run(&folder) else { return };
     let ran = ran.must_exit(0);
     nothing_is_left(&ran);
@@ -36,7 +36,7 @@ fn a_scoring_script_is_served_and_its_time_is_split() {
 #[test]
 fn a_killed_host_takes_the_workers_of_the_python_server_along() {
     let load = "    - {name: hold, duration: 1s, rps: 20}";
-    let folder = python_folder().load(load, &["error rate < 20%"]);
+    let folder = python_folder().load(load, &["error rate < 20% in every 1s"]);
     if run(&folder).is_none() {
         return;
     }
@@ -132,7 +132,7 @@ fn a_quota_that_does_not_fit_is_refused_before_anything_starts() {
 #[test]
 fn a_body_of_the_wrong_width_is_an_outcome() {
     let folder = Folder::copy("quickstart")
-        .load("    - {name: hold, duration: 2s, rps: 50}", &["error rate < 1%"])
+        .load("    - {name: hold, duration: 3s, rps: 50}", &["error rate < 1%"])
         .write("sample-request.json", "{\"data\": [[1, 2, 3]]}");
     let summary = folder.run(&[]).must_exit(3).summary();
     adds_up(&summary);
