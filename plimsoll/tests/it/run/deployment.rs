@@ -85,7 +85,7 @@ fn a_script_that_cannot_start_ends_the_run_with_its_own_words() {
 #[test]
 fn an_operator_that_is_not_known_is_named_with_the_way_out() {
     let folder = Folder::copy("quickstart");
-    let model = root().join("deploy/tests/data/trees.onnx");
+    let model = root().join("host/tests/data/trees.onnx");
     std::fs::copy(model, folder.path().join("model/diabetes.onnx")).expect("a new file");
     let ran = folder.run(&[]).must_exit(5);
     for words in ["TreeEnsembleRegressor", "diabetes.onnx", "code_configuration", "python runtime"]
