@@ -15,9 +15,7 @@ use plimsoll_monitor::{AlertRule, Objective, Severity};
 
 use super::names::Known;
 use super::raw::{RawAlert, RawArrivals, RawLoad, RawQuota, RawScenario, RawSeverity, RawTarget};
-use super::{
-    DEFAULT_MAX_CONNECTIONS, Deployed, Existing, Load, Place, Quota, Scenario, stages,
-};
+use super::{DEFAULT_MAX_CONNECTIONS, Deployed, Existing, Load, Place, Quota, Scenario, stages};
 use crate::files;
 
 pub(super) struct Reader<'a> {
