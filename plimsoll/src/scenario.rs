@@ -175,10 +175,24 @@ pub fn read(path: &Path) -> Result<Scenario, Problems> {
 pub(crate) fn read_with_notes(path: &Path, problems: &mut Problems) -> Option<Scenario> {
     let path = if path.is_dir() { path.join("scenario.yml") } else { path.to_owned() };
     let document = open(&path, problems)?;
+    from_document(&document, &path, problems)
+}
+
+/// A scenario that is already parsed; `path` is where it lies.
+fn from_document(document: &Document, path: &Path, problems: &mut Problems) -> Option<Scenario> {
     let raw: Option<RawScenario> = document.read(FORMATS, problems);
-    let mut reader = parts::Reader { document: &document, folder: folder(&path), problems };
-    let scenario = reader.scenario(raw?, &path)?;
+    let mut reader = parts::Reader { document, folder: folder(path), problems };
+    let scenario = reader.scenario(raw?, path)?;
     reader.problems.is_empty().then_some(scenario)
+}
+
+/// A scenario from its text, as tests have it.
+#[cfg(test)]
+pub(crate) fn read_text(text: &str) -> Result<Scenario, Problems> {
+    let document = Document::parse("scenario.yml", text)?;
+    let mut problems = Problems::new();
+    let scenario = from_document(&document, Path::new("scenario.yml"), &mut problems);
+    problems.or(scenario)
 }
 
 /// What the quota of a scenario's deployments depends on; the models and the load may be missing.

@@ -59,9 +59,7 @@ fn share(scenario: &Scenario, Selector { part, name }: &Selector) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use crate::scenario::read_document;
-    use plimsoll_document::Document;
-    use std::path::Path;
+    use crate::scenario::read_text;
 
     fn notes_of(objectives: &str) -> Vec<String> {
         let text = format!(
@@ -70,8 +68,7 @@ mod tests {
              warm-up, duration: 9s, rps: 1, warmup: true}}\n    - {{name: ramp, duration: 20s, \
              from_rps: 0, to_rps: 100}}\n    - {{name: peak, duration: 20s, rps: 300}}\n{objectives}"
         );
-        let document = Document::parse("scenario.yml", &text).unwrap();
-        read_document(&document, Path::new("scenario.yml")).unwrap().notes()
+        read_text(&text).unwrap().notes()
     }
 
     #[test]

@@ -15,8 +15,7 @@ load:
     - {{name: peak, duration: 4s, rps: 60}}
 {objectives}"
     );
-    let document = Document::parse("scenario.yml", &text)?;
-    read_document(&document, Path::new("scenario.yml"))
+    read_text(&text)
 }
 
 fn problems(request: &str, objectives: &str) -> String {

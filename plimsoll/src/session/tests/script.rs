@@ -2,12 +2,10 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::path::Path;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
-use plimsoll_document::Document;
 use plimsoll_domain::{Key, Moment, Names, Outcome, Recorder, Sample, Snapshot};
 use tempfile::TempDir;
 
@@ -39,8 +37,7 @@ pub(in crate::session) fn scenario() -> Scenario {
 
 /// The scenario of this text.
 pub(in crate::session) fn scenario_of(text: &str) -> Scenario {
-    let document = Document::parse("scenario.yml", text).unwrap();
-    scenario::read_document(&document, Path::new("scenario.yml")).unwrap()
+    scenario::read_text(text).unwrap()
 }
 
 /// Tells what the script says, and does something before its last event.
