@@ -12,7 +12,7 @@ use crate::support::{plimsoll, root};
 fn broken() -> Folder {
     Folder::copy("quickstart")
         .replace("scenario.yml", "timeout: 2s", "timeout: 2 fortnights")
-        .replace("scenario.yml", "duration: 35s, rps: 200", "duration: 35s, rsp: 200")
+        .replace("scenario.yml", "duration: 17s, rps: 200", "duration: 35s, rsp: 200")
         .replace("scenario.yml", "p99 < 200ms", "p99 < fast")
         .replace("endpoint.yml", "auth_mode: key", "auth_mode: password")
         .replace("blue-deployment.yml", "instance_count: 2", "instance_count: 0")
