@@ -33,7 +33,7 @@ fn quickstart_is_met_and_leaves_nothing_but_results() {
     assert_eq!(summary["run"]["complete"], true);
     assert_eq!(summary["objectives"].as_array().map(Vec::len), Some(4));
     let offered = count(&summary, "/load/offered");
-    assert!((7400..8100).contains(&offered), "750 in the ramp, 7000 in the hold: {offered}");
+    assert!((3900..4400).contains(&offered), "750 in the ramp, 3400 in the hold: {offered}");
     assert_eq!(count(&summary, "/outcomes/ok"), offered, "{summary:#}");
     assert_eq!(summary["deployments"][0]["name"], "blue");
     assert_eq!(summary["deployments"][0]["runtime"], "builtin");
