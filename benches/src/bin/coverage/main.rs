@@ -19,6 +19,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use rand::SeedableRng;
 use rand_pcg::Pcg64;
 
 use crate::judge::{Asked, judge};
@@ -56,8 +57,10 @@ fn main() -> ExitCode {
     );
     for (level, confidence) in CONFIDENCES.iter().enumerate() {
         println!("\n## At {} %\n\n{}", confidence * 100.0, table::markdown(&rows, level));
-        let most = table::disagreement(&rows, level);
-        println!("Verdict and shown interval differ in coverage by at most {most:.1} points.");
+        let (most, place) = table::disagreement(&rows, &SIZES, level);
+        println!(
+            "Verdict and shown interval differ in coverage by at most {most:.1} points ({place})."
+        );
     }
     let failed = table::failed(&rows, &SIZES, DEFAULT);
     for what in &failed {
@@ -145,9 +148,8 @@ fn replicate(process: Process, task: &Task) -> Vec<Vec<Counts>> {
     let (asked, requests) = (asked(process), SIZES[task.size]);
     let mut counts = vec![vec![Counts::default(); CONFIDENCES.len()]; asked.len()];
     for run in task.runs.clone() {
-        // A stream of its own for each run, whatever else is measured.
-        let stream = (requests as u128) << 64 | u128::from(run);
-        let requests = process.run(requests, &mut Pcg64::new(name_seed(process), stream));
+        let seed = seed(&format!("{} {requests} {run}", process.name()));
+        let requests = process.run(requests, &mut Pcg64::seed_from_u64(seed));
         let answers = judge(&requests, &asked, &CONFIDENCES);
         for (count, answer) in counts.iter_mut().flatten().zip(answers.into_iter().flatten()) {
             count.add(answer);
@@ -156,8 +158,11 @@ fn replicate(process: Process, task: &Task) -> Vec<Vec<Counts>> {
     counts
 }
 
-fn name_seed(process: Process) -> u128 {
-    process.name().bytes().fold(0, |seed, byte| seed * 257 + u128::from(byte))
+/// A run's seed, whatever else is measured beside it (FNV-1a; neighbouring streams of one generator
+/// would be related).
+fn seed(name: &str) -> u64 {
+    let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 /// What is asked of a process, in the order that the table wants. The limit is the truth, or a

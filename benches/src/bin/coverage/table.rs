@@ -100,18 +100,23 @@ pub(crate) fn markdown(rows: &[Row], level: usize) -> String {
     text
 }
 
-/// The share of runs whose shown interval disagrees with the verdict on holding the truth, at most
-/// over all cells, in per cent.
-pub(crate) fn disagreement(rows: &[Row], level: usize) -> f64 {
-    let cells = rows.iter().flat_map(|row| {
-        let at_truth = if row.process.fails() { 1 } else { PERCENTILES.len() };
-        row.cells.iter().flat_map(move |questions| questions[..at_truth].iter())
-    });
-    let differ = |levels: &Vec<Counts>| {
-        let counts = &levels[level];
-        (counts.covered() - counts.percent(counts.inside)).abs()
-    };
-    cells.map(differ).fold(0.0, f64::max)
+/// By how many points the coverage of the shown interval and that of the verdict differ, at most, and
+/// where. The interval's ends are buckets of 0.1 %, so it holds a truth that is just beside it: that
+/// shows where the interval itself is hardly wider.
+pub(crate) fn disagreement(rows: &[Row], sizes: &[usize], level: usize) -> (f64, String) {
+    let mut most = (0.0, String::new());
+    for row in rows {
+        for (size, questions) in sizes.iter().zip(&row.cells) {
+            for (question, levels) in questions.iter().take(at_truth(row.process)).enumerate() {
+                let counts = &levels[level];
+                let differ = (counts.covered() - counts.percent(counts.inside)).abs();
+                if differ > most.0 && !is_known_limit(row.process, *size, question) {
+                    most = (differ, place(row.process, *size, question));
+                }
+            }
+        }
+    }
+    most
 }
 
 /// What must hold at the default confidence, and does not. Three limits are known and documented.
@@ -121,13 +126,11 @@ pub(crate) fn failed(rows: &[Row], sizes: &[usize], level: usize) -> Vec<String>
     let mut failed = Vec::new();
     for row in rows {
         for (size, questions) in sizes.iter().zip(&row.cells) {
-            let asked = if row.process.fails() { 1 } else { PERCENTILES.len() };
-            for (question, levels) in questions.iter().take(asked).enumerate() {
+            for (question, levels) in questions.iter().take(at_truth(row.process)).enumerate() {
                 if is_known_limit(row.process, *size, question) {
                     continue;
                 }
-                let (counts, what) = (&levels[level], label(row.process, question));
-                let place = format!("{} of {} at {size} requests", what, row.process.name());
+                let (counts, place) = (&levels[level], place(row.process, *size, question));
                 if counts.covered() < LEAST_COVERED {
                     failed.push(format!("{place}: covered in {} %", number(counts.covered())));
                 }
@@ -151,11 +154,18 @@ fn is_known_limit(process: Process, size: usize, question: usize) -> bool {
     }
 }
 
-fn label(process: Process, question: usize) -> String {
-    if process.fails() {
-        return "error rate".to_owned();
-    }
-    format!("p{}", (PERCENTILES[question] * 1e4).round() / 1e2)
+/// How many questions have the truth as their limit.
+fn at_truth(process: Process) -> usize {
+    if process.fails() { 1 } else { PERCENTILES.len() }
+}
+
+fn place(process: Process, size: usize, question: usize) -> String {
+    let what = if process.fails() {
+        "error rate".to_owned()
+    } else {
+        format!("p{}", (PERCENTILES[question] * 1e4).round() / 1e2)
+    };
+    format!("{what} of {} at {size} requests", process.name())
 }
 
 /// Two digits, as the error of a share allows.
@@ -206,6 +216,11 @@ mod tests {
         assert!(
             text.contains("| iid lognormal | 93 | 93 | 93 | 93 | 2.5 | 2.5 | 2.5 | 4.5 | 2.5 |")
         );
-        assert!(disagreement(&[row(Process::Errors, counts(1_000, 25, 45))], 0) < 1e-9);
+        let alike = disagreement(&[row(Process::Errors, counts(1_000, 25, 45))], &[4_000], 0);
+        assert_eq!(alike, (0.0, String::new()));
+        let all = Counts { inside: 1_000, ..counts(1_000, 25, 45) };
+        let differ = disagreement(&[row(Process::Errors, all)], &[4_000], 0);
+        assert!((differ.0 - 7.0).abs() < 1e-9, "{differ:?}");
+        assert_eq!(differ.1, "error rate of errors iid 1 % at 4000 requests");
     }
 }
