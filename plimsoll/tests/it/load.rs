@@ -116,7 +116,7 @@ fn a_wrong_key_is_401_for_everyone_and_never_printed() {
                 "--rate",
                 "100",
                 "--duration",
-                "1s",
+                "2s",
                 "--objective",
                 "error rate < 5% in every 1s",
             ])
