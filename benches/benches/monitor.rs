@@ -33,8 +33,8 @@ fn second(limits: &Limits, random: &mut Pcg64) -> Snapshot {
         let due = Moment::from_nanos(0);
         let sent = due + Duration::from_micros(random.random_range(5..50));
         let done = sent + Duration::from_secs_f64(0.005 * 10_f64.powf(random.random()));
-        let (outcome, handover, model_time) = (Outcome::status(200), Duration::ZERO, None);
-        let sample = Sample { due, released: sent, handover, sent, done, outcome, model_time };
+        let sample = Sample::new(due, done, Outcome::status(200));
+        let sample = Sample { released: sent, sent, ..sample };
         recorder.offer(key);
         recorder.send(key);
         recorder.record(key, &sample);

@@ -30,7 +30,7 @@ fn samples(count: usize, outcome: Outcome, model: bool) -> Vec<Sample> {
         let sent = released + Duration::from_micros(random.random_range(5..20));
         let done = sent + Duration::from_secs_f64(0.001 * 100_f64.powf(random.random()));
         let model_time = model.then(|| Duration::from_micros(500));
-        Sample { due, released, handover, sent, done, outcome, model_time }
+        Sample { released, handover, sent, model_time, ..Sample::new(due, done, outcome) }
     };
     (0..count).map(one).collect()
 }

@@ -27,6 +27,6 @@ pub use names::{Key, MOST_DEPLOYMENTS, Names, StageName};
 pub use outcome::{Class, Hints, Outcome};
 pub use outcomes::Outcomes;
 pub use recorder::Recorder;
-pub use sample::Sample;
+pub use sample::{LATE_RELEASE, Sample};
 pub use snapshot::Snapshot;
 pub use tally::{Lags, Tally};

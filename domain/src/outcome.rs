@@ -1,6 +1,6 @@
 //! What an arrival came to: a class and, if it was answered, its status.
 //!
-//! An arrival is either never sent ([`Class::Dropped`], [`Class::Capped`]) or sent, and a sent one
+//! An arrival is either never sent ([`Class::Dropped`], [`Class::Capped`], [`Class::Missed`]) or sent, and a sent one
 //! ends in exactly one of the other classes. Whether it was *ok* is decided by [`Class::is_ok`] and
 //! nowhere else.
 
@@ -50,11 +50,14 @@ pub enum Class {
     Dropped,
     /// Never sent: above the safety ceiling on the send rate.
     Capped,
+    /// Never sent: the generator let it go more than [`LATE_RELEASE`](crate::LATE_RELEASE) late, and
+    /// then no connection was free.
+    Missed,
 }
 
 impl Class {
     /// All of them, in the order of results.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Ok,
         Self::Late,
         Self::RefusedAdmission,
@@ -75,6 +78,7 @@ impl Class {
         Self::Aborted,
         Self::Dropped,
         Self::Capped,
+        Self::Missed,
     ];
 
     /// Whether the answer was the right one, however late.
@@ -84,7 +88,7 @@ impl Class {
 
     /// Whether it was sent: a connection for it was at least attempted.
     pub fn is_sent(self) -> bool {
-        !matches!(self, Self::Dropped | Self::Capped)
+        !matches!(self, Self::Dropped | Self::Capped | Self::Missed)
     }
 
     /// Whether the connection failed.
@@ -94,7 +98,21 @@ impl Class {
 
     /// Whether it ended so because of the load generator or its machine, not of the target.
     pub fn is_ours(self) -> bool {
-        matches!(self, Self::ClientFault | Self::Capped)
+        matches!(self, Self::ClientFault | Self::Capped | Self::Missed)
+    }
+
+    /// Whether it may come of more requests at once than the target takes.
+    pub fn is_overload(self) -> bool {
+        matches!(
+            self,
+            Self::RefusedAdmission
+                | Self::RefusedRate
+                | Self::Throttled
+                | Self::ServerTimeout
+                | Self::ClientTimeout
+                | Self::Connect
+                | Self::Dropped
+        )
     }
 
     /// The name in results.
@@ -120,6 +138,7 @@ impl Class {
             Self::Aborted => "aborted",
             Self::Dropped => "dropped",
             Self::Capped => "capped",
+            Self::Missed => "missed",
         }
     }
 }

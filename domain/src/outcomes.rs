@@ -72,6 +72,11 @@ impl Outcomes {
         self.sum(|outcome| outcome.class.is_ours())
     }
 
+    /// Arrivals that more requests at once than the target takes may have ended.
+    pub fn overload(&self) -> u64 {
+        self.sum(|outcome| outcome.class.is_overload())
+    }
+
     /// Everything that ended.
     pub fn total(&self) -> u64 {
         self.0.values().sum()

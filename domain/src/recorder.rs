@@ -38,7 +38,7 @@ impl Recorder {
         self.tally(key).sent += 1;
     }
 
-    /// An arrival will never be sent; `class` is [`Class::Dropped`] or [`Class::Capped`].
+    /// An arrival will never be sent; `class` is of those never sent.
     pub fn drop(&mut self, key: Key, class: Class) {
         debug_assert!(!class.is_sent(), "what was sent has a sample");
         self.tally(key).drop_one(Outcome::of(class));
@@ -138,8 +138,7 @@ mod tests {
         let due = Moment::from_nanos(1_000_000);
         let done = due + Duration::from_millis(millis);
         let outcome = Outcome::status(200);
-        let handover = Duration::ZERO;
-        Sample { due, released: due, handover, sent: due, done, outcome, model_time: None }
+        Sample::new(due, done, outcome)
     }
 
     #[test]

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use crate::{Moment, Outcome};
 
+/// An arrival that the generator let go later than this is late by the generator's own doing, where
+/// no objective's limit says how much matters.
+pub const LATE_RELEASE: Duration = Duration::from_millis(10);
+
 /// One finished request and its times, in the order in which they come.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
@@ -18,6 +22,9 @@ pub struct Sample {
     pub sent: Moment,
     /// When its answer was complete, or it failed.
     pub done: Moment,
+    /// The end of that time in which the generator did not read answers: it did not run, or had
+    /// other things to do. The answer may have lain there for as long.
+    pub unread: Duration,
     /// How it ended.
     pub outcome: Outcome,
     /// The time that the inference server says its model took (`x-ms-run-fn-exec-ms`).
@@ -25,6 +32,12 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// Of a request that was sent when it was due.
+    pub fn new(due: Moment, done: Moment, outcome: Outcome) -> Self {
+        let (released, sent, zero) = (due, due, Duration::ZERO);
+        Self { due, released, handover: zero, sent, done, unread: zero, outcome, model_time: None }
+    }
+
     /// done − due: the headline latency.
     pub fn response_time(&self) -> Duration {
         self.done.since(self.due)
@@ -43,5 +56,11 @@ impl Sample {
     /// The generator's own part of the send lag: released late, or taken late.
     pub fn release_lag(&self) -> Duration {
         self.released.since(self.due) + self.handover
+    }
+
+    /// How much later the answer may have been read because of the generator itself: what it
+    /// delayed, it also sent into another load.
+    pub fn own_delay(&self) -> Duration {
+        self.release_lag() + self.unread
     }
 }

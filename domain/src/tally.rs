@@ -63,11 +63,12 @@ impl Tally {
             self.model.record(model);
             self.overhead.record(service.saturating_sub(model));
         }
-        let own = sample.release_lag();
+        // A burst after a pause of the generator makes the service slower for all that is in it, so
+        // being late is no part of the service time, but may be its cause.
+        let own = sample.own_delay();
         count(&mut self.limits, limits, |of| match of {
             Latency::Response => Some((response, outcome.is_ok(), own)),
-            // The service time begins when the request is sent: no delay of ours is in it.
-            Latency::Service => Some((service, outcome.is_answered(), Duration::ZERO)),
+            Latency::Service => Some((service, outcome.is_answered(), own)),
             Latency::SendLag => None,
         });
     }
@@ -164,8 +165,20 @@ mod tests {
     fn sample(outcome: Outcome, millis: u64) -> Sample {
         let due = Moment::from_nanos(1_000_000);
         let done = due + Duration::from_millis(millis);
-        let handover = Duration::ZERO;
-        Sample { due, released: due, handover, sent: due, done, outcome, model_time: None }
+        Sample::new(due, done, outcome)
+    }
+
+    #[test]
+    fn an_answer_left_unread_is_not_the_service() {
+        let limit = |of| Limit { of, at: Duration::from_millis(200) };
+        let limits = Limits::new([Latency::Response, Latency::Service].map(limit), None);
+        for (unread, delayed) in [(21, 1), (20, 0)] {
+            let mut tally = Tally::default();
+            let unread = Duration::from_millis(unread);
+            tally.record(&Sample { unread, ..sample(Outcome::status(200), 210) }, &limits);
+            let counted: Vec<_> = tally.limits.iter().map(|counts| counts.delayed).collect();
+            assert_eq!(counted, [delayed; 2], "{unread:?}");
+        }
     }
 
     #[test]

@@ -5,14 +5,17 @@
 //!
 //! **No verdict is the generator's fault.** `ours` is how many of the bad requests the generator
 //! itself could account for. What it could not send (no socket, the safety ceiling) counts once.
-//! A request that it delayed by more than the limit tolerates counts [`SPREAD`] times: after a pause
-//! all that was due goes out at once, and the queue that this makes at the target delays others that
-//! were sent in time. A value that would be right without `ours` is not judged as wrong.
+//! A request that it delayed by more than the limit tolerates, or whose answer it may have left
+//! unread for as long, counts [`SPREAD`] times: after a pause all that was due goes out at once, and
+//! the queue that this makes at the target delays others that were sent in time. The same burst may
+//! be refused or time out, which no limit on a latency tells: of such endings, [`SPREAD`] are
+//! forgiven for each arrival released more than [`LATE_RELEASE`] late. A value that would be right
+//! without `ours` is not judged as wrong.
 
 use std::time::Duration;
 
 use plimsoll_domain::latencies::rank_of;
-use plimsoll_domain::{Class, LimitCounts, Limits};
+use plimsoll_domain::{Class, LATE_RELEASE, LimitCounts, Limits};
 
 use crate::group::Selected;
 use crate::objective::{Amount, Comparison, Indicator, Latency, Objective};
@@ -48,7 +51,7 @@ impl Counts {
         let at = |list: &[LimitCounts]| counted(objective, limits, list);
         let strict = objective.comparison() == Comparison::Below;
         let good = |counts: LimitCounts| if strict { counts.below } else { counts.at_most };
-        let ours = outcomes.ours();
+        let ours = outcomes.ours() + outcomes.overload().min(burst(selected));
         let (mut counts, at_limit) = match objective.indicator() {
             Indicator::Latency { of: Latency::Response, .. } if objective.successes_only() => {
                 let at = at(&tally.limits);
@@ -62,8 +65,9 @@ impl Counts {
             Indicator::Latency { of: Latency::Service, .. } => {
                 let sent = tally.ended() - outcomes.dropped();
                 let infinite = sent - outcomes.answered();
-                let faults = outcomes.of(Class::ClientFault);
-                (Self::new(sent, good(at(&tally.limits)), infinite, faults), LimitCounts::default())
+                let at = at(&tally.limits);
+                let ours = at.delayed * SPREAD + ours;
+                (Self::new(sent, good(at), infinite, ours), LimitCounts::default())
             }
             Indicator::Latency { of: Latency::SendLag, .. } => {
                 let (at, infinite) = (at(&lags.limits), outcomes.dropped());
@@ -149,6 +153,13 @@ impl Counts {
     }
 }
 
+/// How many requests a burst of what the generator released late may have had refused.
+fn burst(selected: &Selected) -> u64 {
+    let released = &selected.lags.release;
+    let late = released.count() - released.count_at_most(LATE_RELEASE);
+    (late + selected.tally.outcomes.of(Class::Missed)) * SPREAD
+}
+
 /// What was counted at the objective's limit.
 fn counted(objective: &Objective, limits: &Limits, list: &[LimitCounts]) -> LimitCounts {
     let index = objective.limit().and_then(|limit| limits.position(limit));
@@ -158,7 +169,7 @@ fn counted(objective: &Objective, limits: &Limits, list: &[LimitCounts]) -> Limi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{answered, both, ended, selected};
+    use crate::testing::{answered, both, ended, late, selected};
     use plimsoll_domain::{Outcome, Tally};
 
     const TEN: Duration = Duration::from_secs(10);
@@ -231,6 +242,35 @@ mod tests {
         let counts = Counts::of(&objective, &limits, &selected, false);
         assert!(!counts.holds(&objective, TEN));
         assert!(counts.forgiven().holds(&objective, TEN));
+    }
+
+    #[test]
+    fn what_a_burst_of_our_own_had_refused_is_forgiven() {
+        let limits = Limits::default();
+        let refused = |class| {
+            let refused = ended(30, Outcome::of(class), millis(1), &limits);
+            both(answered(970, millis(10), &limits), &refused)
+        };
+        // (class, released late, holds without what may be ours)
+        let table = [
+            (Class::RefusedAdmission, 10, true),
+            (Class::ClientTimeout, 10, true),
+            (Class::Dropped, 10, true),
+            (Class::RefusedAdmission, 9, false),
+            (Class::RefusedAdmission, 0, false),
+            (Class::ModelError, 1_000, false),
+        ];
+        let objective: Objective = "error rate < 0.1%".parse().unwrap();
+        for (class, late_ones, holds) in table {
+            let mut selected = selected(refused(class), &limits);
+            selected.lags.merge(&late(late_ones, millis(11), &limits));
+            selected.lags.merge(&late(500, millis(9), &limits));
+            let counts = Counts::of(&objective, &limits, &selected, false);
+            assert!(!counts.holds(&objective, TEN));
+            let forgiven = counts.forgiven().holds(&objective, TEN);
+            // 27 of 30 forgiven leave three: too many.
+            assert_eq!(forgiven, holds, "{class:?} {late_ones}");
+        }
     }
 
     #[test]

@@ -17,15 +17,7 @@ pub(crate) const WARMUP: Key = Key { stage: 0, request: 0, deployment: 0 };
 /// A request that ended so, after `time`.
 pub(crate) fn sample(outcome: Outcome, time: Duration) -> Sample {
     let due = Moment::from_nanos(1_000_000);
-    Sample {
-        due,
-        released: due,
-        handover: Duration::ZERO,
-        sent: due,
-        done: due + time,
-        outcome,
-        model_time: None,
-    }
+    Sample::new(due, due + time, outcome)
 }
 
 /// Requests that ended so, after `time`.

@@ -9,6 +9,7 @@
 //! | release lag p99 against response p99 | above 10 %, and above a quarter of what the objectives tolerate (at least 1 ms) | above 50 %, and above what they tolerate |
 //! | arrivals held back by the safety ceiling, of all offered | any | above 1 % |
 //! | arrivals for which this machine had no socket, of all offered | any | above 1 % |
+//! | arrivals released late that then found no connection, of all offered | any | above 1 % |
 //! | arrivals that nobody accounted for, of all offered | any | above 1 % |
 //! | verdicts that the generator's own lateness or losses could have decided | any | |
 //! | measured time without a snapshot, or in which the generator did not run | any above 100 ms | above 5 % |
@@ -35,7 +36,7 @@ use std::fmt;
 use std::time::Duration;
 
 use plimsoll_domain::units::{format_duration, three_digits};
-use plimsoll_domain::{Class, Lags, Latencies, Pause, Snapshot, Tally};
+use plimsoll_domain::{Class, LATE_RELEASE, Lags, Latencies, Pause, Snapshot, Tally};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +58,6 @@ const SEAM: Duration = Duration::from_millis(100);
 const STARVED_WAIT: f64 = 0.2;
 const WATCHED_AT_LEAST: Duration = Duration::from_millis(500);
 const STARVED_DEGRADED: f64 = 0.1;
-const SATURATED_LAG: Duration = Duration::from_millis(10);
 const SATURATED_LAG_WHEN_BUSY: Duration = Duration::from_millis(1);
 const WHOLE_CORE: f64 = 0.95;
 const SATURATED_INVALID: f64 = 0.1;
@@ -183,7 +183,7 @@ impl Observed {
         }
         let lag = lags.release.quantile(0.5).unwrap_or_default();
         let is_busy = snapshot.generator.cpu_busiest.is_some_and(|share| share >= WHOLE_CORE);
-        let saturated = lag > SATURATED_LAG || (is_busy && lag > SATURATED_LAG_WHEN_BUSY);
+        let saturated = lag > LATE_RELEASE || (is_busy && lag > SATURATED_LAG_WHEN_BUSY);
         let sent: u64 = snapshot.tallies.values().map(|tally| tally.sent).sum();
         let rate = sent as f64 / snapshot.length().as_secs_f64();
         self.rated += 1;
@@ -351,6 +351,11 @@ impl Validity {
                 totals.outcomes.of(Class::ClientFault),
                 "found no socket, port or file descriptor on this machine; raise `ulimit -n`, \
                  widen `net.ipv4.ip_local_port_range` or reuse connections",
+            ),
+            (
+                totals.outcomes.of(Class::Missed),
+                "were released late and then found no connection within the limits; give the \
+                 generator more cores or a lower rate",
             ),
             (
                 totals.offered.abs_diff(accounted),

@@ -40,7 +40,7 @@ fn interval(seen: &[Seen]) -> Snapshot {
         let outcome = Outcome { class, status, model_status: None };
         let handover = Duration::from_micros(2);
         let sample =
-            Sample { due, released, handover, sent: released, done, outcome, model_time: None };
+            Sample { released, handover, sent: released, ..Sample::new(due, done, outcome) };
         let deployment = recorder.deployment(DEPLOYMENTS[usize::from(*who)]);
         recorder.record(Key { deployment, ..key }, &sample);
     }

@@ -10,6 +10,7 @@ use governor::DefaultDirectRateLimiter;
 use plimsoll_domain::{Class, Key, Moment, Outcome, Pause, Recorder, Sample, Snapshot};
 
 use super::attribution::Attribution;
+use super::pauses;
 use super::queue::{Next, Order, Pending, Queue, Rules, SlotId};
 use crate::connection::{Answer, Failure};
 
@@ -221,7 +222,8 @@ impl Desk {
         let Some(pending) = failed else { return };
         self.sent(&pending);
         let sent = began.max(pending.released);
-        let sample = pending.sample(Duration::ZERO, sent, now, Outcome::of(failure.class));
+        let read = (now, self.unread(now).min(now.since(sent)));
+        let sample = pending.sample(Duration::ZERO, sent, read, Outcome::of(failure.class));
         let mut recorder = self.recorder.borrow_mut();
         recorder.record(pending.key, &sample);
         recorder.example(failure.class, || failure.message);
@@ -253,9 +255,9 @@ impl Desk {
     }
 
     /// The slot's arrival was not sent and never will be.
-    pub(super) fn abandoned(&self, slot: SlotId, key: Key) {
+    pub(super) fn abandoned(&self, slot: SlotId, key: Key, class: Class) {
         self.queue.borrow_mut().finished(slot, None);
-        self.recorder.borrow_mut().drop(key, Class::Dropped);
+        self.recorder.borrow_mut().drop(key, class);
     }
 
     /// The slot's arrival was not sent because its connection turned out to be closed: it arrives
@@ -283,6 +285,12 @@ impl Desk {
         });
         self.grow(now);
         next
+    }
+
+    /// How long the loop has wanted to run and did not; that long an answer read now may have lain.
+    pub(super) fn unread(&self, now: Moment) -> Duration {
+        let late = now.since(self.wakes_at.get());
+        if late < pauses::SHORTEST { Duration::ZERO } else { late }
     }
 
     // How it is done.
@@ -335,8 +343,9 @@ impl Desk {
     fn count_unsent(&self, queue: &mut Queue, now: Moment) {
         for (pending, why) in queue.unsent() {
             let mut recorder = self.recorder.borrow_mut();
-            recorder.drop(pending.key, why.class());
-            recorder.example(why.class(), || why.sentence(now.since(pending.due)));
+            let class = why.class(&pending);
+            recorder.drop(pending.key, class);
+            recorder.example(class, || why.sentence(now.since(pending.due)));
         }
     }
 
@@ -364,12 +373,12 @@ impl Pending {
         &self,
         handover: Duration,
         sent: Moment,
-        done: Moment,
+        (done, unread): (Moment, Duration),
         outcome: Outcome,
     ) -> Sample {
         let Self { due, released, .. } = *self;
         let sent = sent.max(released);
-        Sample { due, released, handover, sent, done, outcome, model_time: None }
+        Sample { due, released, handover, sent, done, unread, outcome, model_time: None }
     }
 }
 

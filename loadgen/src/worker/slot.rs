@@ -167,7 +167,7 @@ async fn send(
 ) -> Option<Moment> {
     let Taken { pending, at, handover } = taken;
     if handover >= setup.timeout {
-        desk.abandoned(slot, pending.key);
+        desk.abandoned(slot, pending.key, Class::Missed);
         return None;
     }
     let stopped = || match desk.mail(slot) {
@@ -182,7 +182,7 @@ async fn send(
     if sent.is_none() {
         match &end {
             End::Stopped(Stop::Aborted) => {
-                desk.abandoned(slot, pending.key);
+                desk.abandoned(slot, pending.key, Class::Dropped);
                 return None;
             }
             End::Failed(_) if !fresh && desk.give_back(slot, done) => return None,
@@ -190,7 +190,8 @@ async fn send(
             _ => desk.sent(&pending),
         }
     }
-    let sample = |outcome| pending.sample(handover, sent.unwrap_or(at), done, outcome);
+    let read = (done, desk.unread(done).min(done.since(sent.unwrap_or(at))));
+    let sample = |outcome| pending.sample(handover, sent.unwrap_or(at), read, outcome);
     let (class, why) = match end {
         End::Answered(answer) => {
             let mut sample = sample(answer.outcome);

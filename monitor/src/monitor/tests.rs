@@ -236,7 +236,7 @@ fn our_own_losses_breach_nothing() {
         let second = both(run.fast(995), &lost);
         run.seconds((0..40).map(|_| second.clone())).finish()
     };
-    for class in [Class::ClientFault, Class::Capped] {
+    for class in [Class::ClientFault, Class::Capped, Class::Missed] {
         let report = losses(class);
         assert_eq!(verdicts(&report), [Verdict::Inconclusive; 2], "{class:?}");
         assert_eq!(report.validity.state, ValidityState::Degraded);

@@ -27,14 +27,14 @@ pub(crate) fn snapshot(index: u64, millis: u64) -> Snapshot {
     let key = Key { stage: u16::from(index > 0), ..Key::default() };
     for n in 1..=100 {
         let due = Moment::from_nanos(1_000_000_000);
-        let sent = due + Duration::from_micros(20 + n);
+        let released = due + Duration::from_micros(n);
+        let sent = released + Duration::from_micros(20);
         // From a hundredth of the slowest to the slowest, and no two intervals alike.
         let done = sent + Duration::from_nanos(millis * 10_000 * n + index * 777 + 1_234);
         let outcome = Outcome::status(if n == 50 { 503 } else { 200 });
-        let (released, handover, model_time) = (due, Duration::ZERO, None);
         recorder.offer(key);
         recorder.send(key);
-        recorder.record(key, &Sample { due, released, handover, sent, done, outcome, model_time });
+        recorder.record(key, &Sample { released, sent, ..Sample::new(due, done, outcome) });
     }
     recorder.take(index, start, end)
 }

@@ -80,6 +80,9 @@ fn meaning(class: Class) -> &'static str {
         Class::ClientFault => "this machine had no socket, port or descriptor left",
         Class::Aborted => "in flight when the run stopped waiting",
         Class::Dropped => "no connection within the limits; never sent",
+        Class::Missed => {
+            "released late by the load generator, then no connection was free; never sent"
+        }
         Class::Capped => "above the safety ceiling on the send rate; never sent",
     }
 }

@@ -126,9 +126,7 @@ mod tests {
         let mut snapshot = Snapshot { end: Duration::from_secs(1), ..Snapshot::default() };
         let tally = snapshot.tallies.entry(Key::default()).or_default();
         (tally.offered, tally.sent) = (1, 1);
-        let (released, handover, sent, model_time) = (due, Duration::ZERO, due, None);
-        let sample = Sample { due, released, handover, sent, done, outcome, model_time };
-        tally.record(&sample, &Limits::default());
+        tally.record(&Sample::new(due, done, outcome), &Limits::default());
         snapshot
     }
 

@@ -75,18 +75,8 @@ fn record(recorder: &mut Recorder, request: &Request) {
     let took = if failed { Duration::ZERO } else { Duration::from_secs_f64(request.took) };
     recorder.offer(key);
     recorder.send(key);
-    recorder.record(
-        key,
-        &Sample {
-            due,
-            released: due,
-            handover: Duration::ZERO,
-            sent: due,
-            done: due + took,
-            outcome: if failed { Outcome::of(Class::Closed) } else { Outcome::status(200) },
-            model_time: None,
-        },
-    );
+    let outcome = if failed { Outcome::of(Class::Closed) } else { Outcome::status(200) };
+    recorder.record(key, &Sample::new(due, due + took, outcome));
 }
 
 fn answer(judgement: &Judgement, truth: f64) -> Answer {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use plimsoll_domain::{Class, Key, Moment};
+use plimsoll_domain::{Class, Key, LATE_RELEASE, Moment};
 
 /// An arrival whose time has come and which has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,11 @@ pub(in crate::worker) struct Pending {
 impl Pending {
     pub(in crate::worker) fn new(number: u64, key: Key, due: Moment, released: Moment) -> Self {
         Self { number, key, due, released, permitted: false, returns: 0 }
+    }
+
+    /// Whether it came late by the generator's own doing.
+    fn was_late(&self) -> bool {
+        self.released.since(self.due) > LATE_RELEASE
     }
 }
 
@@ -39,8 +44,14 @@ pub(in crate::worker) enum Why {
 }
 
 impl Why {
-    pub(in crate::worker) fn class(self) -> Class {
-        if self == Self::Capped { Class::Capped } else { Class::Dropped }
+    /// How `pending` ends for this reason.
+    pub(in crate::worker) fn class(self, pending: &Pending) -> Class {
+        match self {
+            Self::Capped => Class::Capped,
+            // Whether a connection would have been free at its time is not known.
+            Self::NoConnection | Self::Late | Self::Full if pending.was_late() => Class::Missed,
+            Self::Aborted | Self::NoConnection | Self::Late | Self::Full => Class::Dropped,
+        }
     }
 
     /// For the results, of an arrival that was due `age` ago.

@@ -29,14 +29,13 @@ fn snapshot() -> Snapshot {
                 let deployment = u16::from(outcome.is_answered());
                 let released = due + Duration::from_micros(15);
                 let sent = due + Duration::from_micros(50);
+                let done = sent + Duration::from_micros(1000 + index);
                 let sample = Sample {
-                    due,
                     released,
                     handover: Duration::from_micros(5),
                     sent,
-                    done: sent + Duration::from_micros(1000 + index),
-                    outcome,
                     model_time: Some(Duration::from_micros(700)),
+                    ..Sample::new(due, done, outcome)
                 };
                 recorder.record(Key { deployment, ..asked }, &sample);
             }

@@ -94,8 +94,8 @@ impl<'a> Load<'a> {
         let sent = released + wait + Duration::from_micros(random.random_range(8..30));
         let took = Duration::from_micros((self.service.sample(random) * 1e3) as u64);
         let model_time = outcome.is_ok().then(|| took * 7 / 10);
-        let (handover, done) = (Duration::ZERO, sent + took);
-        let sample = Sample { due, released, handover, sent, done, outcome, model_time };
+        let sample = Sample::new(due, sent + took, outcome);
+        let sample = Sample { released, sent, model_time, ..sample };
         let deployment = u16::from(outcome.is_answered());
         self.recorder.record(Key { deployment, ..key }, &sample);
     }

@@ -104,13 +104,10 @@ pub(in crate::session) fn second_of(
         recorder.offer(key);
         recorder.send(key);
         let due = Moment::from_nanos(0) + start + Duration::from_millis(10 * number);
-        let (sent, handover) = (due + lag, Duration::ZERO);
-        let (outcome, model_time, done) = (Outcome::status(200), None, sent + took);
+        let sent = due + lag;
+        let sample = Sample::new(due, sent + took, Outcome::status(200));
         let deployment = recorder.deployment(deployment);
-        recorder.record(
-            Key { deployment, ..key },
-            &Sample { due, released: sent, handover, sent, done, outcome, model_time },
-        );
+        recorder.record(Key { deployment, ..key }, &Sample { released: sent, sent, ..sample });
     }
     recorder.take(index, start, start + Duration::from_secs(1))
 }
