@@ -3,8 +3,9 @@
 //! [`prepare`] makes the environment that the conda file describes, with pip where that is enough
 //! and with conda where it is on the PATH and needed. [`Server::launch`] starts the server as Azure
 //! does: `AZUREML_MODEL_DIR` is the folder that holds the model, `AML_APP_ROOT` and the working
-//! folder are the script's, and the deployment's own variables come last. What has to be different
-//! on this machine is in `python/serve.py`, with the reasons.
+//! folder are the script's, and the deployment's own variables come last: without a `WORKER_COUNT` among them the
+//! server has one worker, whatever the deployment says of concurrency. What has to be different on this machine is in
+//! `python/serve.py`, with the reasons.
 //!
 //! Limit: the script can see all that is beside the model, as with the official `--local` mode.
 
@@ -16,7 +17,7 @@ mod interpreter;
 mod step;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use plimsoll_deploy::arm::Progress;
@@ -70,7 +71,10 @@ pub async fn prepare(
     let folder = environment::get(&maker, &recipe, cache_dir, progress).await?;
     let serve = environment::put(&folder, "serve.py", SERVE)?;
     environment::put(&folder, "no-settings.json", "{}")?;
-    let env = variables(&script, model, spec, &recipe, &folder);
+    let env = variables(&script, model, &spec.environment_variables, &recipe, &folder);
+    if let Some(note) = idle_slots(spec, &env) {
+        progress(note);
+    }
     Ok(Server { python: environment::python(&folder), serve, script, env })
 }
 
@@ -114,16 +118,14 @@ async fn maker(recipe: &conda::Recipe, file: &str) -> Result<Maker, Error> {
 fn variables(
     script: &Path,
     model: Option<&Path>,
-    spec: &DeploymentSpec,
+    own: &BTreeMap<String, String>,
     recipe: &conda::Recipe,
     folder: &Path,
 ) -> BTreeMap<OsString, OsString> {
-    let workers = spec.request_settings.max_concurrent_requests_per_instance;
     let bin = folder.join("bin").into_os_string();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut env: BTreeMap<OsString, OsString> = [
         ("AML_APP_ROOT", root(script).into()),
-        ("WORKER_COUNT", workers.to_string().into()),
         ("VIRTUAL_ENV", folder.into()),
         ("PATH", [bin, path].join(":".as_ref())),
         // Python takes an empty one for none: those of other environments must not reach in.
@@ -136,10 +138,26 @@ fn variables(
     if let Some(parent) = model.and_then(Path::parent) {
         env.insert("AZUREML_MODEL_DIR".into(), parent.into());
     }
-    for (name, value) in recipe.variables.iter().chain(&spec.environment_variables) {
+    for (name, value) in recipe.variables.iter().chain(own) {
         env.insert(name.into(), value.into());
     }
     env
+}
+
+/// A sentence if more requests are let through to an instance than it has workers: the others wait in it, here as
+/// on Azure.
+fn idle_slots(spec: &DeploymentSpec, env: &BTreeMap<OsString, OsString>) -> Option<String> {
+    let concurrent = spec.request_settings.max_concurrent_requests_per_instance.get();
+    let given = env.get(OsStr::new("WORKER_COUNT")).and_then(|count| count.to_str());
+    let workers = given.map_or(Some(1), |count| count.parse().ok())?;
+    (workers < concurrent).then(|| {
+        let how = if given.is_some() { "its WORKER_COUNT" } else { "no WORKER_COUNT is set" };
+        format!(
+            "the server works on {workers} request(s) at a time ({how}), but \
+             max_concurrent_requests_per_instance is {concurrent}: the others wait in the instance, as on Azure; \
+             set WORKER_COUNT in environment_variables"
+        )
+    })
 }
 
 /// The folder that holds the scoring script.
@@ -155,13 +173,13 @@ mod tests {
 
     fn launch(model: &str, own: &[(&str, &str)]) -> Launch {
         let mut spec = DeploymentSpec::new("blue", "e", "Standard_DS3_v2", NonZeroU32::MIN);
-        spec.request_settings.max_concurrent_requests_per_instance = NonZeroU32::new(3).unwrap();
         let own = own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         spec.environment_variables = own.collect();
         let conda = "dependencies: [joblib]\nvariables: {FROM: conda, GREETING: conda}";
         let recipe = conda::read(conda).unwrap();
         let (script, folder) = (PathBuf::from("/code/score.py"), PathBuf::from("/envs/1"));
-        let env = variables(&script, Some(Path::new(model)), &spec, &recipe, &folder);
+        let own = &spec.environment_variables;
+        let env = variables(&script, Some(Path::new(model)), own, &recipe, &folder);
         let python = environment::python(&folder);
         Server { python, serve: "/envs/1/serve.py".into(), script, env }
             .launch(4711, Path::new("/run/blue-1"))
@@ -180,11 +198,28 @@ mod tests {
         assert_eq!(launch.program, Program::Path("/envs/1/bin/python".into()));
         assert_eq!(launch.cwd, Path::new("/code"));
         assert!(launch.args.ends_with(&["--port".into(), "4711".into()]));
-        let expected = [("AML_APP_ROOT", "/code"), ("HOME", "/run/blue-1"), ("WORKER_COUNT", "3")];
+        let expected = [("AML_APP_ROOT", "/code"), ("HOME", "/run/blue-1")];
         for (name, value) in expected {
             assert_eq!(variable(&launch, name), value, "{name}");
         }
         assert!(variable(&launch, "PATH").starts_with("/envs/1/bin:"));
+        assert!(
+            !launch.env.contains_key(OsStr::new("WORKER_COUNT")),
+            "the server's default is one"
+        );
+    }
+
+    #[test]
+    fn more_requests_than_workers_are_said() {
+        let mut spec = DeploymentSpec::new("blue", "e", "Standard_DS3_v2", NonZeroU32::MIN);
+        let env =
+            |count: &[&str]| count.iter().map(|n| ("WORKER_COUNT".into(), n.into())).collect();
+        assert_eq!(idle_slots(&spec, &env(&[])), None);
+        spec.request_settings.max_concurrent_requests_per_instance = NonZeroU32::new(3).unwrap();
+        let said = idle_slots(&spec, &env(&[])).unwrap();
+        assert!(said.contains("on 1 request(s)") && said.contains("no WORKER_COUNT"), "{said}");
+        assert!(idle_slots(&spec, &env(&["2"])).unwrap().contains("its WORKER_COUNT"));
+        assert_eq!(idle_slots(&spec, &env(&["3"])), None);
     }
 
     #[test]

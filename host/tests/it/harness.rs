@@ -176,6 +176,10 @@ pub(super) fn deployment(name: &str, instances: u32, ms: f64) -> DeploymentSpec 
     let mut spec = DeploymentSpec::new(name, "end", "Standard_DS3_v2", count);
     let service_time = ServiceTime::Constant { ms };
     spec.synthetic = Some(Synthetic { service_time, error_rate: 0.0, start_ms: 0.0 });
+    // Nobody wants to wait for Azure's ten seconds in every test.
+    spec.readiness_probe.initial_delay = Duration::ZERO;
+    spec.readiness_probe.period = Duration::from_millis(20);
+    spec.readiness_probe.failure_threshold = 1000;
     spec
 }
 

@@ -8,7 +8,7 @@ use hyper::StatusCode;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use plimsoll_deploy::arm::{Error, ProvisioningState};
-use plimsoll_deploy::spec::{Asset, Location, Model};
+use plimsoll_deploy::spec::{Asset, DeploymentSpec, Location, Model};
 
 use super::harness::{TestHost, deployment, endpoint, is_alive, traffic, until};
 
@@ -157,15 +157,20 @@ async fn a_model_on_this_machine_answers_through_the_gateway() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wait_longer_than_any_clock_counts_does_not_hang_the_creation() {
+async fn waits_that_are_none_or_never_end_are_refused_by_name() {
     let host = TestHost::start().await;
     host.driver.create_endpoint(&endpoint()).await.unwrap();
-    let mut spec = deployment("blue", 1, 1.0);
-    spec.readiness_probe.period = Duration::from_secs(1 << 63);
-    spec.request_settings.request_timeout = Duration::from_secs(1 << 63);
-    let mut ignore = |_| {};
-    let creating = host.driver.create_deployment(&spec, &mut ignore);
-    let blue = tokio::time::timeout(Duration::from_secs(20), creating).await.unwrap().unwrap();
-    assert_eq!(blue.ready(), 1);
+    let refused = async |change: &dyn Fn(&mut DeploymentSpec)| {
+        let mut spec = deployment("blue", 1, 1.0);
+        change(&mut spec);
+        host.driver.create_deployment(&spec, &mut |_| {}).await.unwrap_err().to_string()
+    };
+    let forever = Duration::from_secs(1 << 63);
+    let text = refused(&|spec| spec.readiness_probe.period = forever).await;
+    assert!(text.contains("readinessProbe.period"), "{text}");
+    let text = refused(&|spec| spec.request_settings.request_timeout = forever).await;
+    assert!(text.contains("requestSettings.requestTimeout"), "{text}");
+    let text = refused(&|spec| spec.liveness_probe.period = Duration::ZERO).await;
+    assert!(text.contains("livenessProbe.period is 0ns"), "{text}");
     host.stop().await;
 }
