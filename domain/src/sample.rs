@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::{Moment, Outcome};
 
+/// By how much the model's time may seem longer than the service time.
+const CLOCKS: Duration = Duration::from_millis(1);
+
 /// One finished request and its times, in the order in which they come.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
@@ -35,6 +38,15 @@ impl Sample {
         self.done.since(self.sent)
     }
 
+    /// The model's part of the service time. The two clocks, and a generator that is interrupted between sending and
+    /// looking at its own, may make it a little longer than the whole: then it is the whole. What is longer by more
+    /// than that is not about this request, and is not used.
+    pub fn model_part(&self) -> Option<Duration> {
+        let service = self.service_time();
+        let model = self.model_time.filter(|model| *model <= service + CLOCKS)?;
+        Some(model.min(service))
+    }
+
     /// sent − due: with the wait for a connection, which the scenario's limits or the target cause.
     pub fn send_lag(&self) -> Duration {
         self.sent.since(self.due)
@@ -43,5 +55,28 @@ impl Sample {
     /// The generator's own part of the send lag: released late, or taken late.
     pub fn release_lag(&self) -> Duration {
         self.released.since(self.due) + self.handover
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_takes_no_longer_than_the_whole() {
+        let part = |model_us| {
+            let start = Moment::from_nanos(0);
+            let sample = Sample {
+                due: start,
+                released: start,
+                handover: Duration::ZERO,
+                sent: start,
+                done: start + Duration::from_micros(700),
+                outcome: Outcome::status(200),
+                model_time: Some(Duration::from_micros(model_us)),
+            };
+            sample.model_part().map(|part| part.as_micros())
+        };
+        assert_eq!([part(500), part(701), part(5000)], [Some(500), Some(700), None]);
     }
 }

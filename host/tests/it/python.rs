@@ -171,8 +171,8 @@ async fn with_script(script: &str) -> Option<(TestHost, DeploymentSpec, TempDir)
     let mut spec = scenario();
     let code = Location::Here(folder.path().to_owned());
     spec.code = Some(Code { folder: code, scoring_script: "score.py".into() });
-    spec.endpoint_name = "end".to_owned();
-    spec.readiness_probe = deployment("blue", 1, 1.0).readiness_probe;
+    let plain = deployment("blue", 1, 1.0);
+    (spec.endpoint_name, spec.readiness_probe) = (plain.endpoint_name, plain.readiness_probe);
     prepare(&spec).await?;
     Some((TestHost::start_with(Some(cache())).await, spec, folder))
 }
