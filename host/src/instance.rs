@@ -142,21 +142,17 @@ impl Instance {
         let mut lost_ports = 0;
         loop {
             let began = clock::now();
-            let (reason, failure) = match self.live_once(template, folder).await {
+            let reason = match self.live_once(template, folder).await {
                 End::Asked => return Ok(()),
                 End::LostPort(_) if lost_ports < OTHER_PORTS => {
                     lost_ports += 1;
                     continue;
                 }
-                End::LostPort(port) => {
-                    (format!("port {port} was taken by another program"), Failure::Ended)
-                }
-                End::Died(reason) => (reason, Failure::Ended),
-                End::Unfit(reason) => (reason, Failure::NotReady),
+                End::LostPort(port) => format!("port {port} was taken by another program"),
+                End::Died(reason) | End::Unfit(reason) => reason,
             };
             if *self.phase.borrow() == Phase::Starting {
-                let explanation = self.log.explanation(failure, EXPLAIN_LINES);
-                return Err(format!("{reason}{explanation}"));
+                return Err(reason);
             }
             if clock::now().since(began) > LONGEST_BACK_OFF {
                 back_off = pauses();
@@ -193,11 +189,13 @@ impl Instance {
         let mut open = None;
         let end = tokio::select! {
             () = self.stop.cancelled() => End::Asked,
-            status = process.ended() => End::Died(match status {
+            status = process.ended() => End::Died(self.explained(Failure::Ended, match status {
                 Ok(status) => format!("its process ended with {status}"),
                 Err(error) => format!("its process was lost: {error}"),
-            }),
-            reason = self.serve(template, address, &mut open) => End::Unfit(reason),
+            })),
+            reason = self.serve(template, address, &mut open) => {
+                End::Unfit(self.explained(Failure::NotReady, reason))
+            }
         };
         self.lock().ready = false;
         let Some(id) = open else {
@@ -214,6 +212,14 @@ impl Instance {
         }
         process.stop().await;
         end
+    }
+
+    /// Why the first start failed, with what its log says before the end of the process adds to it. Later the log
+    /// is there to be looked at.
+    fn explained(&self, failure: Failure, reason: String) -> String {
+        let first = *self.phase.borrow() == Phase::Starting;
+        let log = first.then(|| self.log.explanation(failure, EXPLAIN_LINES));
+        reason + &log.unwrap_or_default()
     }
 
     /// Probes until the process is unfit to live; `open` is its id in the pool while it is ready.

@@ -17,7 +17,7 @@ mod interpreter;
 mod step;
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use plimsoll_deploy::arm::Progress;
@@ -72,9 +72,6 @@ pub async fn prepare(
     let serve = environment::put(&folder, "serve.py", SERVE)?;
     environment::put(&folder, "no-settings.json", "{}")?;
     let env = variables(&script, model, &spec.environment_variables, &recipe, &folder);
-    if let Some(note) = idle_slots(spec, &env) {
-        progress(note);
-    }
     Ok(Server { python: environment::python(&folder), serve, script, env })
 }
 
@@ -146,16 +143,20 @@ fn variables(
 
 /// A sentence if more requests are let through to an instance than it has workers: the others wait in it, here as
 /// on Azure.
-fn idle_slots(spec: &DeploymentSpec, env: &BTreeMap<OsString, OsString>) -> Option<String> {
+pub(super) fn idle_slots(spec: &DeploymentSpec, conda: &str) -> Option<String> {
+    const NAME: &str = "WORKER_COUNT";
     let concurrent = spec.request_settings.max_concurrent_requests_per_instance.get();
-    let given = env.get(OsStr::new("WORKER_COUNT")).and_then(|count| count.to_str());
+    let recipe = conda::read(conda).ok();
+    let of_recipe = recipe.as_ref().and_then(|recipe| {
+        recipe.variables.iter().find(|(name, _)| *name == NAME).map(|(_, count)| count)
+    });
+    let given = spec.environment_variables.get(NAME).or(of_recipe);
     let workers = given.map_or(Some(1), |count| count.parse().ok())?;
     (workers < concurrent).then(|| {
-        let how = if given.is_some() { "its WORKER_COUNT" } else { "no WORKER_COUNT is set" };
+        let why = if given.is_some() { "" } else { ", as WORKER_COUNT is not set" };
         format!(
-            "the server works on {workers} request(s) at a time ({how}), but \
-             max_concurrent_requests_per_instance is {concurrent}: the others wait in the instance, as on Azure; \
-             set WORKER_COUNT in environment_variables"
+            "an instance has {workers} worker(s){why}, but max_concurrent_requests_per_instance is {concurrent}: \
+             the other requests wait in it, as on Azure; set WORKER_COUNT in environment_variables"
         )
     })
 }
@@ -204,7 +205,7 @@ mod tests {
         }
         assert!(variable(&launch, "PATH").starts_with("/envs/1/bin:"));
         assert!(
-            !launch.env.contains_key(OsStr::new("WORKER_COUNT")),
+            !launch.env.contains_key(std::ffi::OsStr::new("WORKER_COUNT")),
             "the server's default is one"
         );
     }
@@ -212,23 +213,13 @@ mod tests {
     #[test]
     fn more_requests_than_workers_are_said() {
         let mut spec = DeploymentSpec::new("blue", "e", "Standard_DS3_v2", NonZeroU32::MIN);
-        let env =
-            |count: &[&str]| count.iter().map(|n| ("WORKER_COUNT".into(), n.into())).collect();
-        assert_eq!(idle_slots(&spec, &env(&[])), None);
+        let conda = "dependencies: [joblib]\nvariables: {WORKER_COUNT: '3'}";
+        assert_eq!(idle_slots(&spec, ""), None);
         spec.request_settings.max_concurrent_requests_per_instance = NonZeroU32::new(3).unwrap();
-        let said = idle_slots(&spec, &env(&[])).unwrap();
-        assert!(said.contains("on 1 request(s)") && said.contains("no WORKER_COUNT"), "{said}");
-        assert!(idle_slots(&spec, &env(&["2"])).unwrap().contains("its WORKER_COUNT"));
-        assert_eq!(idle_slots(&spec, &env(&["3"])), None);
-    }
-
-    #[test]
-    fn the_deployments_own_variables_have_the_last_word() {
-        let own = [("WORKER_COUNT", "8"), ("AZUREML_MODEL_DIR", "/m"), ("GREETING", "mine")];
-        let launch = launch("/s/model", &[&own[..], &[("HOME", "/h")]].concat());
-        for (name, value) in own {
-            assert_eq!(variable(&launch, name), value, "{name}");
-        }
-        assert_eq!((variable(&launch, "HOME"), variable(&launch, "FROM")), ("/h", "conda"));
+        let said = idle_slots(&spec, "").unwrap();
+        assert!(said.contains("1 worker(s), as WORKER_COUNT is not set"), "{said}");
+        assert_eq!(idle_slots(&spec, conda), None);
+        spec.environment_variables.insert("WORKER_COUNT".into(), "2".into());
+        assert!(idle_slots(&spec, conda).unwrap().contains("2 worker(s), but"));
     }
 }
