@@ -8,6 +8,9 @@ use crate::{Moment, Outcome};
 /// no objective's limit says how much matters.
 pub const LATE_RELEASE: Duration = Duration::from_millis(10);
 
+/// By how much the model's time may seem longer than the service time.
+const CLOCKS: Duration = Duration::from_millis(1);
+
 /// One finished request and its times, in the order in which they come.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
@@ -48,6 +51,15 @@ impl Sample {
         self.done.since(self.sent)
     }
 
+    /// The model's part of the service time. The two clocks, and a generator that is interrupted between sending and
+    /// looking at its own, may make it a little longer than the whole: then it is the whole. What is longer by more
+    /// than that is not about this request, and is not used.
+    pub fn model_part(&self) -> Option<Duration> {
+        let service = self.service_time();
+        let model = self.model_time.filter(|model| *model <= service + CLOCKS)?;
+        Some(model.min(service))
+    }
+
     /// sent − due: with the wait for a connection, which the scenario's limits or the target cause.
     pub fn send_lag(&self) -> Duration {
         self.sent.since(self.due)
@@ -62,5 +74,22 @@ impl Sample {
     /// delayed, it also sent into another load.
     pub fn own_delay(&self) -> Duration {
         self.release_lag() + self.unread
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_takes_no_longer_than_the_whole() {
+        let part = |model_us| {
+            let start = Moment::from_nanos(0);
+            let done = start + Duration::from_micros(700);
+            let model_time = Some(Duration::from_micros(model_us));
+            let sample = Sample { model_time, ..Sample::new(start, done, Outcome::status(200)) };
+            sample.model_part().map(|part| part.as_micros())
+        };
+        assert_eq!([part(500), part(701), part(5000)], [Some(500), Some(700), None]);
     }
 }

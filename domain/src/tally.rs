@@ -59,7 +59,7 @@ impl Tally {
         } else {
             self.failed.record(response);
         }
-        if let Some(model) = sample.model_time {
+        if let Some(model) = sample.model_part() {
             self.model.record(model);
             self.overhead.record(service.saturating_sub(model));
         }

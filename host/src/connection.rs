@@ -3,13 +3,17 @@
 use std::io;
 use std::net::SocketAddr;
 
+use http_body_util::Limited;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// One that carries callers' bodies as they come.
-pub(super) type Connection = SendRequest<Incoming>;
+/// A caller's body, as it comes, up to the gateway's limit.
+pub(super) type Sent = Limited<Incoming>;
+
+/// One that carries callers' bodies.
+pub(super) type Connection = SendRequest<Sent>;
 
 /// Opens one.
 pub(super) async fn connect<B>(address: SocketAddr) -> io::Result<SendRequest<B>>

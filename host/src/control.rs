@@ -12,6 +12,7 @@ mod translate;
 mod work;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -35,6 +36,9 @@ const API_VERSIONS: [&str; 4] = [API_VERSION, "2024-04-01", "2023-04-01", "2022-
 /// No description of an endpoint or a deployment is near this size.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
+/// Nor does any take long to arrive.
+const BODY_TIME: Duration = Duration::from_secs(30);
+
 const ASYNC_OPERATION: HeaderName = HeaderName::from_static("azure-asyncoperation");
 
 /// An answer, or what went wrong.
@@ -45,13 +49,17 @@ pub(super) async fn answer(host: Arc<Host>, request: Request<Incoming>) -> Respo
     let (head, body) = request.into_parts();
     let answer = match admit(&host, &head) {
         Err(fault) => Err(fault),
-        Ok(route) => match Limited::new(body, BODY_LIMIT).collect().await {
-            Ok(body) => dispatch(&host, &head.method, route, &body.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => {
-                Err(Fault::bad_argument("the body is larger than 4 MiB"))
+        Ok(route) => {
+            let whole = Limited::new(body, BODY_LIMIT).collect();
+            match tokio::time::timeout(BODY_TIME, whole).await {
+                Ok(Ok(body)) => dispatch(&host, &head.method, route, &body.to_bytes()),
+                Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                    Err(Fault::bad_argument("the body is larger than 4 MiB"))
+                }
+                Ok(Err(_)) => Err(Fault::bad_argument("the body broke off")),
+                Err(_) => Err(Fault::bad_argument(format!("the body took over {BODY_TIME:?}"))),
             }
-            Err(_) => Err(Fault::bad_argument("the body broke off")),
-        },
+        }
     };
     answer.unwrap_or_else(|fault| json(fault.status, &fault.to_body()))
 }

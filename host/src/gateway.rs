@@ -6,39 +6,48 @@
 //! | 401 | no key, or a wrong one | |
 //! | 404 | another path, or no deployment by that name or with a weight | |
 //! | 408 | waiting and work took longer than `request_timeout_ms` | |
+//! | 413 | the body is larger than 1.5 MB | |
 //! | 424 | the model answered anything else; its body is passed on | `model_error` |
 //! | 424 | the instance broke off (502 as its status) | `model_error` |
 //! | 424 | no instance is ready (503 as its status) | `model_not_ready` |
 //! | 429 | more than `2 × max_concurrent × ready instances` requests at a time | `too_many_pending_request` |
 //!
-//! As on Azure, a request that timed out is no longer waited for, but the instance may go on
-//! working on it. An answer of known and small size is read within the timeout; a longer or
+//! As on Azure, a request that timed out is no longer waited for, but the instance goes on working on it. Its slot is
+//! free for the next: the gateway counts what it waits for, not what an instance works on, so that requests admitted
+//! after a timeout wait in the instance, behind what nobody wants any more, and an overload outlasts its callers. An answer of known and small size is read within the timeout; a longer or
 //! chunked one is passed on as it comes, and the timeout then holds up to its first byte.
+//!
+//! Not as on Azure: the limits of 500 requests and 500 new connections a second, of 500 connections and of the bandwidth
+//! are not applied, as they can be raised there.
 
 mod answer;
 mod headers;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::HeaderValue;
 use hyper::{Method, Request, Response, StatusCode};
 use plimsoll_deploy::admission::Refusal;
 use plimsoll_domain::clock;
-use rand::{Rng, RngExt, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use secrecy::{ExposeSecret, SecretString};
 
 use answer::Body;
 use headers::Ids;
 
+use super::connection;
 use super::pool::{Admission, Lease, Pool};
 use super::routes::{Route, Routes};
 use super::upstream::{self, Failure};
 
 /// Answers up to this size are read whole before they are passed on.
 const WHOLE: u64 = 256 * 1024;
+
+/// Bodies of requests up to this size: what Azure's documentation named with the 413 when it last named a size.
+const BODY_LIMIT: usize = 1536 * 1024;
 
 /// Instances that are asked before a request is given up as undeliverable.
 const ATTEMPTS: usize = 3;
@@ -55,6 +64,7 @@ pub(super) struct Gateway {
 enum Unanswered {
     Refused(Refusal),
     Broken,
+    TooLarge,
 }
 
 impl From<Refusal> for Unanswered {
@@ -82,7 +92,7 @@ impl Gateway {
 
     /// Answers one request.
     pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
-        let ids = Ids::read(request.headers(), self.draw_id());
+        let ids = Ids::read(request.headers());
         let mut response = self.decide(request, &ids).await;
         ids.write(response.headers_mut());
         response
@@ -110,11 +120,16 @@ impl Gateway {
             );
         };
         headers::prepare_request(request.headers_mut(), ids);
-        let forwarding = forward(&route.pool, request);
-        let mut response = match tokio::time::timeout(route.timeout, forwarding).await {
-            Err(_) => answer::text(StatusCode::REQUEST_TIMEOUT, "upstream request timeout"),
-            Ok(Ok(response)) => response,
-            Ok(Err(unanswered)) => answer_in_its_place(&unanswered),
+        let mut response = if request.body().size_hint().lower() > BODY_LIMIT as u64 {
+            answer_in_its_place(&Unanswered::TooLarge)
+        } else {
+            let request = request.map(|body| Limited::new(body, BODY_LIMIT));
+            let forwarding = forward(&route.pool, request);
+            match tokio::time::timeout(route.timeout, forwarding).await {
+                Err(_) => answer::text(StatusCode::REQUEST_TIMEOUT, "upstream request timeout"),
+                Ok(Ok(response)) => response,
+                Ok(Err(unanswered)) => answer_in_its_place(&unanswered),
+            }
         };
         mark(&mut response, route);
         response
@@ -133,12 +148,6 @@ impl Gateway {
     fn draw_below(&self, below: u32) -> u32 {
         self.random.lock().unwrap_or_else(PoisonError::into_inner).random_range(0..below)
     }
-
-    /// An identifier for a request: unique, not secret.
-    fn draw_id(&self) -> u128 {
-        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
-        u128::from(random.next_u64()) << 64 | u128::from(random.next_u64())
-    }
 }
 
 /// Compares in a time that depends only on the lengths.
@@ -151,7 +160,7 @@ pub(super) fn same_secret(given: &[u8], secret: &SecretString) -> bool {
 /// Waits for an instance and asks it; another one if it cannot be reached.
 async fn forward(
     pool: &Arc<Pool>,
-    mut request: Request<Incoming>,
+    mut request: Request<connection::Sent>,
 ) -> Result<Response<Body>, Unanswered> {
     let mut avoid = None;
     for _ in 0..ATTEMPTS {
@@ -172,6 +181,7 @@ async fn forward(
                 request = *again;
             }
             Err(Failure::Broken) => return Err(Unanswered::Broken),
+            Err(Failure::TooLarge) => return Err(Unanswered::TooLarge),
         }
     }
     Err(Refusal::NotReady.into())
@@ -203,6 +213,10 @@ fn answer_in_its_place(unanswered: &Unanswered) -> Response<Body> {
             StatusCode::SERVICE_UNAVAILABLE,
             "model_not_ready",
             "no instance of the deployment is ready",
+        ),
+        Unanswered::TooLarge => answer::text(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is larger than 1.5 MB, the limit of managed online endpoints",
         ),
         Unanswered::Broken => answer::model_error(
             StatusCode::BAD_GATEWAY,

@@ -2,9 +2,11 @@
 //!
 //! The first start must succeed; if it does not, the instance gives up and says why. Once it was
 //! ready, it is kept alive: each end is logged, and it is started again after a back-off that
-//! doubles up to ten seconds. While it is away, the other instances get its requests.
+//! doubles up to ten seconds. While it is away, the other instances get its requests. Both probes begin anew with
+//! each start, as on Azure: what the file says of `initial_delay` and thresholds is what a scale-out or a crash costs.
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,16 +20,12 @@ use tokio::process::Command;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::logs::Log;
+use super::logs::{Failure, Log};
 use super::pool::Pool;
-use super::ports;
 use super::process::Process;
 use super::spawner::Spawner;
-use super::upstream;
+use super::{ports, probe, surroundings};
 use crate::runtime::{Launch, Prepared, Program};
-
-/// Between probes until the first is answered.
-const EAGER: Duration = Duration::from_millis(50);
 
 /// Between an end and the next start, at first and at most.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -101,22 +99,27 @@ impl Drop for Ending<'_> {
 /// Why an instance's process is no more.
 enum End {
     Asked,
+    /// It ended, or was never there.
     Died(String),
+    /// Its probes found it unfit.
+    Unfit(String),
     /// Somebody else listens on the port that it was given.
     LostPort(u16),
 }
 
 impl Instance {
     /// An instance that [`run`](Self::run) will start.
-    pub(super) fn new(name: String, stop: CancellationToken) -> Self {
-        let status = InstanceStatus { name, ready: false, pid: None, restarts: 0 };
+    pub(super) fn new(deployment: &str, name: String, stop: CancellationToken) -> Self {
+        let log = Log::new(&format!("{deployment}/{name}"));
+        let status = InstanceStatus { name, ready: false, pid: None, restarts: 0, exception: None };
         let phase = watch::Sender::new(Phase::Starting);
-        Self { log: Log::default(), stop, phase, status: Mutex::new(status) }
+        Self { log, stop, phase, status: Mutex::new(status) }
     }
 
     /// What it does now.
     pub(super) fn status(&self) -> InstanceStatus {
-        self.lock().clone()
+        let exception = self.log.last_exception();
+        InstanceStatus { exception, ..self.lock().clone() }
     }
 
     /// Lives until it is stopped or its first start fails, and cleans up behind itself.
@@ -146,10 +149,10 @@ impl Instance {
                     continue;
                 }
                 End::LostPort(port) => format!("port {port} was taken by another program"),
-                End::Died(reason) => reason,
+                End::Died(reason) | End::Unfit(reason) => reason,
             };
             if *self.phase.borrow() == Phase::Starting {
-                return Err(format!("{reason}\n{}", self.log.explanation(EXPLAIN_LINES)));
+                return Err(reason);
             }
             if clock::now().since(began) > LONGEST_BACK_OFF {
                 back_off = pauses();
@@ -182,20 +185,22 @@ impl Instance {
             Ok(process) => process,
             Err(error) => return End::Died(format!("it cannot be started: {error}")),
         };
-        self.lock().pid = Some(process.id());
+        self.lock().pid = process.id();
         let mut open = None;
         let end = tokio::select! {
             () = self.stop.cancelled() => End::Asked,
-            status = process.ended() => End::Died(match status {
+            status = process.ended() => End::Died(self.explained(Failure::Ended, match status {
                 Ok(status) => format!("its process ended with {status}"),
                 Err(error) => format!("its process was lost: {error}"),
-            }),
-            reason = self.serve(template, address, &mut open) => End::Died(reason),
+            })),
+            reason = self.serve(template, address, &mut open) => {
+                End::Unfit(self.explained(Failure::NotReady, reason))
+            }
         };
         self.lock().ready = false;
         let Some(id) = open else {
             process.stop().await;
-            let lost = matches!(end, End::Died(_)) && ports::is_taken(port);
+            let lost = !matches!(end, End::Asked) && ports::is_taken(port);
             return if lost { End::LostPort(port) } else { end };
         };
         template.pool.close(id);
@@ -209,6 +214,14 @@ impl Instance {
         end
     }
 
+    /// Why the first start failed, with what its log says before the end of the process adds to it. Later the log
+    /// is there to be looked at.
+    fn explained(&self, failure: Failure, reason: String) -> String {
+        let first = *self.phase.borrow() == Phase::Starting;
+        let log = first.then(|| self.log.explanation(failure, EXPLAIN_LINES));
+        reason + &log.unwrap_or_default()
+    }
+
     /// Probes until the process is unfit to live; `open` is its id in the pool while it is ready.
     async fn serve(
         &self,
@@ -216,50 +229,48 @@ impl Instance {
         address: SocketAddr,
         open: &mut Option<InstanceId>,
     ) -> String {
-        let readiness = &template.readiness;
-        let periods = readiness.period.saturating_mul(readiness.failure_threshold);
-        let patience = readiness.initial_delay.saturating_add(periods);
-        let ready = async {
-            while !upstream::probe(address, template.readiness.timeout).await {
-                tokio::time::sleep(EAGER).await;
-            }
-        };
-        if tokio::time::timeout(patience, ready).await.is_err() {
-            return format!("it was not ready after {patience:?}");
-        }
-        self.set_ready(template, address, open, true);
-        self.phase.send_if_modified(|phase| {
-            let first = *phase == Phase::Starting;
-            *phase = Phase::Started;
-            first
-        });
-        let readiness = self.watch_readiness(template, address, open);
+        let liveness = watch_liveness(&template.liveness, address);
         tokio::select! {
-            () = watch_liveness(&template.liveness, address) => "its liveness probe failed".to_owned(),
-            () = readiness => unreachable!("readiness is watched for ever"),
+            reason = liveness => reason,
+            reason = self.watch_readiness(template, address, open) => reason,
         }
     }
 
+    /// Opens and closes it to requests; returns if it is not ready in time for the first of them.
     async fn watch_readiness(
         &self,
         template: &Template,
         address: SocketAddr,
         open: &mut Option<InstanceId>,
-    ) {
-        let probe = &template.readiness;
-        let mut in_a_row = 0;
-        loop {
-            tokio::time::sleep(probe.period).await;
-            let answered = upstream::probe(address, probe.timeout).await;
-            in_a_row = if answered == open.is_some() { 0 } else { in_a_row + 1 };
-            let enough = if answered { probe.success_threshold } else { probe.failure_threshold };
-            if in_a_row > 0 && in_a_row >= enough {
-                in_a_row = 0;
-                self.set_ready(template, address, open, answered);
-                let word = if answered { "ready" } else { "not ready" };
-                self.log.push(format!("plimsoll: the readiness probe finds it {word}"));
+    ) -> String {
+        let (readiness, patience) = (&template.readiness, probe::patience(&template.readiness));
+        let mut judge = probe::Judge::new(readiness, false);
+        let began = clock::now();
+        let mut was_ready = false;
+        probe::watch(readiness, address, |answer| {
+            if let Some(ready) = judge.hear(answer.is_ok()) {
+                self.set_ready(template, address, open, ready);
+                if was_ready {
+                    let word = if ready { "ready" } else { "not ready" };
+                    self.log.push(format!("plimsoll: the readiness probe finds it {word}"));
+                }
+                was_ready = true;
+                self.phase.send_if_modified(|phase| {
+                    let first = *phase == Phase::Starting;
+                    *phase = Phase::Started;
+                    first
+                });
             }
-        }
+            match answer {
+                Err(failure) if !was_ready && clock::now().since(began) >= patience => {
+                    ControlFlow::Break(format!(
+                        "it was not ready after {patience:?}, and the last probe (GET /) {failure}"
+                    ))
+                }
+                _ => ControlFlow::Continue(()),
+            }
+        })
+        .await
     }
 
     fn set_ready(
@@ -296,7 +307,8 @@ impl Template {
             Program::Plimsoll => self.executable.as_os_str(),
             Program::Path(path) => path.as_os_str(),
         });
-        command.args(&launch.args).envs(&launch.env).current_dir(&launch.cwd);
+        command.args(&launch.args).current_dir(&launch.cwd);
+        command.env_clear().envs(surroundings::inherited()).envs(&launch.env);
         command
     }
 }
@@ -308,12 +320,14 @@ fn pauses() -> ExponentialBackoff {
 }
 
 /// Returns when the probe has failed as often in a row as it may.
-async fn watch_liveness(probe: &Probe, address: SocketAddr) {
-    tokio::time::sleep(probe.initial_delay).await;
-    let mut failures = 0;
-    while failures < probe.failure_threshold {
-        tokio::time::sleep(probe.period).await;
-        let answered = upstream::probe(address, probe.timeout).await;
-        failures = if answered { 0 } else { failures + 1 };
-    }
+async fn watch_liveness(liveness: &Probe, address: SocketAddr) -> String {
+    let mut judge = probe::Judge::new(liveness, true);
+    probe::watch(liveness, address, |answer| match (judge.hear(answer.is_ok()), answer) {
+        (Some(false), Err(failure)) => ControlFlow::Break(format!(
+            "its liveness probe failed {} times in a row, and the last one (GET /) {failure}",
+            liveness.failure_threshold
+        )),
+        _ => ControlFlow::Continue(()),
+    })
+    .await
 }

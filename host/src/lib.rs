@@ -17,6 +17,7 @@ mod logs;
 mod operation;
 mod pool;
 mod ports;
+mod probe;
 mod process;
 mod replicas;
 mod routes;
@@ -26,6 +27,8 @@ mod spawner;
 pub mod standalone;
 mod state_dir;
 mod store;
+mod surroundings;
+mod traceback;
 mod upstream;
 
 use std::io;
@@ -36,6 +39,7 @@ use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
 use hyper::{Request, Response};
+use nix::sys::resource::{Resource, getrlimit};
 use plimsoll_deploy::workspace::Workspace;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
@@ -50,6 +54,15 @@ pub use guard::guard;
 
 /// The region that the local host says it is in.
 const LOCATION: &str = "local";
+
+/// Parts of the descriptors that a listener may take for callers. Each request at an endpoint takes another one
+/// to an instance, and instances take some too.
+const CONTROL_SHARE: u64 = 16;
+const ENDPOINT_SHARE: u64 = 3;
+
+/// Connections that a listener has at least and at most, whatever the limit on descriptors.
+const FEWEST_PLACES: u64 = 8;
+const MOST_PLACES: u64 = 16 * 1024;
 
 /// After which a stop no longer waits for tasks: longer than an instance's own grace.
 const STOP_LIMIT: Duration = Duration::from_secs(8);
@@ -148,7 +161,7 @@ pub async fn serve(
         let host = Arc::clone(&host);
         move |request| control::answer(Arc::clone(&host), request)
     };
-    host.serve(listener, shutdown.clone(), answer);
+    host.serve(listener, places(CONTROL_SHARE), shutdown.clone(), answer);
     shutdown.cancelled().await;
     host.tasks.close();
     if tokio::time::timeout(STOP_LIMIT, host.tasks.wait()).await.is_err() {
@@ -158,6 +171,12 @@ pub async fn serve(
     Ok(())
 }
 
+/// Connections that a listener may have at a time.
+fn places(share: u64) -> usize {
+    let descriptors = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
+    (descriptors / share).clamp(FEWEST_PLACES, MOST_PLACES) as usize
+}
+
 /// The address that a driver takes.
 pub fn url(address: SocketAddr) -> String {
     format!("http://{address}")
@@ -165,16 +184,21 @@ pub fn url(address: SocketAddr) -> String {
 
 impl Host {
     /// Serves a listener in the background.
-    fn serve<A, F, B>(&self, listener: TcpListener, stop: CancellationToken, answer: A)
-    where
-        A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    fn serve<A, F, B>(
+        &self,
+        listener: TcpListener,
+        places: usize,
+        stop: CancellationToken,
+        answer: A,
+    ) where
+        A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
-        B: Body + Send + 'static,
+        B: Body + Send + Unpin + 'static,
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let tasks = self.tasks.clone();
-        self.tasks.spawn(server::serve(listener, stop, tasks, answer));
+        self.tasks.spawn(server::serve(listener, places, stop, tasks, answer));
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {

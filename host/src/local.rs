@@ -132,6 +132,11 @@ impl LocalHost {
         Ok(ArmDriver::new(&self.ready.url, Workspace::local(), &self.token)?)
     }
 
+    /// The address of its control plane.
+    pub fn url(&self) -> &str {
+        &self.ready.url
+    }
+
     /// The folder of its instances, which is removed when it ends.
     pub fn state_dir(&self) -> &Path {
         &self.ready.state_dir

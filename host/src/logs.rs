@@ -1,10 +1,13 @@
-//! What an instance writes to its output, kept for `getLogs` and for the error of a failed start.
+//! What an instance writes to its output, kept for `getLogs`, for the error of a failed start, and for the exceptions
+//! of its scoring script.
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+
+use super::traceback::Reader;
 
 /// Lines that are kept per instance; the oldest go first.
 const LINES: usize = 5_000;
@@ -12,48 +15,121 @@ const LINES: usize = 5_000;
 /// Bytes of a line that are kept; the rest of a longer line becomes lines of its own.
 const LINE_BYTES: u64 = 8 * 1024;
 
+/// Different exceptions that are told of per instance.
+const TOLD: usize = 5;
+
+/// Last lines that follow an exception in an explanation: it may be one that the script has handled.
+const AFTER_EXCEPTION: usize = 10;
+
 /// The last lines of one instance, over all its restarts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Log {
-    lines: Arc<Mutex<VecDeque<String>>>,
+    /// Whose it is: `blue/0`.
+    name: Arc<str>,
+    kept: Arc<Mutex<Kept>>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    lines: VecDeque<String>,
+    /// Different ones, in the order of their first coming, and the last that came.
+    exceptions: Vec<String>,
+    last_exception: Option<String>,
+}
+
+/// How a start failed: it decides what of the log explains it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The process ended, most likely by an exception.
+    Ended,
+    /// It is there, but not ready: an exception in the log may have nothing to do with it.
+    NotReady,
 }
 
 impl Log {
+    /// Nothing yet.
+    pub(super) fn new(name: &str) -> Self {
+        Self { name: name.into(), kept: Arc::default() }
+    }
+
     /// Adds a line.
     pub(super) fn push(&self, line: String) {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() == LINES {
-            lines.pop_front();
+        let mut kept = self.lock();
+        if kept.lines.len() == LINES {
+            kept.lines.pop_front();
         }
-        lines.push_back(line);
+        kept.lines.push_back(line);
     }
 
     /// The last `count` lines, oldest first.
     pub(super) fn tail(&self, count: usize) -> String {
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        end_of(&lines, 0..lines.len(), count)
+        let lines = &self.lock().lines;
+        end_of(lines, 0..lines.len(), count)
     }
 
-    /// Why it failed, in at most `count` lines: the exception of a Python program, which says much
-    /// about itself after it; else the last lines.
-    pub(super) fn explanation(&self, count: usize) -> String {
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        end_of(&lines, exception(&lines).unwrap_or(0..lines.len()), count)
+    /// The last exception that a request ended with.
+    pub(super) fn last_exception(&self) -> Option<String> {
+        self.lock().last_exception.clone()
+    }
+
+    /// Why a start failed: what is known of `init()`, and the lines that tell more, about `count` of them.
+    pub(super) fn explanation(&self, failure: Failure, count: usize) -> String {
+        let lines = &self.lock().lines;
+        let whole = 0..lines.len();
+        let init = init_of(lines).map_or_else(String::new, |init| format!("; {init}"));
+        let cause = caused(lines).or_else(|| exception(lines, whole.end));
+        let text = match cause.filter(|_| failure == Failure::Ended) {
+            // The server says itself what kept it from starting.
+            Some(cause) if caused(lines).is_some() => end_of(lines, cause, count),
+            Some(cause) if cause.end + AFTER_EXCEPTION < whole.end => {
+                let after = end_of(lines, whole, AFTER_EXCEPTION);
+                format!("{}…\n{after}", end_of(lines, cause, count))
+            }
+            _ => end_of(lines, whole, count),
+        };
+        format!("{init}\n{text}")
     }
 
     /// Adds what is read, line by line, until the writer closes.
     pub(super) async fn follow(self, from: impl AsyncRead + Unpin) {
         let mut reader = BufReader::new(from);
+        let mut exceptions = Reader::default();
         let mut bytes = Vec::new();
         loop {
             bytes.clear();
             let read = (&mut reader).take(LINE_BYTES).read_until(b'\n', &mut bytes).await;
             if !matches!(read, Ok(count) if count > 0) {
-                return;
+                break;
             }
             let line = String::from_utf8_lossy(&bytes);
-            self.push(line.trim_end_matches(['\n', '\r']).to_owned());
+            let line = line.trim_end_matches(['\n', '\r']).to_owned();
+            let raised = exceptions.read(&line);
+            self.push(line);
+            if let Some(raised) = raised {
+                self.raised(raised.to_string());
+            }
         }
+        if let Some(raised) = exceptions.end() {
+            self.raised(raised.to_string());
+        }
+    }
+
+    /// Keeps an exception of `run()`, and tells of it when it is a new one.
+    fn raised(&self, exception: String) {
+        let mut kept = self.lock();
+        let known = kept.exceptions.contains(&exception);
+        if !known && kept.exceptions.len() < TOLD {
+            let instance = &*self.name;
+            // As a value, so that the subscriber escapes what a script may have put into it.
+            let text = exception.as_str();
+            tracing::warn!(instance, exception = text, "the scoring script raises an exception");
+            kept.exceptions.push(exception.clone());
+        }
+        kept.last_exception = Some(exception);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,11 +144,14 @@ fn end_of(lines: &VecDeque<String>, part: Range<usize>, count: usize) -> String 
     text
 }
 
-/// The last exception, from its heading to its message. Where the server gives one of the scoring
-/// script as the cause of its own, it is the script's.
-fn exception(lines: &VecDeque<String>) -> Option<Range<usize>> {
+/// The exception of the scoring script that the server gives as the cause of its own.
+fn caused(lines: &VecDeque<String>) -> Option<Range<usize>> {
     let caused = |line: &String| line.contains("was the direct cause of the following exception");
-    let end = lines.iter().rposition(caused).unwrap_or(lines.len());
+    exception(lines, lines.iter().rposition(caused)?)
+}
+
+/// The last exception before a line, from its heading to its message.
+fn exception(lines: &VecDeque<String>, end: usize) -> Option<Range<usize>> {
     let heading = |line: &String| line.contains("Traceback (most recent call last):");
     let start = lines.range(..end).rposition(heading)?;
     let message = |line: &String| !line.is_empty() && !line.starts_with(' ');
@@ -80,12 +159,31 @@ fn exception(lines: &VecDeque<String>) -> Option<Range<usize>> {
     Some(start..start + 1 + message + 1)
 }
 
+/// What the inference server's log says about an `init()` that neither returned nor raised.
+fn init_of(lines: &VecDeque<String>) -> Option<String> {
+    let invoked = lines.iter().rposition(|line| line.contains("Invoking user's init function"))?;
+    let over = ["init has completed successfully", "init function failed"];
+    if lines.range(invoked..).any(|line| over.iter().any(|words| line.contains(words))) {
+        return None;
+    }
+    let ended = |line: &&String| {
+        line.contains("Worker (pid:") && (line.contains(" exited ") || line.contains(" was sent "))
+    };
+    Some(match lines.iter().rev().find(ended) {
+        Some(line) => {
+            let how = line.rsplit(" - ").next().unwrap_or(line);
+            format!("`init()` of the scoring script ends its process: {how}")
+        }
+        None => "`init()` of the scoring script has not returned".to_owned(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn log(text: &str) -> Log {
-        let log = Log::default();
+        let log = Log::new("blue/0");
         text.lines().for_each(|line| log.push(line.to_owned()));
         log
     }
@@ -97,19 +195,58 @@ mod tests {
         let server = "Traceback (most recent call last):\n  File b\nServerError: caught it\n";
         let cause = "\nThe above exception was the direct cause of the following exception:\n\n";
         let last = "I - contents:\nE - shutting down\n";
-        let alone = log(&format!("starting\n{script}{last}"));
-        assert_eq!(alone.explanation(9), script);
-        assert_eq!(alone.explanation(2), "    raise\nValueError: no\n");
-        let handled = log(&format!("{server}{script}{cause}{server}{last}"));
-        assert_eq!(handled.explanation(9), script, "neither an earlier one nor the server's own");
-        assert_eq!(log(last).explanation(1), "E - shutting down\n");
-        let cut = log("Traceback (most recent call last):\n  File a");
-        assert_eq!(cut.explanation(9), cut.tail(9));
+        let explanation = |text: &str, count| {
+            log(text).explanation(Failure::Ended, count).trim_start().to_owned()
+        };
+        let alone = format!("starting\n{script}{last}");
+        assert_eq!(explanation(&alone, 9), alone);
+        let far = format!("starting\n{script}{}{last}", "more\n".repeat(AFTER_EXCEPTION));
+        let more = "more\n".repeat(AFTER_EXCEPTION - 2);
+        assert_eq!(explanation(&far, 9), format!("{script}…\n{more}{last}"));
+        let handled = format!("{server}{script}{cause}{server}{last}");
+        assert_eq!(explanation(&handled, 9), script, "neither an earlier one nor the server's own");
+        assert_eq!(explanation(&handled, 2), "    raise\nValueError: no\n".trim_start());
+        assert_eq!(explanation(last, 1), "E - shutting down\n");
+        let cut = "Traceback (most recent call last):\n  File a\n";
+        assert_eq!(explanation(cut, 9), cut);
+    }
+
+    /// A script may print what it has handled.
+    #[test]
+    fn an_init_that_hangs_or_leaves_is_not_explained_by_a_harmless_traceback() {
+        let harmless = "Traceback (most recent call last):\n  File a\nZeroDivisionError: no\n";
+        let invoked = "I [1] azmlinfsrv.user_script - Invoking user's init function\n";
+        let last = "I [1] azmlinfsrv.print - waiting for the feature store\n";
+        let hangs = log(&format!("{harmless}{invoked}{last}"));
+        let expected = "; `init()` of the scoring script has not returned\n";
+        assert_eq!(hangs.explanation(Failure::NotReady, 1), format!("{expected}{last}"));
+        let left = "E [1] gunicorn.error - Worker (pid:9) exited with code 7.\n";
+        let leaves = log(&format!("{harmless}{invoked}{left}{invoked}"));
+        let text = leaves.explanation(Failure::NotReady, 2);
+        assert!(text.starts_with("; `init()` of the scoring script ends its process: Worker (pid:9) exited with code 7."), "{text}");
+        let done = "I [1] azmlinfsrv.user_script - Users's init has completed successfully\n";
+        let slow = log(&format!("{invoked}{done}"));
+        assert_eq!(slow.explanation(Failure::NotReady, 1), format!("\n{done}"));
+    }
+
+    #[tokio::test]
+    async fn the_exceptions_of_requests_are_kept() {
+        let log = Log::new("blue/0");
+        let raised = |word| {
+            format!(
+                "E [1] azmlinfsrv - Encountered Exception: Traceback (most recent call last):\n  File \"/c/score.py\", line 2, in run\nKeyError: '{word}'\n"
+            )
+        };
+        log.clone().follow(raised("age").as_bytes()).await;
+        log.clone().follow(raised("name").as_bytes()).await;
+        let expected = "KeyError: 'name' (score.py, line 2, in run)";
+        assert_eq!(log.last_exception().as_deref(), Some(expected));
+        assert_eq!(log.lock().exceptions.len(), 2);
     }
 
     #[tokio::test]
     async fn lines_are_split_cut_and_bounded() {
-        let log = Log::default();
+        let log = Log::new("blue/0");
         let overlong = "x".repeat(LINE_BYTES as usize + 1);
         log.clone().follow(format!("one\r\n{overlong}\nlast").as_bytes()).await;
         assert_eq!(log.tail(1), "last\n");

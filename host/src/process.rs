@@ -1,86 +1,102 @@
-//! The process of an instance: started through the guard, stopped as a group.
+//! The process of an instance: started through the guard, ended by the guard.
+//!
+//! The host speaks only to the guard, which sees to all that the instance has started. It never signals a
+//! process that it has reaped.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
+use super::guard::{GRACE, HELLO};
 use super::logs::Log;
 use super::spawner::Spawner;
 
-/// After which a group that was asked to end is killed.
-const GRACE: Duration = Duration::from_secs(5);
+/// Beyond the grace, how long a guard may take to kill what is left; then it is killed itself.
+const SWEEP: Duration = Duration::from_millis(1500);
 
-/// A running process and its group. Dropping it kills the group.
+/// For the last lines of a process that has ended.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// A guard and its instance. Dropping it asks the guard to end the instance.
 #[derive(Debug)]
 pub(super) struct Process {
-    child: Child,
-    group: Pid,
+    guard: Guard,
+    id: Option<u32>,
     output: JoinSet<()>,
 }
 
+/// A guard that is asked to end when it is dropped.
+#[derive(Debug)]
+pub(super) struct Guard(pub(super) Child);
+
+impl Guard {
+    /// Asks it to end the instance, if it has not been reaped.
+    fn ask(&self) {
+        if let Some(id) = self.0.id() {
+            let _ = kill(Pid::from_raw(id.cast_signed()), Signal::SIGTERM);
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.ask();
+    }
+}
+
 impl Process {
-    /// Starts `command` in a group of its own; what it writes goes to `log`.
+    /// Starts `command`, a guard; what the instance writes goes to `log`.
     pub(super) async fn start(
         spawner: &Spawner,
         mut command: Command,
         log: &Log,
     ) -> io::Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.process_group(0).kill_on_drop(true);
-        let mut child = spawner.spawn(command).await?;
-        let id = child.id().ok_or_else(|| io::Error::other("the process has ended already"))?;
+        command.process_group(0);
+        let mut guard = spawner.spawn(command).await?;
         let mut output = JoinSet::new();
-        if let Some(stdout) = child.stdout.take() {
-            output.spawn(log.clone().follow(stdout));
-        }
-        if let Some(stderr) = child.stderr.take() {
+        if let Some(stderr) = guard.0.stderr.take() {
             output.spawn(log.clone().follow(stderr));
         }
-        Ok(Self { child, group: Pid::from_raw(id.cast_signed()), output })
+        let mut process = Self { guard, id: None, output };
+        if let Some(stdout) = process.guard.0.stdout.take() {
+            let mut stdout = BufReader::new(stdout);
+            let mut line = String::new();
+            // A guard that fails says why on the other output, and ends.
+            let _ = stdout.read_line(&mut line).await;
+            process.id = line.strip_prefix(HELLO).and_then(|id| id.trim_end().parse().ok());
+            process.output.spawn(log.clone().follow(stdout));
+        }
+        Ok(process)
     }
 
-    /// The process's id, which is its group's too.
-    pub(super) fn id(&self) -> u32 {
-        self.group.as_raw().cast_unsigned()
+    /// The instance's process id, once it has one.
+    pub(super) fn id(&self) -> Option<u32> {
+        self.id
     }
 
-    /// Waits until it ends by itself. What is left of its group is killed, and its last lines
-    /// are in the log when this returns.
+    /// Waits until it ends by itself, and with it all that it has started. Its last lines are in the log when
+    /// this returns.
     pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
-        let status = self.child.wait().await;
-        let _ = self.signal(Signal::SIGKILL);
+        let status = self.guard.0.wait().await;
         let last_lines = async { while self.output.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(Duration::from_secs(1), last_lines).await;
+        let _ = tokio::time::timeout(LAST_LINES, last_lines).await;
         status
     }
 
-    /// Asks the group to end, then makes it.
+    /// Asks it to end, and sees to it.
     pub(super) async fn stop(mut self) {
-        if self.child.id().is_some() {
-            let _ = self.signal(Signal::SIGTERM);
-        }
-        if tokio::time::timeout(GRACE, self.child.wait()).await.is_err() {
-            let _ = self.signal(Signal::SIGKILL);
+        self.guard.ask();
+        let patience = Duration::from_secs(GRACE.into()) + SWEEP;
+        if tokio::time::timeout(patience, self.guard.0.wait()).await.is_err() {
+            let _ = self.guard.0.start_kill();
         }
         let _ = self.ended().await;
-    }
-
-    fn signal(&self, signal: Signal) -> Result<(), Errno> {
-        killpg(self.group, signal)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // A group without processes has no id to hit by mistake: the leader is not reaped before.
-        if self.child.id().is_some() {
-            let _ = self.signal(Signal::SIGKILL);
-        }
     }
 }

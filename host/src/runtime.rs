@@ -86,6 +86,14 @@ impl Runtime {
         refusals
     }
 
+    /// What is worth knowing before it runs, though nothing is wrong with it.
+    pub fn notes(&self, spec: &DeploymentSpec) -> Vec<String> {
+        match self {
+            Self::Builtin { .. } | Self::Synthetic(_) => Vec::new(),
+            Self::Python { conda, .. } => python::idle_slots(spec, conda).into_iter().collect(),
+        }
+    }
+
     /// As it is called in reports: `builtin`, `synthetic` or `python`.
     pub fn name(&self) -> &'static str {
         match self {

@@ -56,6 +56,11 @@ pub(crate) fn deployment(
     for error in Runtime::refusals(&spec) {
         note(problems, Some(refused(document, &spec.name, &error)));
     }
+    let runtime = Runtime::choose(&spec).ok();
+    for text in runtime.iter().flat_map(|runtime| runtime.notes(&spec)) {
+        let at = "/request_settings/max_concurrent_requests_per_instance";
+        note(problems, Some(document.problem_at(at, text)));
+    }
     let platform = ["type", "scale_settings", "resources"];
     let keys = spec.only_azure().into_iter();
     let keys: Vec<_> = keys.filter(|key| !platform.contains(key)).collect();

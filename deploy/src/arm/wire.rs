@@ -145,6 +145,9 @@ pub struct InstanceStatus {
     pub pid: Option<u32>,
     /// How often it was started again.
     pub restarts: u32,
+    /// The last exception that its scoring script ended a request with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
 }
 
 /// The scoring script.

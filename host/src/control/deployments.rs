@@ -1,5 +1,6 @@
 //! Deployments: created, shown, scaled, deleted.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,12 @@ const LOG_LINES: usize = 5_000;
 
 /// Beyond the longest request, how long a drain may take.
 const DRAIN_MARGIN: Duration = Duration::from_secs(1);
+
+/// What may change of a deployment that is there.
+struct Change {
+    tags: Option<BTreeMap<String, String>>,
+    count: Option<NonZeroU32>,
+}
 
 impl Host {
     pub(super) fn list_deployments(&self, endpoint: &str) -> Answer {
@@ -135,7 +142,11 @@ impl Host {
         };
         let replicas = Arc::new(Replicas::new(template, stop, self.tasks.clone()));
         let count = spec.instance_count.get();
-        operation.report(format!("starting {count} instances ({})", runtime.name()));
+        let delay = spec.readiness_probe.initial_delay;
+        operation.report(format!(
+            "starting {count} instances ({}), ready after {delay:?} at the earliest (readiness_probe.initial_delay)",
+            runtime.name()
+        ));
         {
             let mut store = self.store();
             store.deployment(&spec.endpoint_name, &spec.name)?.replicas =
@@ -164,11 +175,9 @@ impl Host {
                  and delete this one",
             ));
         }
-        existing.spec.tags.clone_from(&resource.tags);
-        existing.resource.tags = resource.tags;
-        let shown = existing.show();
         drop(store);
-        let operation = self.begin_scale(endpoint, name, count)?;
+        let change = Change { tags: Some(resource.tags), count: Some(count) };
+        let (operation, shown) = self.begin_change(endpoint, name, change)?;
         Ok(begun(self, &operation, json(StatusCode::OK, &shown)))
     }
 
@@ -179,30 +188,19 @@ impl Host {
         name: &str,
         patch: Patch,
     ) -> Answer {
-        let count = {
-            let mut store = self.store();
-            let existing = store.deployment(endpoint, name)?;
-            existing.check_idle()?;
-            let count = match patch.sku {
-                Some(sku) => translate::instances(sku.capacity)?,
-                None => existing.spec.instance_count,
-            };
-            if let Some(tags) = patch.tags {
-                existing.spec.tags.clone_from(&tags);
-                existing.resource.tags = tags;
-            }
-            count
-        };
-        let operation = self.begin_scale(endpoint, name, count)?;
+        let count = patch.sku.map(|sku| translate::instances(sku.capacity)).transpose()?;
+        let change = Change { tags: patch.tags, count };
+        let (operation, _) = self.begin_change(endpoint, name, change)?;
         Ok(accepted(self, &operation))
     }
 
-    fn begin_scale(
+    /// Makes the change wholly or not at all: the instances first, as only they can fail.
+    fn begin_change(
         self: &Arc<Self>,
         endpoint: &str,
         name: &str,
-        count: NonZeroU32,
-    ) -> Result<Arc<Operation>, Fault> {
+        change: Change,
+    ) -> Result<(Arc<Operation>, Resource<DeploymentProperties>), Fault> {
         let mut store = self.store();
         store.endpoint(endpoint)?.check_idle()?;
         let existing = store.deployment(endpoint, name)?;
@@ -210,7 +208,12 @@ impl Host {
         let replicas = existing.replicas.clone().ok_or_else(|| {
             Fault::bad_argument(format!("deployment `{name}` was never started; create it again"))
         })?;
+        let count = change.count.unwrap_or(existing.spec.instance_count);
         existing.set_state(ProvisioningState::Scaling);
+        let mut shown = existing.show();
+        if let Some(tags) = &change.tags {
+            shown.tags.clone_from(tags);
+        }
         let operation = store.operations.begin("odidp");
         drop(store);
         let (host, endpoint, name) = (Arc::clone(self), endpoint.to_owned(), name.to_owned());
@@ -220,10 +223,14 @@ impl Host {
             if let Ok(deployment) = host.store().deployment(&endpoint, &name) {
                 deployment.spec.instance_count = count;
                 deployment.resource.sku = Some(sku(count));
+                if let Some(tags) = change.tags {
+                    deployment.spec.tags.clone_from(&tags);
+                    deployment.resource.tags = tags;
+                }
             }
             Ok(())
         });
-        Ok(operation)
+        Ok((operation, shown))
     }
 
     /// Removes a deployment that no traffic goes to.

@@ -87,7 +87,7 @@ impl Host {
             let gateway = Arc::clone(&gateway);
             move |request| Arc::clone(&gateway).answer(request)
         };
-        self.serve(listener, stop.clone(), answer);
+        self.serve(listener, crate::places(crate::ENDPOINT_SHARE), stop.clone(), answer);
 
         let id = self.workspace.id(&format!("onlineEndpoints/{name}"));
         resource.properties.properties.insert("azureml.onlineendpointid".to_owned(), id.clone());

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use plimsoll_deploy::arm::file_uri;
 use plimsoll_deploy::arm::wire::{AssetProperties, DeploymentProperties, Resource, SYNTHETIC};
 use plimsoll_deploy::spec::{
-    Asset, Code, DeploymentSpec, Environment, Location, MOST_INSTANCES, Model,
+    Asset, Code, DeploymentSpec, Environment, Location, MOST_INSTANCES, Model, Probe,
 };
 use plimsoll_deploy::workspace::Workspace;
 use serde_json::Value;
@@ -17,6 +18,10 @@ use crate::fault::Fault;
 /// Settings that only Azure acts on: taken, and reported as having no effect here.
 const AZURE_ONLY: [&str; 4] =
     ["appInsightsEnabled", "egressPublicNetworkAccess", "modelMountPath", "dataCollector"];
+
+/// Within which times must be: below, a probe would keep a processor busy; above, nobody waits for it.
+const SHORTEST: Duration = Duration::from_millis(10);
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// Where assets are looked up.
 pub(super) struct Assets<'a> {
@@ -57,8 +62,12 @@ pub(super) fn deployment(
     spec.environment = environment.map(|id| assets.environment(id)).transpose()?;
     spec.environment_variables.clone_from(&properties.environment_variables);
     spec.request_settings.clone_from(&properties.request_settings);
-    spec.liveness_probe.clone_from(&properties.liveness_probe);
-    spec.readiness_probe.clone_from(&properties.readiness_probe);
+    check_span("requestSettings.requestTimeout", spec.request_settings.request_timeout)?;
+    spec.liveness_probe = probe("livenessProbe", &properties.liveness_probe)?;
+    spec.readiness_probe = probe("readinessProbe", &properties.readiness_probe)?;
+    if spec.liveness_probe.success_threshold > 1 {
+        return Err(Fault::bad_argument("livenessProbe.successThreshold is not 1"));
+    }
     if let Some(text) = properties.properties.get(SYNTHETIC) {
         let synthetic = serde_json::from_str(text)
             .map_err(|error| Fault::bad_argument(format!("`{SYNTHETIC}`: {error}")))?;
@@ -73,6 +82,30 @@ pub(super) fn instances(capacity: u32) -> Result<NonZeroU32, Fault> {
         let message = format!("sku.capacity {capacity} is not between 1 and {MOST_INSTANCES}");
         Fault::bad_argument(message)
     })
+}
+
+/// A probe that asks neither without pause nor never.
+fn probe(name: &str, probe: &Probe) -> Result<Probe, Fault> {
+    let delay = probe.initial_delay.max(SHORTEST);
+    check_span(&format!("{name}.initialDelay"), delay)?;
+    check_span(&format!("{name}.period"), probe.period)?;
+    check_span(&format!("{name}.timeout"), probe.timeout)?;
+    let thresholds = [("success", probe.success_threshold), ("failure", probe.failure_threshold)];
+    match thresholds.iter().find(|(_, threshold)| *threshold == 0) {
+        Some((kind, _)) => {
+            Err(Fault::bad_argument(format!("{name}.{kind}Threshold is 0, but must be at least 1")))
+        }
+        None => Ok(probe.clone()),
+    }
+}
+
+fn check_span(name: &str, span: Duration) -> Result<(), Fault> {
+    if (SHORTEST..=LONGEST).contains(&span) {
+        return Ok(());
+    }
+    Err(Fault::bad_argument(format!(
+        "{name} is {span:?}, but must be from {SHORTEST:?} to {LONGEST:?}"
+    )))
 }
 
 fn check_other(other: &BTreeMap<String, Value>) -> Result<Vec<String>, Fault> {
@@ -151,5 +184,29 @@ impl Assets<'_> {
         let found = self.registered.get(&format!("{kind}/{name}/{version}"));
         let found = found.ok_or_else(|| Fault::not_found(format!("`{id}`")))?;
         Ok(Some((name.to_owned(), version.to_owned(), found)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_that_would_spin_or_never_ask_is_refused_by_name() {
+        let good = Probe { initial_delay: Duration::ZERO, ..Probe::default() };
+        assert_eq!(probe("readinessProbe", &good).unwrap(), good);
+        let zero = Duration::ZERO;
+        let wrong = [
+            ("period", Probe { period: zero, ..good.clone() }),
+            ("timeout", Probe { timeout: zero, ..good.clone() }),
+            ("period", Probe { period: Duration::MAX, ..good.clone() }),
+            ("initialDelay", Probe { initial_delay: Duration::MAX, ..good.clone() }),
+            ("successThreshold", Probe { success_threshold: 0, ..good.clone() }),
+            ("failureThreshold", Probe { failure_threshold: 0, ..good.clone() }),
+        ];
+        for (key, wrong) in wrong {
+            let fault = probe("readinessProbe", &wrong).unwrap_err();
+            assert!(fault.message.starts_with(&format!("readinessProbe.{key} is ")), "{fault:?}");
+        }
     }
 }

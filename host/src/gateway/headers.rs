@@ -6,7 +6,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::http::response::Parts;
 use hyper::{StatusCode, header};
 use plimsoll_domain::units::millis;
-use uuid::Builder;
+use uuid::Uuid;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CLIENT_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
@@ -32,11 +32,11 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    /// The request's own id is always the gateway's; the client's is kept, cut to what Azure takes.
-    pub(super) fn read(headers: &HeaderMap, random: u128) -> Self {
-        let id = Builder::from_random_bytes(random.to_be_bytes()).into_uuid();
-        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-        let request = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text))
+    /// The request's own id is always the gateway's, and no other request's, in this run or another; the client's
+    /// is kept, cut to what Azure takes.
+    pub(super) fn read(headers: &HeaderMap) -> Self {
+        let mut text = Uuid::encode_buffer();
+        let request = HeaderValue::from_str(Uuid::new_v4().hyphenated().encode_lower(&mut text))
             .expect("an id has digits, letters and hyphens only");
         Self { request, client: headers.get(CLIENT_ID).and_then(client_id) }
     }
@@ -114,7 +114,7 @@ mod tests {
         headers.insert(REQUEST_ID, HeaderValue::from_static("mine"));
         headers.insert(CLIENT_ID, HeaderValue::from_static("c!"));
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let ids = Ids::read(&headers, 1);
+        let ids = Ids::read(&headers);
         prepare_request(&mut headers, &ids);
         assert!(headers.get(header::AUTHORIZATION).is_none());
         assert_ne!(headers[REQUEST_ID], "mine");

@@ -11,7 +11,7 @@ pub struct Launch {
     pub program: Program,
     /// Its arguments.
     pub args: Vec<OsString>,
-    /// Set in its environment, over what it inherits.
+    /// Set in its environment, over the little that it inherits.
     pub env: BTreeMap<OsString, OsString>,
     /// Its working folder.
     pub cwd: PathBuf,

@@ -3,8 +3,9 @@
 //! [`prepare`] makes the environment that the conda file describes, with pip where that is enough
 //! and with conda where it is on the PATH and needed. [`Server::launch`] starts the server as Azure
 //! does: `AZUREML_MODEL_DIR` is the folder that holds the model, `AML_APP_ROOT` and the working
-//! folder are the script's, and the deployment's own variables come last. What has to be different
-//! on this machine is in `python/serve.py`, with the reasons.
+//! folder are the script's, and the deployment's own variables come last: without a `WORKER_COUNT` among them the
+//! server has one worker, whatever the deployment says of concurrency. What has to be different on this machine is in
+//! `python/serve.py`, with the reasons.
 //!
 //! Limit: the script can see all that is beside the model, as with the official `--local` mode.
 
@@ -70,7 +71,7 @@ pub async fn prepare(
     let folder = environment::get(&maker, &recipe, cache_dir, progress).await?;
     let serve = environment::put(&folder, "serve.py", SERVE)?;
     environment::put(&folder, "no-settings.json", "{}")?;
-    let env = variables(&script, model, spec, &recipe, &folder);
+    let env = variables(&script, model, &spec.environment_variables, &recipe, &folder);
     Ok(Server { python: environment::python(&folder), serve, script, env })
 }
 
@@ -114,16 +115,14 @@ async fn maker(recipe: &conda::Recipe, file: &str) -> Result<Maker, Error> {
 fn variables(
     script: &Path,
     model: Option<&Path>,
-    spec: &DeploymentSpec,
+    own: &BTreeMap<String, String>,
     recipe: &conda::Recipe,
     folder: &Path,
 ) -> BTreeMap<OsString, OsString> {
-    let workers = spec.request_settings.max_concurrent_requests_per_instance;
     let bin = folder.join("bin").into_os_string();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut env: BTreeMap<OsString, OsString> = [
         ("AML_APP_ROOT", root(script).into()),
-        ("WORKER_COUNT", workers.to_string().into()),
         ("VIRTUAL_ENV", folder.into()),
         ("PATH", [bin, path].join(":".as_ref())),
         // Python takes an empty one for none: those of other environments must not reach in.
@@ -136,10 +135,30 @@ fn variables(
     if let Some(parent) = model.and_then(Path::parent) {
         env.insert("AZUREML_MODEL_DIR".into(), parent.into());
     }
-    for (name, value) in recipe.variables.iter().chain(&spec.environment_variables) {
+    for (name, value) in recipe.variables.iter().chain(own) {
         env.insert(name.into(), value.into());
     }
     env
+}
+
+/// A sentence if more requests are let through to an instance than it has workers: the others wait in it, here as
+/// on Azure.
+pub(super) fn idle_slots(spec: &DeploymentSpec, conda: &str) -> Option<String> {
+    const NAME: &str = "WORKER_COUNT";
+    let concurrent = spec.request_settings.max_concurrent_requests_per_instance.get();
+    let recipe = conda::read(conda).ok();
+    let of_recipe = recipe.as_ref().and_then(|recipe| {
+        recipe.variables.iter().find(|(name, _)| *name == NAME).map(|(_, count)| count)
+    });
+    let given = spec.environment_variables.get(NAME).or(of_recipe);
+    let workers = given.map_or(Some(1), |count| count.parse().ok())?;
+    (workers < concurrent).then(|| {
+        let why = if given.is_some() { "" } else { ", as WORKER_COUNT is not set" };
+        format!(
+            "an instance has {workers} worker(s){why}, but max_concurrent_requests_per_instance is {concurrent}: \
+             the other requests wait in it, as on Azure; set WORKER_COUNT in environment_variables"
+        )
+    })
 }
 
 /// The folder that holds the scoring script.
@@ -155,13 +174,13 @@ mod tests {
 
     fn launch(model: &str, own: &[(&str, &str)]) -> Launch {
         let mut spec = DeploymentSpec::new("blue", "e", "Standard_DS3_v2", NonZeroU32::MIN);
-        spec.request_settings.max_concurrent_requests_per_instance = NonZeroU32::new(3).unwrap();
         let own = own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         spec.environment_variables = own.collect();
         let conda = "dependencies: [joblib]\nvariables: {FROM: conda, GREETING: conda}";
         let recipe = conda::read(conda).unwrap();
         let (script, folder) = (PathBuf::from("/code/score.py"), PathBuf::from("/envs/1"));
-        let env = variables(&script, Some(Path::new(model)), &spec, &recipe, &folder);
+        let own = &spec.environment_variables;
+        let env = variables(&script, Some(Path::new(model)), own, &recipe, &folder);
         let python = environment::python(&folder);
         Server { python, serve: "/envs/1/serve.py".into(), script, env }
             .launch(4711, Path::new("/run/blue-1"))
@@ -180,20 +199,27 @@ mod tests {
         assert_eq!(launch.program, Program::Path("/envs/1/bin/python".into()));
         assert_eq!(launch.cwd, Path::new("/code"));
         assert!(launch.args.ends_with(&["--port".into(), "4711".into()]));
-        let expected = [("AML_APP_ROOT", "/code"), ("HOME", "/run/blue-1"), ("WORKER_COUNT", "3")];
+        let expected = [("AML_APP_ROOT", "/code"), ("HOME", "/run/blue-1")];
         for (name, value) in expected {
             assert_eq!(variable(&launch, name), value, "{name}");
         }
         assert!(variable(&launch, "PATH").starts_with("/envs/1/bin:"));
+        assert!(
+            !launch.env.contains_key(std::ffi::OsStr::new("WORKER_COUNT")),
+            "the server's default is one"
+        );
     }
 
     #[test]
-    fn the_deployments_own_variables_have_the_last_word() {
-        let own = [("WORKER_COUNT", "8"), ("AZUREML_MODEL_DIR", "/m"), ("GREETING", "mine")];
-        let launch = launch("/s/model", &[&own[..], &[("HOME", "/h")]].concat());
-        for (name, value) in own {
-            assert_eq!(variable(&launch, name), value, "{name}");
-        }
-        assert_eq!((variable(&launch, "HOME"), variable(&launch, "FROM")), ("/h", "conda"));
+    fn more_requests_than_workers_are_said() {
+        let mut spec = DeploymentSpec::new("blue", "e", "Standard_DS3_v2", NonZeroU32::MIN);
+        let conda = "dependencies: [joblib]\nvariables: {WORKER_COUNT: '3'}";
+        assert_eq!(idle_slots(&spec, ""), None);
+        spec.request_settings.max_concurrent_requests_per_instance = NonZeroU32::new(3).unwrap();
+        let said = idle_slots(&spec, "").unwrap();
+        assert!(said.contains("1 worker(s), as WORKER_COUNT is not set"), "{said}");
+        assert_eq!(idle_slots(&spec, conda), None);
+        spec.environment_variables.insert("WORKER_COUNT".into(), "2".into());
+        assert!(idle_slots(&spec, conda).unwrap().contains("2 worker(s), but"));
     }
 }

@@ -51,6 +51,32 @@ async fn a_killed_host_takes_its_instances_along() {
     next.stop().await.unwrap();
 }
 
+/// A scoring script may start a daemon.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_left_an_instances_session_ends_with_it_and_with_a_killed_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("stray");
+    let mut spec = deployment("blue", 1, 1.0);
+    spec.environment_variables.insert("FIXTURE_STRAY".into(), file.display().to_string());
+    let stray = || std::fs::read_to_string(&file).ok()?.trim().parse::<u32>().ok();
+    let mut host = LocalHost::start(&fixture(), &Options::default()).await.unwrap();
+    let driver = host.driver().unwrap();
+    driver.create_endpoint(&endpoint()).await.unwrap();
+    let blue = driver.create_deployment(&spec, &mut |_| {}).await.unwrap();
+    until("there is a stray", || async { stray().is_some() }).await;
+    let first = stray().unwrap();
+    assert!(is_alive(first));
+    let instance = blue.instances[0].pid.unwrap().cast_signed();
+    kill(Pid::from_raw(instance), Signal::SIGKILL).unwrap();
+    until("its stray is gone", || async { !is_alive(first) }).await;
+    until("there is another", || async { stray().is_some_and(|pid| pid != first) }).await;
+    let second = stray().unwrap();
+    assert!(is_alive(second));
+    kill(Pid::from_raw(host.pid().unwrap().cast_signed()), Signal::SIGKILL).unwrap();
+    host.wait().await.unwrap();
+    until("the other is gone too", || async { !is_alive(second) }).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_ends_when_its_parent_forgets_it() {
     let (host, pids) = host_with_instances().await;

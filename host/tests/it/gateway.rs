@@ -6,6 +6,9 @@ use std::time::Duration;
 use hyper::{Method, StatusCode};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use secrecy::ExposeSecret;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::harness::{Caller, TestHost, call, deployment, endpoint, traffic};
@@ -134,4 +137,45 @@ async fn an_instance_that_dies_at_work_is_a_model_error() {
     );
     assert!(matches!(why, ("model_error", "502") | ("model_not_ready", "503")), "{why:?}");
     host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_beyond_azures_limit_is_refused_however_it_comes() {
+    let host = TestHost::start().await;
+    let caller = host.endpoint_with(&deployment("blue", 1, 1.0)).await;
+    let most = 1536 * 1024;
+    assert_eq!(caller.ask(&" ".repeat(most)).await.status, StatusCode::OK);
+    assert_eq!(caller.ask(&" ".repeat(most + 1)).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let address = caller.uri.trim_start_matches("http://").trim_end_matches("/score");
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (answer, mut request) = stream.into_split();
+    let sending = tokio::spawn(async move {
+        let key = caller.key.expose_secret();
+        let head = "POST /score HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\nauthorization: Bearer ";
+        request.write_all(format!("{head}{key}\r\n\r\n").as_bytes()).await.unwrap();
+        let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
+        // The gateway may close before it has all.
+        for _ in 0..25 {
+            let _ = request.write_all(chunk.as_bytes()).await;
+        }
+        request
+    });
+    let mut line = String::new();
+    BufReader::new(answer).read_line(&mut line).await.unwrap();
+    assert!(line.starts_with("HTTP/1.1 413 "), "{line}");
+    drop(sending.await);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_two_requests_have_one_id_in_runs_with_one_seed() {
+    let (first, second) = (TestHost::start().await, TestHost::start().await);
+    let mut ids = Vec::new();
+    for host in [&first, &second] {
+        let caller = host.endpoint_with(&deployment("blue", 1, 1.0)).await;
+        ids.push(caller.score().await.header("x-request-id").to_owned());
+    }
+    assert_ne!(ids[0], ids[1]);
+    first.stop().await;
+    second.stop().await;
 }

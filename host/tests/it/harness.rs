@@ -39,13 +39,19 @@ pub(super) struct TestHost {
 
 impl TestHost {
     pub(super) async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// With environments from a cache that others use too.
+    pub(super) async fn start_with(cache_dir: Option<PathBuf>) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let cache_dir = cache_dir.unwrap_or_else(|| folder.path().join("cache"));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = plimsoll_host::url(listener.local_addr().unwrap());
         let shutdown = CancellationToken::new();
         let config = HostConfig {
             executable: fixture(),
-            cache_dir: folder.path().join("cache"),
+            cache_dir,
             state_dir: folder.path().join("state"),
             workspace: Workspace::local(),
             token: TOKEN.into(),
@@ -68,6 +74,12 @@ impl TestHost {
         let uri = self.driver.show_endpoint("end").await.unwrap().scoring_uri;
         let key = self.driver.credentials("end").await.unwrap().primary;
         Caller { uri, key }
+    }
+
+    /// Asks the control plane for something of the workspace.
+    pub(super) async fn ask(&self, method: Method, rest: &str, body: &str) -> Answer {
+        let url = format!("{}{}{rest}?api-version=2025-12-01", self.url, Workspace::local());
+        call(method, &url, &[("authorization", &format!("Bearer {TOKEN}"))], body).await
     }
 
     /// Stops the host; nothing of it may be left.
@@ -176,6 +188,10 @@ pub(super) fn deployment(name: &str, instances: u32, ms: f64) -> DeploymentSpec 
     let mut spec = DeploymentSpec::new(name, "end", "Standard_DS3_v2", count);
     let service_time = ServiceTime::Constant { ms };
     spec.synthetic = Some(Synthetic { service_time, error_rate: 0.0, start_ms: 0.0 });
+    // Nobody wants to wait for Azure's ten seconds in every test.
+    spec.readiness_probe.initial_delay = Duration::ZERO;
+    spec.readiness_probe.period = Duration::from_millis(20);
+    spec.readiness_probe.failure_threshold = 1000;
     spec
 }
 

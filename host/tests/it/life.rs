@@ -4,13 +4,16 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
-use hyper::StatusCode;
+use hyper::{Method, StatusCode};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use plimsoll_deploy::arm::{Error, ProvisioningState};
-use plimsoll_deploy::spec::{Asset, Location, Model};
+use plimsoll_deploy::spec::{Asset, DeploymentSpec, Location, Model};
 
-use super::harness::{TestHost, deployment, endpoint, is_alive, traffic, until};
+use plimsoll_domain::clock;
+use plimsoll_host::local::{LocalHost, Options};
+
+use super::harness::{TestHost, deployment, endpoint, fixture_after, is_alive, traffic, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_lives_from_creation_to_removal() {
@@ -156,16 +159,89 @@ async fn a_model_on_this_machine_answers_through_the_gateway() {
     host.stop().await;
 }
 
+/// On Azure a scale-out or a restart costs this.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wait_longer_than_any_clock_counts_does_not_hang_the_creation() {
+async fn the_first_requests_are_held_back_as_the_readiness_probe_says() {
     let host = TestHost::start().await;
     host.driver.create_endpoint(&endpoint()).await.unwrap();
     let mut spec = deployment("blue", 1, 1.0);
-    spec.readiness_probe.period = Duration::from_secs(1 << 63);
-    spec.request_settings.request_timeout = Duration::from_secs(1 << 63);
-    let mut ignore = |_| {};
-    let creating = host.driver.create_deployment(&spec, &mut ignore);
-    let blue = tokio::time::timeout(Duration::from_secs(20), creating).await.unwrap().unwrap();
-    assert_eq!(blue.ready(), 1);
+    spec.readiness_probe.initial_delay = Duration::from_millis(800);
+    spec.readiness_probe.period = Duration::from_millis(200);
+    spec.readiness_probe.success_threshold = 3;
+    let began = clock::now();
+    host.driver.create_deployment(&spec, &mut |_| {}).await.unwrap();
+    let took = clock::now().since(began);
+    assert!(took >= Duration::from_millis(1200), "{took:?}");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_liveness_probe_that_fails_during_the_start_ends_it() {
+    let host = TestHost::start().await;
+    host.driver.create_endpoint(&endpoint()).await.unwrap();
+    let mut spec = deployment("blue", 1, 1.0);
+    spec.synthetic.as_mut().unwrap().start_ms = 60_000.0;
+    spec.liveness_probe.initial_delay = Duration::ZERO;
+    spec.liveness_probe.period = Duration::from_millis(20);
+    spec.liveness_probe.failure_threshold = 3;
+    let error = host.driver.create_deployment(&spec, &mut |_| {}).await.unwrap_err().to_string();
+    let words = "its liveness probe failed 3 times in a row, and the last one (GET /) failed";
+    assert!(error.contains(words), "{error}");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_sees_its_own_variables_and_not_the_callers() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = fixture_after("export A_SECRET=of-the-shell", folder.path());
+    let host = LocalHost::start(&program, &Options::default()).await.unwrap();
+    let driver = host.driver().unwrap();
+    driver.create_endpoint(&endpoint()).await.unwrap();
+    let mut spec = deployment("blue", 1, 1.0);
+    spec.environment_variables.insert("GREETING".into(), "hello".into());
+    let blue = driver.create_deployment(&spec, &mut |_| {}).await.unwrap();
+    let pid = blue.instances[0].pid.unwrap();
+    let variables = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
+    host.stop().await.unwrap();
+    assert!(variables.contains("GREETING=hello") && variables.contains("PATH="), "{variables}");
+    assert!(!variables.contains("of-the-shell"), "{variables}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_fails_changes_nothing() {
+    let host = TestHost::start().await;
+    host.driver.create_endpoint(&endpoint()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("fail");
+    let mut spec = deployment("blue", 1, 1.0);
+    spec.environment_variables.insert("FIXTURE_FAIL_IF".into(), file.display().to_string());
+    host.driver.create_deployment(&spec, &mut |_| {}).await.unwrap();
+    std::fs::write(&file, "").unwrap();
+    let change = r#"{"tags": {"build": "7"}, "sku": {"name": "Default", "capacity": 2}}"#;
+    let patch = host.ask(Method::PATCH, "/onlineEndpoints/end/deployments/blue", change).await;
+    assert_eq!(patch.status, StatusCode::ACCEPTED, "{patch:?}");
+    let shown = || host.ask(Method::GET, "/onlineEndpoints/end/deployments/blue", "");
+    until("the change has failed", || async { shown().await.body.contains("\"Failed\"") }).await;
+    let body = shown().await.body;
+    assert!(body.contains("\"tags\":{}") && body.contains("\"capacity\":1"), "{body}");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waits_that_are_none_or_never_end_are_refused_by_name() {
+    let host = TestHost::start().await;
+    host.driver.create_endpoint(&endpoint()).await.unwrap();
+    let refused = async |change: &dyn Fn(&mut DeploymentSpec)| {
+        let mut spec = deployment("blue", 1, 1.0);
+        change(&mut spec);
+        host.driver.create_deployment(&spec, &mut |_| {}).await.unwrap_err().to_string()
+    };
+    let forever = Duration::from_secs(1 << 63);
+    let text = refused(&|spec| spec.readiness_probe.period = forever).await;
+    assert!(text.contains("readinessProbe.period"), "{text}");
+    let text = refused(&|spec| spec.request_settings.request_timeout = forever).await;
+    assert!(text.contains("requestSettings.requestTimeout"), "{text}");
+    let text = refused(&|spec| spec.liveness_probe.period = Duration::ZERO).await;
+    assert!(text.contains("livenessProbe.period is 0ns"), "{text}");
     host.stop().await;
 }

@@ -10,6 +10,7 @@ mod control;
 mod death;
 mod gateway;
 mod harness;
+mod instance;
 mod life;
 mod overload;
 mod python;

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use hyper::StatusCode;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use plimsoll_host::local::{LocalHost, Options};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::harness::{endpoint, fixture, fixture_after};
+use super::harness::{Caller, deployment, endpoint, fixture, fixture_after, traffic};
 
 /// The kernel answers at once; a caller that finds no place tries again after a second.
 const AT_ONCE: Duration = Duration::from_millis(900);
@@ -29,6 +31,36 @@ async fn a_host_that_stalls_keeps_callers_waiting_without_turning_them_away() {
     kill(pid, Signal::SIGCONT).unwrap();
     host.stop().await.unwrap();
     assert_eq!(callers.len(), 300);
+}
+
+/// With 256 descriptors, that is more than there are.
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_that_never_end_what_they_began_lock_out_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let limited = fixture_after("ulimit -n 256", folder.path());
+    let host = LocalHost::start(&limited, &Options::default()).await.unwrap();
+    let driver = host.driver().unwrap();
+    let uri = driver.create_endpoint(&endpoint()).await.unwrap().scoring_uri;
+    driver.create_deployment(&deployment("blue", 1, 1.0), &mut |_| {}).await.unwrap();
+    driver.set_traffic("end", &traffic(&[("blue", 100)])).await.unwrap();
+    let key = driver.credentials("end").await.unwrap().primary;
+    let mut half = Vec::new();
+    for address in [&uri, host.url()] {
+        let address = address.trim_start_matches("http://").trim_end_matches("/score");
+        for _ in 0..250 {
+            let mut caller = TcpStream::connect(address).await.unwrap();
+            caller.write_all(b"POST /score HTTP/1.1\r\nhost: a\r\n").await.unwrap();
+            half.push(caller);
+        }
+    }
+    let caller = Caller { uri, key };
+    let asked = async {
+        assert_eq!(caller.score().await.status, StatusCode::OK);
+        host.driver().unwrap().show_deployment("end", "blue").await.unwrap().ready()
+    };
+    assert_eq!(tokio::time::timeout(Duration::from_secs(30), asked).await.unwrap(), 1);
+    drop(half);
+    host.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,6 +30,8 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::harness::{TestHost, deployment, endpoint, until};
+
 /// For an instance to start, or to say something.
 const DEADLINE: Duration = Duration::from_mins(1);
 
@@ -102,6 +104,77 @@ async fn a_script_finds_what_is_beside_it_and_its_variables() {
     instance.says(&format!("home is {}", instance.folder.path().display())).await;
     let left: Vec<_> = fs::read_dir(&code).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left.len(), 3, "nothing is written beside the script: {left:?}");
+}
+
+const RAISING: &str = "
+def init():
+    pass
+def run(raw_data):
+    raise ValueError('not ' + 'today')
+";
+
+/// The server answers with a sentence that says nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exception_of_run_is_told_of_and_in_the_instances_status() {
+    let Some((host, spec, _folder)) = with_script(RAISING).await else { return };
+    let caller = host.endpoint_with(&spec).await;
+    let answer = caller.ask("{}").await;
+    assert_eq!(answer.status, StatusCode::FAILED_DEPENDENCY, "{answer:?}");
+    assert!(answer.body.contains("Check the logs"), "as on Azure: {answer:?}");
+    let exception = async || {
+        let shown = host.driver.show_deployment("end", "blue").await.unwrap();
+        shown.instances[0].exception.clone()
+    };
+    until("the exception is known", || async { exception().await.is_some() }).await;
+    let expected = "ValueError: not today (score.py, line 5, in run)";
+    assert_eq!(exception().await.as_deref(), Some(expected));
+    let log = host.driver.logs("end", "blue", 100).await.unwrap();
+    assert!(log.contains("ValueError: not today"), "{log}");
+    host.stop().await;
+}
+
+const HANGING: &str = "
+import time, traceback
+def init():
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        traceback.print_exc()
+    print('waiting for the feature store')
+    time.sleep(1000)
+def run(raw_data):
+    return 1
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_init_that_hangs_is_explained_as_that() {
+    let Some((host, mut spec, _folder)) = with_script(HANGING).await else { return };
+    host.driver.create_endpoint(&endpoint()).await.unwrap();
+    spec.readiness_probe.failure_threshold = 1;
+    spec.readiness_probe.initial_delay = Duration::from_secs(20);
+    let error = host.driver.create_deployment(&spec, &mut |_| {}).await.unwrap_err().to_string();
+    let words = "`init()` of the scoring script has not returned";
+    let last = "waiting for the feature store";
+    assert!(error.contains(words) && error.contains(last), "{error}");
+    let (cause, log) = error.split_once(words).unwrap();
+    assert!(
+        !cause.contains("ZeroDivisionError") && log.contains("Invoking user's init"),
+        "{error}"
+    );
+    host.stop().await;
+}
+
+/// A host, and the deployment of the scenario with another script; or nothing if that cannot be tested.
+async fn with_script(script: &str) -> Option<(TestHost, DeploymentSpec, TempDir)> {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("score.py"), script).unwrap();
+    let mut spec = scenario();
+    let code = Location::Here(folder.path().to_owned());
+    spec.code = Some(Code { folder: code, scoring_script: "score.py".into() });
+    let plain = deployment("blue", 1, 1.0);
+    (spec.endpoint_name, spec.readiness_probe) = (plain.endpoint_name, plain.readiness_probe);
+    prepare(&spec).await?;
+    Some((TestHost::start_with(Some(cache())).await, spec, folder))
 }
 
 #[tokio::test]
@@ -197,13 +270,16 @@ async fn follow(output: impl AsyncRead + Unpin, log: watch::Sender<String>) {
 
 /// Ready to be started, or the reason on standard output why that cannot be tested here.
 async fn prepare(spec: &DeploymentSpec) -> Option<Prepared> {
-    let cache = std::env::var_os("PLIMSOLL_CACHE_DIR").map(PathBuf::from);
-    let cache = cache.unwrap_or_else(|| scenarios("../.cache/plimsoll"));
-    match build(spec, &cache).await {
+    match build(spec, &cache()).await {
         Ok(prepared) => Some(prepared),
         Err(error) if no_python(&error) || no_packages(&error) => None,
         Err(error) => panic!("{error}"),
     }
+}
+
+fn cache() -> PathBuf {
+    let cache = std::env::var_os("PLIMSOLL_CACHE_DIR").map(PathBuf::from);
+    cache.unwrap_or_else(|| scenarios("../.cache/plimsoll"))
 }
 
 async fn build(spec: &DeploymentSpec, cache: &Path) -> Result<Prepared, Error> {

@@ -178,12 +178,16 @@ async fn create(
     view.step(&format!("creating endpoint {name}"), "");
     let endpoint = driver.create_endpoint(&deployed.endpoint).await?;
     for deployment in &deployed.deployments {
-        let runtime = Runtime::choose(deployment).map_or("?", |runtime| runtime.name());
+        let chosen = Runtime::choose(deployment).ok();
+        let runtime = chosen.as_ref().map_or("?", Runtime::name);
         let what = format!(
             "creating deployment {} ({} × {}, {runtime})",
             deployment.name, deployment.instance_count, deployment.instance_type
         );
         without_effect(&format!("deployment {}", deployment.name), &deployment.only_azure(), view);
+        for note in chosen.iter().flat_map(|runtime| runtime.notes(deployment)) {
+            view.line(format!("note: deployment {}: {note}", deployment.name));
+        }
         view.step(&what, "");
         driver.create_deployment(deployment, &mut |line| view.step(&what, &line)).await?;
         view.line(format!(

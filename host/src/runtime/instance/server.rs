@@ -71,11 +71,17 @@ pub(super) async fn serve(
     drop(tokio::time::timeout(DRAIN, graceful.shutdown()).await);
 }
 
-async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let id = request.headers().get(REQUEST_ID).cloned();
     let mut response = match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/") => plain(StatusCode::OK, TEXT, "Healthy"),
-        (&Method::POST, "/score") => score(shared, request).await,
+        (&Method::POST, "/score") => {
+            // A task of its own: it goes on when the caller leaves, as the official server's worker does.
+            let scoring = tokio::spawn(score(Arc::clone(shared), request));
+            scoring.await.unwrap_or_else(|_| {
+                message(StatusCode::INTERNAL_SERVER_ERROR, "the instance has a fault of its own")
+            })
+        }
         (_, "/" | "/score") => {
             message(StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed here")
         }
@@ -91,12 +97,17 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
     response
 }
 
-async fn score(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn score(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let body = match request.into_body().collect().await {
         Ok(body) => body.to_bytes(),
         Err(_) => return message(StatusCode::BAD_REQUEST, "the body did not arrive whole"),
     };
-    let slot = shared.slots.take().await;
+    let Some(slot) = shared.slots.take().await else {
+        return message(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many requests wait for this instance",
+        );
+    };
     let start = clock::now();
     let result = match &shared.scorer {
         Scorer::Model(model) => {

@@ -7,6 +7,7 @@
 use std::hash::Hasher as _;
 use std::io;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -99,9 +100,14 @@ impl Draw {
     }
 }
 
+/// Requests that wait in an instance: as many as connections wait for a worker of the official server.
+const MOST_WAITING: usize = 2048;
+
 /// What an instance works on at a time, each slot with its timer.
 pub(super) struct Slots {
     free: Semaphore,
+    /// Who waits, their callers gone or not.
+    waiting: AtomicUsize,
     timers: Mutex<Vec<Timer>>,
 }
 
@@ -115,14 +121,20 @@ pub(super) struct Slot<'a> {
 impl Slots {
     pub(super) fn new(count: NonZeroU32) -> io::Result<Self> {
         let timers = (0..count.get()).map(|_| Timer::new()).collect::<io::Result<Vec<_>>>()?;
-        Ok(Self { free: Semaphore::new(timers.len()), timers: Mutex::new(timers) })
+        let free = Semaphore::new(timers.len());
+        Ok(Self { free, waiting: AtomicUsize::new(0), timers: Mutex::new(timers) })
     }
 
-    /// Waits for a free slot, first come first served.
-    pub(super) async fn take(&self) -> Slot<'_> {
+    /// Waits for a free slot, first come first served; there is none when too many wait already.
+    pub(super) async fn take(&self) -> Option<Slot<'_>> {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
         let permit = self.free.acquire().await.expect("the semaphore is never closed");
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
         let timer = self.timers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Slot { slots: self, timer, _permit: permit }
+        Some(Slot { slots: self, timer, _permit: permit })
     }
 }
 
@@ -208,7 +220,20 @@ mod tests {
         let mut second = Box::pin(slots.take());
         assert!(futures_now(&mut second).await.is_none(), "the slot is held");
         drop(first);
-        assert!(futures_now(&mut second).await.is_some());
+        assert!(futures_now(&mut second).await.flatten().is_some());
+    }
+
+    #[tokio::test]
+    async fn only_so_many_wait() {
+        let slots = Slots::new(NonZeroU32::MIN).unwrap();
+        let first = slots.take().await;
+        let mut waiting: Vec<_> = (0..MOST_WAITING).map(|_| Box::pin(slots.take())).collect();
+        for each in &mut waiting {
+            assert!(futures_now(each).await.is_none());
+        }
+        assert!(slots.take().await.is_none(), "one too many");
+        drop(first);
+        assert!(futures_now(&mut waiting[0]).await.flatten().is_some());
     }
 
     async fn futures_now<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Option<T> {

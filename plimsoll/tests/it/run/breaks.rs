@@ -99,9 +99,8 @@ fn a_run_that_is_killed_while_it_deploys_leaves_no_process() {
 fn instances_that_never_get_ready_end_the_run() {
     let folder =
         two_instances(1).replace("blue-deployment.yml", "start_ms: 2500", "start_ms: 60000");
-    let probe =
-        "instance_count: 2\nreadiness_probe: {initial_delay: 1, period: 1, failure_threshold: 1}";
-    let folder = folder.replace("blue-deployment.yml", "instance_count: 2", probe);
+    let folder =
+        folder.replace("blue-deployment.yml", "period: 1", "period: 1\n  failure_threshold: 1");
     let ran = folder.start(&[]).ended(Duration::from_secs(45)).must_exit(5);
     assert!(ran.stderr.contains("did not become ready"), "{}", ran.stderr);
     nothing_is_left(&ran);
