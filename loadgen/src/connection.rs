@@ -29,6 +29,8 @@ use crate::request::Outgoing;
 mod answer;
 mod failure;
 mod relay;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 type Driver = http1::Connection<TokioIo<Wire>, Full<Bytes>>;
@@ -88,11 +90,12 @@ impl Connection {
         mut stopped: impl FnMut() -> Option<Stop>,
         on_sent: impl FnOnce(),
     ) -> End<Stop> {
-        self.stamp.clear();
-        let mut answer = pin!(answer::whole(self.sender.send_request(request())));
+        let Self { sender, driver, stamp, relay } = self;
+        stamp.clear();
+        let sending = relay.quietly(|| sender.send_request(request()));
+        let mut answer = pin!(Some(answer::whole(sending)));
         let mut on_sent = Some(on_sent);
-        let Self { driver, stamp, relay, .. } = self;
-        poll_fn(|cx| {
+        let end = poll_fn(|cx| {
             if let Some(stop) = stopped() {
                 return Poll::Ready(End::Stopped(stop));
             }
@@ -103,13 +106,16 @@ impl Connection {
                 {
                     on_sent();
                 }
-                Poll::Ready(match ready!(answer.as_mut().poll(cx)) {
+                let answer = answer.as_mut().as_pin_mut().expect("it is polled until it is ready");
+                Poll::Ready(match ready!(answer.poll(cx)) {
                     Ok(answer) => End::Answered(answer),
                     Err(error) => End::Failed(Failure::exchange(&error)),
                 })
             })
         })
-        .await
+        .await;
+        relay.quietly(|| answer.set(None));
+        end
     }
 
     /// When the first bytes of the last request went to the kernel, if any did.
@@ -121,6 +127,11 @@ impl Connection {
     /// answer is no failure.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let Self { driver, sender, relay, .. } = self;
+        // As a rule it is, since its work was last done; whoever polls it next sees what has come
+        // of it since.
+        if driver.is_some() && sender.is_ready() {
+            return Poll::Ready(true);
+        }
         relay.poll(cx, |cx| {
             if drive(driver, cx) {
                 sender.poll_ready(cx).map(|ready| ready.is_ok())
