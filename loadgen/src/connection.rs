@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -107,7 +107,8 @@ impl Connection {
                     on_sent();
                 }
                 let answer = answer.as_mut().as_pin_mut().expect("it is polled until it is ready");
-                Poll::Ready(match ready!(answer.poll(cx)) {
+                // Only the connection's work wakes it, and is followed by a look at it anyway.
+                Poll::Ready(match ready!(answer.poll(&mut Context::from_waker(Waker::noop()))) {
                     Ok(answer) => End::Answered(answer),
                     Err(error) => End::Failed(Failure::exchange(&error)),
                 })

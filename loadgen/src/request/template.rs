@@ -17,6 +17,9 @@ use crate::{Error, Target};
 /// Longer bodies stay shared: sending them costs so much that counting them does not matter.
 const LONGEST_COPY: usize = 64 * 1024;
 
+/// Headers of an answer, as a rule at most.
+const ANSWERED: usize = 12;
+
 /// What goes to a connection.
 pub(crate) type Outgoing = hyper::Request<Full<Bytes>>;
 
@@ -39,6 +42,8 @@ impl Template {
     pub(crate) fn new(request: &Request, target: &Target) -> Result<Self, Error> {
         let mut headers: HeaderMap =
             request.headers.iter().map(|(name, value)| (name.clone(), own(value))).collect();
+        // The client reads the answer's head into the same map: it need not grow for that.
+        headers.reserve(ANSWERED);
         headers.entry(HOST).or_insert_with(|| own(&target.host));
         let mut lengths: BTreeMap<usize, usize> = BTreeMap::new();
         let mut heads = Vec::new();
