@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::HeaderMap;
 use hyper_util::rt::TokioIo;
 use plimsoll_domain::{Class, Moment};
 use tokio::net::TcpStream;
@@ -41,6 +42,8 @@ pub(crate) struct Connection {
     driver: Option<Pin<Box<Driver>>>,
     stamp: Stamp,
     relay: Relay,
+    /// The empty head of the last answer, for the next request.
+    spare: HeaderMap,
 }
 
 /// How an exchange ended.
@@ -79,20 +82,20 @@ impl Connection {
         let handshake = http1::Builder::new().writev(false).handshake(TokioIo::new(wire));
         let (sender, driver) = handshake.await.map_err(|error| Failure::exchange(&error))?;
         let driver = Some(Box::pin(driver));
-        Ok(Self { sender, driver, stamp, relay: Relay::default() })
+        Ok(Self { sender, driver, stamp, relay: Relay::default(), spare: HeaderMap::new() })
     }
 
     /// Sends a request and waits for the end of its answer, or until `stopped` says so. Calls
     /// `on_sent` when the first bytes of the request have gone to the kernel.
     pub(crate) async fn exchange<Stop>(
         &mut self,
-        request: impl FnOnce() -> Outgoing,
+        request: impl FnOnce(HeaderMap) -> Outgoing,
         mut stopped: impl FnMut() -> Option<Stop>,
         on_sent: impl FnOnce(),
     ) -> End<Stop> {
-        let Self { sender, driver, stamp, relay } = self;
+        let Self { sender, driver, stamp, relay, spare } = self;
         stamp.clear();
-        let sending = relay.quietly(|| sender.send_request(request()));
+        let sending = relay.quietly(|| sender.send_request(request(std::mem::take(spare))));
         let mut answer = pin!(Some(answer::whole(sending)));
         let mut on_sent = Some(on_sent);
         let end = poll_fn(|cx| {
@@ -109,7 +112,10 @@ impl Connection {
                 let answer = answer.as_mut().as_pin_mut().expect("it is polled until it is ready");
                 // Only the connection's work wakes it, and is followed by a look at it anyway.
                 Poll::Ready(match ready!(answer.poll(&mut Context::from_waker(Waker::noop()))) {
-                    Ok(answer) => End::Answered(answer),
+                    Ok((answer, head)) => {
+                        *spare = head;
+                        End::Answered(answer)
+                    }
                     Err(error) => End::Failed(Failure::exchange(&error)),
                 })
             })

@@ -39,7 +39,7 @@ async fn polls(when_told: bool) -> u64 {
             if when_told {
                 told.notified().await;
             }
-            let request = || template.request(number);
+            let request = |spare| template.request(number, spare);
             let end = connection.exchange(request, || None::<()>, || ()).await;
             assert!(matches!(end, End::Answered(_)), "{end:?}");
             assert!(poll_fn(|cx| connection.poll_ready(cx)).await);

@@ -175,7 +175,7 @@ async fn send(
         _ => desk.is_aborting().then_some(Stop::Aborted),
     };
     let template = &setup.templates[usize::from(pending.key.request)];
-    let request = || template.request(pending.number);
+    let request = |spare| template.request(pending.number, spare);
     let end = connection.exchange(request, stopped, || desk.sent(&pending)).await;
     let done = clock::now();
     let sent = connection.sent();
