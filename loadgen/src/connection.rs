@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -17,9 +17,9 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::HeaderMap;
 use hyper_util::rt::TokioIo;
 use plimsoll_domain::{Class, Moment};
-use tokio::net::TcpStream;
 
 pub(crate) use answer::Answer;
+use connect::connect;
 pub(crate) use failure::Failure;
 use relay::Relay;
 use wire::{Stamp, Stamped, Wire};
@@ -28,6 +28,7 @@ use crate::Target;
 use crate::request::Outgoing;
 
 mod answer;
+mod connect;
 mod failure;
 mod relay;
 #[cfg(test)]
@@ -38,6 +39,7 @@ type Driver = http1::Connection<TokioIo<Wire>, Full<Bytes>>;
 
 /// An open connection.
 pub(crate) struct Connection {
+    address: SocketAddr,
     sender: SendRequest<Full<Bytes>>,
     driver: Option<Pin<Box<Driver>>>,
     stamp: Stamp,
@@ -60,15 +62,16 @@ pub(crate) enum End<Stop> {
 pub(crate) type Progress = Cell<Class>;
 
 impl Connection {
-    /// Opens a connection to the target's address that last worked, or else to the next that does.
-    /// It waits as long as it takes.
+    /// Opens a connection to one of the target's addresses, first of all to the one that last
+    /// worked. It waits as long as it takes.
     pub(crate) async fn open(
         target: &Target,
-        address: &Cell<usize>,
+        last: &Cell<usize>,
         progress: &Progress,
     ) -> Result<Self, Failure> {
         progress.set(Class::Connect);
-        let tcp = connect(target, address).await.map_err(|error| Failure::connect(&error))?;
+        let connected = connect(&target.addresses, last).await;
+        let (address, tcp) = connected.map_err(|error| Failure::connect(&error))?;
         let stamp = Stamp::default();
         let stream = Stamped::new(tcp, stamp.clone());
         let wire = match &target.tls {
@@ -82,7 +85,14 @@ impl Connection {
         let handshake = http1::Builder::new().writev(false).handshake(TokioIo::new(wire));
         let (sender, driver) = handshake.await.map_err(|error| Failure::exchange(&error))?;
         let driver = Some(Box::pin(driver));
-        Ok(Self { sender, driver, stamp, relay: Relay::default(), spare: HeaderMap::new() })
+        Ok(Self {
+            address,
+            sender,
+            driver,
+            stamp,
+            relay: Relay::default(),
+            spare: HeaderMap::new(),
+        })
     }
 
     /// Sends a request and waits for the end of its answer, or until `stopped` says so. Calls
@@ -93,7 +103,7 @@ impl Connection {
         mut stopped: impl FnMut() -> Option<Stop>,
         on_sent: impl FnOnce(),
     ) -> End<Stop> {
-        let Self { sender, driver, stamp, relay, spare } = self;
+        let Self { sender, driver, stamp, relay, spare, .. } = self;
         stamp.clear();
         let sending = relay.quietly(|| sender.send_request(request(std::mem::take(spare))));
         let mut answer = pin!(Some(answer::whole(sending)));
@@ -123,6 +133,11 @@ impl Connection {
         .await;
         relay.quietly(|| answer.set(None));
         end
+    }
+
+    /// Where it leads.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// When the first bytes of the last request went to the kernel, if any did.
@@ -165,21 +180,4 @@ fn drive(driver: &mut Option<Pin<Box<Driver>>>, cx: &mut Context<'_>) -> bool {
         *driver = None;
     }
     driver.is_some()
-}
-
-async fn connect(target: &Target, address: &Cell<usize>) -> io::Result<TcpStream> {
-    let addresses = &target.addresses;
-    let first = address.get();
-    let mut failed = io::Error::other("the target has no address");
-    for index in (0..addresses.len()).map(|step| (first + step) % addresses.len()) {
-        match TcpStream::connect(addresses[index]).await {
-            Ok(tcp) => {
-                address.set(index);
-                tcp.set_nodelay(true)?;
-                return Ok(tcp);
-            }
-            Err(error) => failed = error,
-        }
-    }
-    Err(failed)
 }

@@ -38,7 +38,7 @@ pub struct Request {
     pub method: Method,
     /// Path and query to use instead of those in the target's URL.
     pub path: Option<String>,
-    /// Sent with every request. `Host` and `Content-Length` are added.
+    /// Sent with every request. `Content-Length` is added, and `Host` and `User-Agent` if missing.
     pub headers: HeaderMap,
     /// Used round robin, by the number of the arrival in the whole run; none means an empty body.
     pub bodies: Vec<Bytes>,

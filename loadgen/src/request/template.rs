@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Uri};
 
 use super::Request;
@@ -16,6 +16,9 @@ use crate::{Error, Target};
 
 /// Longer bodies stay shared: sending them costs so much that counting them does not matter.
 const LONGEST_COPY: usize = 64 * 1024;
+
+/// Who sends (RFC 9110, 10.1.5), unless the request says otherwise.
+const AGENT: &str = concat!("plimsoll/", env!("CARGO_PKG_VERSION"));
 
 /// What goes to a connection.
 pub(crate) type Outgoing = hyper::Request<Full<Bytes>>;
@@ -39,6 +42,7 @@ impl Template {
         let mut headers: HeaderMap =
             request.headers.iter().map(|(name, value)| (name.clone(), own(value))).collect();
         headers.entry(HOST).or_insert_with(|| own(&target.host));
+        headers.entry(USER_AGENT).or_insert_with(|| HeaderValue::from_static(AGENT));
         let mut lengths: BTreeMap<usize, usize> = BTreeMap::new();
         let mut heads = Vec::new();
         let mut add = |body: Bytes| {
@@ -115,12 +119,16 @@ mod tests {
                 ("/score", &b"127.0.0.1:8080"[..])
             );
             let length = sent.headers()[CONTENT_LENGTH].to_str().unwrap().parse();
-            assert_eq!((length, sent.headers().len()), (Ok(body.len()), 4));
+            assert_eq!((length, sent.headers().len()), (Ok(body.len()), 5));
+            assert_eq!(sent.headers()[USER_AGENT], AGENT);
             assert!(sent.headers()["api-key"].is_sensitive());
             assert_eq!(sent.into_body().collect().await.unwrap().to_bytes(), body);
         }
         let nothing = Template::new(&Request::get(), &target).unwrap().request(7, HeaderMap::new());
         assert!(!nothing.headers().contains_key(CONTENT_LENGTH));
+        let other = Request::get().with_header("user-agent", "mine").unwrap();
+        let other = Template::new(&other, &target).unwrap().request(0, HeaderMap::new());
+        assert_eq!(other.headers().get_all(USER_AGENT).iter().collect::<Vec<_>>(), ["mine"]);
         let mut elsewhere = Request::get();
         elsewhere.path = Some("score".to_owned());
         assert!(Template::new(&elsewhere, &target).is_err());

@@ -62,7 +62,7 @@ pub(super) async fn run(setup: Rc<Setup>, desk: Rc<Desk>, mut slot: SlotId) {
         let was_open = matches!(opened, Some(Ok(_)));
         match opened {
             Some(Ok(connection)) => {
-                let next = desk.opened(slot, now);
+                let next = desk.opened(slot, connection.address(), now);
                 serve(&setup, &desk, slot, connection, (next, now)).await;
             }
             Some(Err(failure)) => {
