@@ -22,8 +22,11 @@ mod tls;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TlsOptions {
-    /// A PEM file with the CA certificates to trust, instead of this machine's own.
+    /// A PEM file with certificates to trust besides this machine's CAs: of CAs, or of the server
+    /// itself.
     pub ca_file: Option<PathBuf>,
+    /// Whether any certificate is accepted: then nothing says who answers.
+    pub insecure: bool,
 }
 
 /// Where requests go.
@@ -218,7 +221,7 @@ mod tests {
     async fn a_ca_file_must_hold_a_certificate() {
         let file = tempfile::NamedTempFile::new().unwrap();
         for path in [file.path().to_owned(), PathBuf::from("/no/such/ca.pem")] {
-            let tls = TlsOptions { ca_file: Some(path.clone()) };
+            let tls = TlsOptions { ca_file: Some(path.clone()), ..TlsOptions::default() };
             let error = Target::resolve("https://127.0.0.1/", &tls).await.unwrap_err();
             assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
         }
