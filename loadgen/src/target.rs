@@ -56,9 +56,10 @@ impl Target {
     /// Checks all of a URL that can be checked without asking the network.
     ///
     /// # Errors
-    /// A URL that cannot be loaded. The message repeats no password.
-    pub fn check(url: &str) -> Result<(), Error> {
-        Parts::of(url).map(drop)
+    /// A URL that cannot be loaded. The message repeats neither a password nor the query.
+    pub fn check(url: &str) -> Result<Checked, Error> {
+        let Parts { name, server, .. } = Parts::of(url)?;
+        Ok(Checked { name, secure: server.is_some() })
     }
 
     /// The host, without the brackets of an IPv6 address.
@@ -80,6 +81,15 @@ impl Target {
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
+}
+
+/// What a URL says about its target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// The host, without the brackets of an IPv6 address.
+    pub name: String,
+    /// Whether it is an `https` URL.
+    pub secure: bool,
 }
 
 /// What a URL says.
