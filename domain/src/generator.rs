@@ -1,6 +1,7 @@
 //! The state of the load generator itself, from which the run's validity is judged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,9 @@ pub struct Generator {
     pub connections: u64,
     /// Connections opened in the interval.
     pub connections_opened: u64,
+    /// The addresses that they were opened to: a name may have several.
+    #[serde(default)]
+    pub addresses: BTreeSet<SocketAddr>,
     /// The workers' share of the processors in the interval, 1.0 being one whole core.
     /// `None` where it cannot be measured.
     pub cpu_cores: Option<f64>,
@@ -77,6 +81,7 @@ impl Generator {
 
     fn add_counts(&mut self, other: &Self) {
         self.connections_opened += other.connections_opened;
+        self.addresses.extend(&other.addresses);
         self.cpu_busiest = both(self.cpu_busiest, other.cpu_busiest, f64::max);
         self.cpu_wait = both(self.cpu_wait, other.cpu_wait, f64::max);
         self.lost_workers += other.lost_workers;

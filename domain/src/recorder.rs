@@ -4,6 +4,7 @@
 //! recorded and begins anew, so nothing grows with the number of requests.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::limits::LimitCounts;
@@ -90,9 +91,10 @@ impl Recorder {
         self.generator.examples.entry(class).or_insert_with(message);
     }
 
-    /// A connection was opened.
-    pub fn opened(&mut self) {
+    /// A connection was opened to this address.
+    pub fn opened(&mut self, address: SocketAddr) {
         self.generator.connections_opened += 1;
+        self.generator.addresses.insert(address);
     }
 
     /// The owner did not run for a while, though it had something to do.

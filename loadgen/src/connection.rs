@@ -7,18 +7,19 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::HeaderMap;
 use hyper_util::rt::TokioIo;
 use plimsoll_domain::{Class, Moment};
-use tokio::net::TcpStream;
 
 pub(crate) use answer::Answer;
+use connect::connect;
 pub(crate) use failure::Failure;
 use relay::Relay;
 use wire::{Stamp, Stamped, Wire};
@@ -27,18 +28,24 @@ use crate::Target;
 use crate::request::Outgoing;
 
 mod answer;
+mod connect;
 mod failure;
 mod relay;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 type Driver = http1::Connection<TokioIo<Wire>, Full<Bytes>>;
 
 /// An open connection.
 pub(crate) struct Connection {
+    address: SocketAddr,
     sender: SendRequest<Full<Bytes>>,
     driver: Option<Pin<Box<Driver>>>,
     stamp: Stamp,
     relay: Relay,
+    /// The empty head of the last answer, for the next request.
+    spare: HeaderMap,
 }
 
 /// How an exchange ended.
@@ -55,15 +62,16 @@ pub(crate) enum End<Stop> {
 pub(crate) type Progress = Cell<Class>;
 
 impl Connection {
-    /// Opens a connection to the target's address that last worked, or else to the next that does.
-    /// It waits as long as it takes.
+    /// Opens a connection to one of the target's addresses, first of all to the one that last
+    /// worked. It waits as long as it takes.
     pub(crate) async fn open(
         target: &Target,
-        address: &Cell<usize>,
+        last: &Cell<usize>,
         progress: &Progress,
     ) -> Result<Self, Failure> {
         progress.set(Class::Connect);
-        let tcp = connect(target, address).await.map_err(|error| Failure::connect(&error))?;
+        let connected = connect(&target.addresses, last).await;
+        let (address, tcp) = connected.map_err(|error| Failure::connect(&error))?;
         let stamp = Stamp::default();
         let stream = Stamped::new(tcp, stamp.clone());
         let wire = match &target.tls {
@@ -77,22 +85,30 @@ impl Connection {
         let handshake = http1::Builder::new().writev(false).handshake(TokioIo::new(wire));
         let (sender, driver) = handshake.await.map_err(|error| Failure::exchange(&error))?;
         let driver = Some(Box::pin(driver));
-        Ok(Self { sender, driver, stamp, relay: Relay::default() })
+        Ok(Self {
+            address,
+            sender,
+            driver,
+            stamp,
+            relay: Relay::default(),
+            spare: HeaderMap::new(),
+        })
     }
 
     /// Sends a request and waits for the end of its answer, or until `stopped` says so. Calls
     /// `on_sent` when the first bytes of the request have gone to the kernel.
     pub(crate) async fn exchange<Stop>(
         &mut self,
-        request: impl FnOnce() -> Outgoing,
+        request: impl FnOnce(HeaderMap) -> Outgoing,
         mut stopped: impl FnMut() -> Option<Stop>,
         on_sent: impl FnOnce(),
     ) -> End<Stop> {
-        self.stamp.clear();
-        let mut answer = pin!(answer::whole(self.sender.send_request(request())));
+        let Self { sender, driver, stamp, relay, spare, .. } = self;
+        stamp.clear();
+        let sending = relay.quietly(|| sender.send_request(request(std::mem::take(spare))));
+        let mut answer = pin!(Some(answer::whole(sending)));
         let mut on_sent = Some(on_sent);
-        let Self { driver, stamp, relay, .. } = self;
-        poll_fn(|cx| {
+        let end = poll_fn(|cx| {
             if let Some(stop) = stopped() {
                 return Poll::Ready(End::Stopped(stop));
             }
@@ -103,13 +119,25 @@ impl Connection {
                 {
                     on_sent();
                 }
-                Poll::Ready(match ready!(answer.as_mut().poll(cx)) {
-                    Ok(answer) => End::Answered(answer),
+                let answer = answer.as_mut().as_pin_mut().expect("it is polled until it is ready");
+                // Only the connection's work wakes it, and is followed by a look at it anyway.
+                Poll::Ready(match ready!(answer.poll(&mut Context::from_waker(Waker::noop()))) {
+                    Ok((answer, head)) => {
+                        *spare = head;
+                        End::Answered(answer)
+                    }
                     Err(error) => End::Failed(Failure::exchange(&error)),
                 })
             })
         })
-        .await
+        .await;
+        relay.quietly(|| answer.set(None));
+        end
+    }
+
+    /// Where it leads.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// When the first bytes of the last request went to the kernel, if any did.
@@ -121,6 +149,11 @@ impl Connection {
     /// answer is no failure.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let Self { driver, sender, relay, .. } = self;
+        // As a rule it is, since its work was last done; whoever polls it next sees what has come
+        // of it since.
+        if driver.is_some() && sender.is_ready() {
+            return Poll::Ready(true);
+        }
         relay.poll(cx, |cx| {
             if drive(driver, cx) {
                 sender.poll_ready(cx).map(|ready| ready.is_ok())
@@ -147,21 +180,4 @@ fn drive(driver: &mut Option<Pin<Box<Driver>>>, cx: &mut Context<'_>) -> bool {
         *driver = None;
     }
     driver.is_some()
-}
-
-async fn connect(target: &Target, address: &Cell<usize>) -> io::Result<TcpStream> {
-    let addresses = &target.addresses;
-    let first = address.get();
-    let mut failed = io::Error::other("the target has no address");
-    for index in (0..addresses.len()).map(|step| (first + step) % addresses.len()) {
-        match TcpStream::connect(addresses[index]).await {
-            Ok(tcp) => {
-                address.set(index);
-                tcp.set_nodelay(true)?;
-                return Ok(tcp);
-            }
-            Err(error) => failed = error,
-        }
-    }
-    Err(failed)
 }

@@ -41,4 +41,4 @@ pub use payloads::Payloads;
 pub use plan::{LoadPlan, WithSecrets};
 pub use request::{NamedRequest, Request};
 pub use run::{Finished, Running};
-pub use target::{Target, TlsOptions};
+pub use target::{Checked, Target, TlsOptions};

@@ -1,11 +1,13 @@
 //! A whole run of load, as plain data: what to send where, when and within which limits.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::num::NonZeroUsize;
 
 use plimsoll_domain::Names;
 use plimsoll_domain::schedule::{ArrivalProcess, Arrivals, Mix, Profile};
 
+use crate::target::shown;
 use crate::{Error, Limits, NamedRequest, TlsOptions};
 
 pub use travel::WithSecrets;
@@ -18,7 +20,7 @@ const MOST_NAMES: usize = u16::MAX as usize;
 /// Everything that a run of load needs to know. It is plain data: what it takes to reach the target
 /// (addresses, certificates) is found by [`Target::resolve`](crate::Target::resolve) on the machine
 /// that will send. It travels as [`WithSecrets`] and in no other way.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LoadPlan {
     /// Where to: an `http` or `https` URL.
     pub url: String,
@@ -40,6 +42,17 @@ pub struct LoadPlan {
     pub counted: plimsoll_domain::Limits,
     /// The deployments that are known to answer, by name. Others are learnt from answers.
     pub deployments: Vec<String>,
+}
+
+impl fmt::Debug for LoadPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadPlan")
+            .field("url", &shown(&self.url))
+            .field("requests", &self.requests)
+            .field("profile", &self.profile)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
 }
 
 impl LoadPlan {

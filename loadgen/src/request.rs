@@ -1,6 +1,8 @@
 //! What is sent: one request over and over, or several drawn by weight; each with a different body
 //! every time if it has several.
 
+use std::fmt;
+
 use bytes::Bytes;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Method, Uri};
@@ -9,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub(crate) use template::{Outgoing, Template};
 
 use crate::Error;
+use crate::target::shown;
 
 pub(crate) mod form;
 mod template;
@@ -31,14 +34,15 @@ impl NamedRequest {
     }
 }
 
-/// What to send. By default a POST with `Content-Type: application/json`.
-#[derive(Debug, Clone)]
+/// What to send. By default a POST with `Content-Type: application/json`. `Debug` tells the names of
+/// its headers and the lengths of its bodies, but no value: each may be a secret.
+#[derive(Clone)]
 pub struct Request {
     /// The method.
     pub method: Method,
     /// Path and query to use instead of those in the target's URL.
     pub path: Option<String>,
-    /// Sent with every request. `Host` and `Content-Length` are added.
+    /// Sent with every request. `Content-Length` is added, and `Host` and `User-Agent` if missing.
     pub headers: HeaderMap,
     /// Used round robin, by the number of the arrival in the whole run; none means an empty body.
     pub bodies: Vec<Bytes>,
@@ -100,6 +104,17 @@ impl Request {
     }
 }
 
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("path", &self.path.as_deref().map(shown))
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("bodies", &self.bodies.iter().map(Bytes::len).collect::<Vec<_>>())
+            .finish()
+    }
+}
+
 fn checked(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
     let error = |reason| Error::Header { name: name.to_owned(), reason };
     let header = HeaderName::from_bytes(name.as_bytes())
@@ -119,8 +134,12 @@ mod tests {
     #[test]
     fn secrets_are_not_printed() {
         let key = SecretString::from("Bearer k3y");
-        let request = Request::get().with_secret("Authorization", &key).unwrap();
-        assert!(!format!("{request:?}").contains("k3y"));
+        let mut request = Request::post(vec!["k3y".into()]);
+        request = request.with_secret("Authorization", &key).unwrap();
+        request = request.with_header("x-code", "k3y").unwrap();
+        request.path = Some("/score?code=k3y".to_owned());
+        let printed = format!("{request:?}");
+        assert!(!printed.contains("k3y") && printed.contains("x-code"), "{printed}");
         assert_eq!(request.headers["authorization"], "Bearer k3y");
         let error = Request::get().with_header("x-a", "k3y\n").unwrap_err();
         assert!(!error.to_string().contains("k3y"), "{error}");

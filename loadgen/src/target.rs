@@ -22,8 +22,11 @@ mod tls;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TlsOptions {
-    /// A PEM file with the CA certificates to trust, instead of this machine's own.
+    /// A PEM file with certificates to trust besides this machine's CAs: of CAs, or of the server
+    /// itself.
     pub ca_file: Option<PathBuf>,
+    /// Whether any certificate is accepted: then nothing says who answers.
+    pub insecure: bool,
 }
 
 /// Where requests go.
@@ -53,9 +56,10 @@ impl Target {
     /// Checks all of a URL that can be checked without asking the network.
     ///
     /// # Errors
-    /// A URL that cannot be loaded. The message repeats no password.
-    pub fn check(url: &str) -> Result<(), Error> {
-        Parts::of(url).map(drop)
+    /// A URL that cannot be loaded. The message repeats neither a password nor the query.
+    pub fn check(url: &str) -> Result<Checked, Error> {
+        let Parts { name, server, .. } = Parts::of(url)?;
+        Ok(Checked { name, secure: server.is_some() })
     }
 
     /// The host, without the brackets of an IPv6 address.
@@ -79,6 +83,15 @@ impl Target {
     }
 }
 
+/// What a URL says about its target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// The host, without the brackets of an IPv6 address.
+    pub name: String,
+    /// Whether it is an `https` URL.
+    pub secure: bool,
+}
+
 /// What a URL says.
 struct Parts {
     host: HeaderValue,
@@ -91,7 +104,7 @@ struct Parts {
 
 impl Parts {
     fn of(url: &str) -> Result<Self, Error> {
-        let refuse = |reason: String| Error::Url { url: without_userinfo(url), reason };
+        let refuse = |reason: String| Error::Url { url: shown(url), reason };
         let uri: Uri = url.parse().map_err(|error: hyper::http::uri::InvalidUri| {
             refuse(format!("{error}; write it like `http://127.0.0.1:8080/score`"))
         })?;
@@ -124,7 +137,9 @@ impl Parts {
             .then(|| ServerName::try_from(name.clone()))
             .transpose()
             .map_err(|_| refuse(format!("`{name}` is no name that a certificate can be for")))?;
-        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        // An empty path is sent as `/` (RFC 9112, 3.2.1), also before a query.
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         Ok(Self { host, name, port, path, server })
     }
 }
@@ -132,7 +147,7 @@ impl Parts {
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Target")
-            .field("url", &self.url)
+            .field("url", &shown(&self.url))
             .field("addresses", &self.addresses)
             .finish_non_exhaustive()
     }
@@ -151,14 +166,17 @@ async fn lookup(name: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
     Ok(addresses)
 }
 
-/// The URL for a message, without what may be a password.
-fn without_userinfo(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-        None => url.to_owned(),
-    }
+/// A URL for messages: without user name and password, and without the query, which may hold a key.
+pub(crate) fn shown(url: &str) -> String {
+    let (address, query) = match url.split_once(['?', '#']) {
+        Some((address, _)) => (address, "?…"),
+        None => (url, ""),
+    };
+    let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
+    let end = rest.find('/').unwrap_or(rest.len());
+    let host = rest[..end].rfind('@').map_or(0, |at| at + 1);
+    let scheme = if scheme.is_empty() { String::new() } else { format!("{scheme}://") };
+    format!("{scheme}{}{query}", &rest[host..])
 }
 
 #[cfg(test)]
@@ -182,6 +200,9 @@ mod tests {
         assert_eq!(target.addresses(), ["[::1]:80".parse().unwrap()]);
         assert_eq!((target.name(), target.port()), ("::1", 80));
         assert_eq!(target.path, "/");
+        let target = Target::resolve("http://127.0.0.1?x=1", &tls).await.unwrap();
+        assert_eq!(target.path, "/?x=1");
+        assert!(!format!("{target:?}").contains("x=1"), "a query may hold a key");
     }
 
     #[tokio::test]
@@ -193,6 +214,9 @@ mod tests {
             ("http://localhost:99999/", "not a URL"),
             ("http://localhost:0/", "from 1 to 65535"),
             ("http://user:pa55@localhost/", "in a header instead"),
+            ("localhost/score?code=pa55", "not a URL"),
+            ("http://local host/?code=pa55", "not a URL"),
+            ("user:pa55@localhost?code=pa55", "not a URL"),
             ("http://no-such-name.invalid/", "cannot resolve `no-such-name.invalid`"),
         ] {
             let message = message(url).await;
@@ -207,7 +231,7 @@ mod tests {
     async fn a_ca_file_must_hold_a_certificate() {
         let file = tempfile::NamedTempFile::new().unwrap();
         for path in [file.path().to_owned(), PathBuf::from("/no/such/ca.pem")] {
-            let tls = TlsOptions { ca_file: Some(path.clone()) };
+            let tls = TlsOptions { ca_file: Some(path.clone()), ..TlsOptions::default() };
             let error = Target::resolve("https://127.0.0.1/", &tls).await.unwrap_err();
             assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
         }

@@ -55,7 +55,7 @@ const WARM_UP: Duration = Duration::from_secs(1);
 const ABORT: Duration = Duration::from_secs(1);
 
 /// Arrivals let go before the connections get their turn.
-const BATCH: usize = 16;
+const BATCH: usize = 32;
 
 /// What a worker needs to begin.
 pub(crate) struct Worker {

@@ -3,6 +3,7 @@
 
 mod few;
 mod formats;
+mod headers;
 mod names;
 mod parts;
 mod raw;
@@ -24,6 +25,7 @@ use plimsoll_loadgen::{Error as LoadError, Payloads};
 use plimsoll_monitor::{AlertRule, Objective};
 
 pub use formats::FORMATS;
+pub use headers::Headers;
 pub use raw::RawScenario;
 pub(crate) use stages::LONGEST_STAGE;
 
@@ -103,6 +105,8 @@ pub struct Existing {
     pub key_env: Option<String>,
     /// Certificates to trust besides the system's.
     pub ca_file: Option<PathBuf>,
+    /// Whether its certificate is not verified.
+    pub insecure: bool,
 }
 
 /// An endpoint that the run brings up.
@@ -130,7 +134,7 @@ pub struct Request {
     /// The HTTP method.
     pub method: String,
     /// Further headers.
-    pub headers: BTreeMap<String, String>,
+    pub headers: Headers,
     /// The deployment that gets everything, past the traffic weights.
     pub deployment: Option<String>,
 }
@@ -224,7 +228,7 @@ fn open(path: &Path, problems: &mut Problems) -> Option<Document> {
 ///
 /// # Errors
 /// No body, or one that is not what the content type says.
-pub fn bodies(path: &Path, headers: &BTreeMap<String, String>) -> Result<Vec<Bytes>, LoadError> {
+pub fn bodies(path: &Path, headers: &Headers) -> Result<Vec<Bytes>, LoadError> {
     let given = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     let content_type = given.map_or("application/json", |(_, value)| value.as_str());
     Payloads::of(content_type).read(path)

@@ -7,8 +7,10 @@
 
 mod conclude;
 mod failure;
+mod key;
 mod measured;
 mod plan;
+mod reach;
 mod run;
 mod sink;
 mod site;

@@ -24,19 +24,20 @@ pub(crate) struct Answer {
     session: Option<HeaderValue>,
 }
 
-/// Waits for the whole answer.
+/// Waits for the whole answer. Its head is given back empty: there is room for another one in it.
 pub(super) async fn whole(
     response: impl Future<Output = hyper::Result<Response<Incoming>>>,
-) -> hyper::Result<Answer> {
-    let (head, mut body) = response.await?.into_parts();
+) -> hyper::Result<(Answer, HeaderMap)> {
+    let (mut head, mut body) = response.await?.into_parts();
     let answer = Answer::of(head.status.as_u16(), &head.headers);
+    head.headers.clear();
     while !body.is_end_stream() {
         match body.frame().await {
             Some(frame) => drop(frame?),
             None => break,
         }
     }
-    Ok(answer)
+    Ok((answer, head.headers))
 }
 
 impl Answer {

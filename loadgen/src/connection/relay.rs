@@ -6,6 +6,9 @@
 //! being polled, and followed by another round in the same poll. So a request takes two polls: one
 //! that sends it, and one that reads the answer.
 //!
+//! The same goes for handing over a request and for dropping what is left of an answer, outside of
+//! such a poll but in the same task: [`Relay::quietly`].
+//!
 //! A connection is polled and woken on one thread only, its worker's. The two flags rest on that:
 //! between threads a wake-up could be lost just as a poll ends.
 
@@ -85,6 +88,14 @@ impl Relay {
             self.inner.wake_task();
         }
         polled
+    }
+
+    /// Does what may wake `work`, and leaves it at that: the caller polls it next, or never again.
+    pub(super) fn quietly<T>(&self, does: impl FnOnce() -> T) -> T {
+        self.inner.polling.store(true, Ordering::Relaxed);
+        let done = does();
+        self.inner.polling.store(false, Ordering::Relaxed);
+        done
     }
 
     /// Whether something has woken it since it was last polled.

@@ -100,7 +100,7 @@ mod tests {
             seed: u64::MAX,
             counted: plimsoll_domain::Limits::new([limit], Some(limit.at)),
             deployments: vec!["blue".to_owned()],
-            ..LoadPlan::new("https://example.invalid/score", score, profile)
+            ..LoadPlan::new("https://example.invalid/score?code=k3y", score, profile)
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Uri};
 
 use super::Request;
@@ -17,6 +17,9 @@ use crate::{Error, Target};
 /// Longer bodies stay shared: sending them costs so much that counting them does not matter.
 const LONGEST_COPY: usize = 64 * 1024;
 
+/// Who sends (RFC 9110, 10.1.5), unless the request says otherwise.
+const AGENT: &str = concat!("plimsoll/", env!("CARGO_PKG_VERSION"));
+
 /// What goes to a connection.
 pub(crate) type Outgoing = hyper::Request<Full<Bytes>>;
 
@@ -24,9 +27,8 @@ pub(crate) type Outgoing = hyper::Request<Full<Bytes>>;
 pub(crate) struct Template {
     method: Method,
     uri: Uri,
-    /// One for each length of body, complete with that length: the HTTP client would have to make
-    /// room for it in every request.
-    heads: Vec<HeaderMap>,
+    /// One for each length of body, complete with that length.
+    heads: Vec<Vec<(HeaderName, HeaderValue)>>,
     /// Each body with the number of its head.
     bodies: Vec<(Bytes, usize)>,
 }
@@ -40,6 +42,7 @@ impl Template {
         let mut headers: HeaderMap =
             request.headers.iter().map(|(name, value)| (name.clone(), own(value))).collect();
         headers.entry(HOST).or_insert_with(|| own(&target.host));
+        headers.entry(USER_AGENT).or_insert_with(|| HeaderValue::from_static(AGENT));
         let mut lengths: BTreeMap<usize, usize> = BTreeMap::new();
         let mut heads = Vec::new();
         let mut add = |body: Bytes| {
@@ -48,7 +51,8 @@ impl Template {
                 if !body.is_empty() {
                     head.insert(CONTENT_LENGTH, body.len().into());
                 }
-                heads.push(head);
+                heads
+                    .push(head.iter().map(|(name, value)| (name.clone(), value.clone())).collect());
                 heads.len() - 1
             });
             (body, head)
@@ -61,8 +65,9 @@ impl Template {
         Ok(Self { method: request.method.clone(), uri, heads, bodies })
     }
 
-    /// The request of the arrival with this number.
-    pub(crate) fn request(&self, number: u64) -> Outgoing {
+    /// The request of the arrival with this number. Its head is put into `spare`, which is empty and
+    /// has room: that of the answer before, as a rule.
+    pub(crate) fn request(&self, number: u64, mut spare: HeaderMap) -> Outgoing {
         let (body, head) = match self.bodies.as_slice() {
             [only] => only,
             bodies => &bodies[(number % bodies.len() as u64) as usize],
@@ -70,9 +75,10 @@ impl Template {
         let mut request = hyper::Request::new(Full::new(body.clone()));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
-        // The client takes the head apart while it sends it, so each request needs its own: two
-        // allocations, which cost less than to fill the map of an old answer again.
-        *request.headers_mut() = self.heads[*head].clone();
+        for (name, value) in &self.heads[*head] {
+            spare.append(name.clone(), value.clone());
+        }
+        *request.headers_mut() = spare;
         request
     }
 }
@@ -107,18 +113,22 @@ mod tests {
         let template = Template::new(&request, &target).unwrap();
         assert_eq!(template.heads.len(), 2, "a head for each length");
         for (number, body) in [(0, b"a".as_slice()), (1, &long), (2, b"a")] {
-            let sent = template.request(number);
+            let sent = template.request(number, HeaderMap::new());
             assert_eq!(
                 (sent.uri().path(), sent.headers()[HOST].as_bytes()),
                 ("/score", &b"127.0.0.1:8080"[..])
             );
             let length = sent.headers()[CONTENT_LENGTH].to_str().unwrap().parse();
-            assert_eq!((length, sent.headers().len()), (Ok(body.len()), 4));
+            assert_eq!((length, sent.headers().len()), (Ok(body.len()), 5));
+            assert_eq!(sent.headers()[USER_AGENT], AGENT);
             assert!(sent.headers()["api-key"].is_sensitive());
             assert_eq!(sent.into_body().collect().await.unwrap().to_bytes(), body);
         }
-        let nothing = Template::new(&Request::get(), &target).unwrap().request(7);
+        let nothing = Template::new(&Request::get(), &target).unwrap().request(7, HeaderMap::new());
         assert!(!nothing.headers().contains_key(CONTENT_LENGTH));
+        let other = Request::get().with_header("user-agent", "mine").unwrap();
+        let other = Template::new(&other, &target).unwrap().request(0, HeaderMap::new());
+        assert_eq!(other.headers().get_all(USER_AGENT).iter().collect::<Vec<_>>(), ["mine"]);
         let mut elsewhere = Request::get();
         elsewhere.path = Some("score".to_owned());
         assert!(Template::new(&elsewhere, &target).is_err());

@@ -2,6 +2,7 @@
 //! told. It carries out what the queue decides and counts what happens. One thread only.
 
 use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -210,8 +211,8 @@ impl Desk {
     }
 
     /// A connection is open.
-    pub(super) fn opened(&self, slot: SlotId, now: Moment) -> Next {
-        self.recorder.borrow_mut().opened();
+    pub(super) fn opened(&self, slot: SlotId, address: SocketAddr, now: Moment) -> Next {
+        self.recorder.borrow_mut().opened(address);
         self.connections.update(|count| count + 1);
         self.change(now, |queue, may_send| queue.opened(slot, now, may_send))
     }

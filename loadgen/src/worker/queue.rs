@@ -27,10 +27,12 @@ use std::time::Duration;
 use plimsoll_domain::Moment;
 
 use alarms::Alarms;
+use idle::Idle;
 pub(super) use pending::{Pending, Why};
 use sharing::Sharing;
 
 mod alarms;
+mod idle;
 mod pending;
 mod sharing;
 #[cfg(test)]
@@ -89,10 +91,13 @@ enum State {
     GivenUp {
         pending: Pending,
     },
-    Idle {
+    /// Idle without a request so far.
+    Silent {
         since: Moment,
         turn: u64,
     },
+    /// Idle after an answer.
+    Idle,
     InFlight {
         pending: Pending,
         taken: Moment,
@@ -123,8 +128,8 @@ pub(super) struct Queue {
     opening: BTreeSet<(u64, SlotId)>,
     /// Idle connections without a request so far, by when they were opened.
     silent: BTreeSet<(u64, SlotId)>,
-    /// Idle connections that have answered, by when they became idle.
-    idle: BTreeSet<(u64, SlotId)>,
+    /// Idle connections that have answered, the one that did last on top.
+    idle: Idle,
     /// Counts up, to keep things in order.
     turn: u64,
     in_flight: usize,
@@ -144,7 +149,7 @@ impl Queue {
             vacant: Vec::new(),
             opening: BTreeSet::new(),
             silent: BTreeSet::new(),
-            idle: BTreeSet::new(),
+            idle: Idle::default(),
             turn: 0,
             in_flight: 0,
             given_up: 0,
@@ -168,10 +173,9 @@ impl Queue {
         } else if self.is_expired(&pending, now) {
             let late = self.is_expired(&pending, pending.released);
             self.unsent.push((pending, if late { Why::Late } else { Why::NoConnection }));
-        } else if let Some((turn, slot)) = self.next_idle() {
+        } else if let Some(slot) = self.next_idle() {
             if self.permit(&mut pending, may_send) {
-                self.silent.remove(&(turn, slot));
-                self.idle.remove(&(turn, slot));
+                self.unlist(slot);
                 self.fly(slot, pending, now);
                 return Some(slot);
             }
@@ -233,8 +237,8 @@ impl Queue {
         if self.phase == Phase::Running {
             self.phase = Phase::Draining;
         }
-        let idle = std::mem::take(&mut self.idle);
-        for (_, slot) in idle.into_iter().chain(std::mem::take(&mut self.silent)) {
+        self.close_idle(&mut tell);
+        for (_, slot) in std::mem::take(&mut self.silent) {
             self.slots[slot].state = State::Closing;
             tell(slot, Order::Close);
         }
@@ -327,11 +331,12 @@ impl Queue {
                 return Next::Send(pending);
             }
             if self.phase == Phase::Running {
-                let turn = self.next_turn();
-                self.slots[slot].state = State::Idle { since: now, turn };
                 if first_answer.is_some() {
-                    self.idle.insert((turn, slot));
+                    self.slots[slot].state = State::Idle;
+                    self.idle.push(slot);
                 } else {
+                    let turn = self.next_turn();
+                    self.slots[slot].state = State::Silent { since: now, turn };
                     self.silent.insert((turn, slot));
                     if !warm {
                         self.alarms.set(slot, now + SILENCE);
@@ -346,12 +351,9 @@ impl Queue {
 
     /// The slot's connection is gone.
     pub(super) fn closed(&mut self, slot: SlotId) {
+        self.unlist(slot);
         match std::mem::replace(&mut self.slots[slot].state, State::Vacant) {
             State::Opening { turn, .. } => drop(self.opening.remove(&(turn, slot))),
-            State::Idle { turn, .. } => {
-                self.silent.remove(&(turn, slot));
-                self.idle.remove(&(turn, slot));
-            }
             // Only an abort ends it before it has failed.
             State::GivenUp { pending } => {
                 self.given_up -= 1;
@@ -407,8 +409,17 @@ impl Queue {
 
     // How it is done.
 
-    fn next_idle(&self) -> Option<(u64, SlotId)> {
-        self.silent.first().or_else(|| self.idle.last()).copied()
+    fn next_idle(&self) -> Option<SlotId> {
+        self.silent.first().map(|(_, slot)| *slot).or_else(|| self.idle.top())
+    }
+
+    /// The slot is idle no more, if it was.
+    fn unlist(&mut self, slot: SlotId) {
+        match self.slots[slot].state {
+            State::Silent { turn, .. } => drop(self.silent.remove(&(turn, slot))),
+            State::Idle => self.idle.remove(slot),
+            _ => {}
+        }
     }
 
     fn next_turn(&mut self) -> u64 {
@@ -482,10 +493,10 @@ impl Queue {
             State::InFlight { taken, .. } => {
                 self.set_alarm(slot, taken, first_answer, now);
                 if self.sharing.someone_waits(now) {
-                    self.give_way(tell);
+                    self.close_idle(tell);
                 }
             }
-            State::Idle { since, turn } if first_answer.is_none() && !warm => {
+            State::Silent { since, turn } if !warm => {
                 if now < since + SILENCE {
                     return self.alarms.set(slot, since + SILENCE);
                 }
@@ -505,8 +516,8 @@ impl Queue {
     }
 
     /// Closes the idle connections that have answered.
-    fn give_way(&mut self, tell: &mut impl FnMut(SlotId, Order)) {
-        for (_, slot) in std::mem::take(&mut self.idle) {
+    fn close_idle(&mut self, tell: &mut impl FnMut(SlotId, Order)) {
+        while let Some(slot) = self.idle.pop() {
             self.slots[slot].state = State::Closing;
             tell(slot, Order::Close);
         }

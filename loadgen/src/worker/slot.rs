@@ -48,6 +48,14 @@ struct Taken {
     handover: Duration,
 }
 
+impl Taken {
+    /// Whether its time to be sent has run out while it waited for the task's turn. The queue has
+    /// seen to that before, so what did not wait is not asked.
+    fn is_too_late(&self, timeout: Duration) -> bool {
+        !self.handover.is_zero() && self.at.since(self.pending.due) >= timeout
+    }
+}
+
 /// Opens a connection and uses it up; and again, as long as arrivals wait for one.
 pub(super) async fn run(setup: Rc<Setup>, desk: Rc<Desk>, mut slot: SlotId) {
     loop {
@@ -62,7 +70,7 @@ pub(super) async fn run(setup: Rc<Setup>, desk: Rc<Desk>, mut slot: SlotId) {
         let was_open = matches!(opened, Some(Ok(_)));
         match opened {
             Some(Ok(connection)) => {
-                let next = desk.opened(slot, now);
+                let next = desk.opened(slot, connection.address(), now);
                 serve(&setup, &desk, slot, connection, (next, now)).await;
             }
             Some(Err(failure)) => {
@@ -166,7 +174,7 @@ async fn send(
     fresh: bool,
 ) -> Option<Moment> {
     let Taken { pending, at, handover } = taken;
-    if handover >= setup.timeout {
+    if taken.is_too_late(setup.timeout) {
         desk.abandoned(slot, pending.key, Class::Missed);
         return None;
     }
@@ -175,7 +183,7 @@ async fn send(
         _ => desk.is_aborting().then_some(Stop::Aborted),
     };
     let template = &setup.templates[usize::from(pending.key.request)];
-    let request = || template.request(pending.number);
+    let request = |spare| template.request(pending.number, spare);
     let end = connection.exchange(request, stopped, || desk.sent(&pending)).await;
     let done = clock::now();
     let sent = connection.sent();
@@ -207,4 +215,36 @@ async fn send(
     };
     desk.ended(slot, pending.key, &sample(Outcome::of(class)), why);
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_domain::Key;
+
+    use super::*;
+
+    #[test]
+    fn an_arrival_waits_for_one_timeout_in_the_queue_and_for_its_turn_together() {
+        let timeout = Duration::from_secs(1);
+        let millis = Duration::from_millis;
+        let due = Moment::from_nanos(1_000_000_000);
+        // (given after, taken after, whether that is too late), in milliseconds
+        for (given, taken, expected) in [
+            (0, 1, false),
+            (0, 999, false),
+            (0, 1_000, true),
+            (900, 999, false),
+            (900, 1_000, true),
+        ] {
+            let pending = Pending::new(0, Key::default(), due, due);
+            let taken = due + millis(taken);
+            let handover = taken.since(due + millis(given));
+            let late = Taken { pending, at: taken, handover }.is_too_late(timeout);
+            assert_eq!(late, expected, "given after {given} ms");
+        }
+        // A connection opened just as it was given up: the queue sends after all.
+        let pending = Pending::new(0, Key::default(), due, due);
+        let at = due + timeout;
+        assert!(!Taken { pending, at, handover: Duration::ZERO }.is_too_late(timeout));
+    }
 }

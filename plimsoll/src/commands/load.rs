@@ -2,6 +2,7 @@
 
 mod scenario;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,13 +41,16 @@ pub struct Args {
     pub method: Option<String>,
     /// A further header, as `name: value`
     #[arg(long = "header", value_name = "HEADER", value_parser = header)]
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<Header>,
     /// Environment variable that holds the endpoint's key or token
     #[arg(long, value_name = "VARIABLE")]
     pub key_env: Option<String>,
     /// Certificates to trust besides the system's (PEM)
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
+    /// Do not verify the server's certificate: whoever answers is loaded, and gets the key
+    #[arg(long)]
+    pub insecure: bool,
     /// What must hold, for example "p99 < 200ms"; can be given several times
     #[arg(long = "objective", value_name = "OBJECTIVE", value_parser = objective)]
     pub objectives: Vec<Objective>,
@@ -96,9 +100,22 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
+/// A header, of which `Debug` tells the name only.
+#[derive(Clone)]
+pub struct Header {
+    name: String,
+    value: String,
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Header").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+fn header(text: &str) -> Result<Header, String> {
     let (name, value) = text.split_once(':').ok_or("write a header as `name: value`")?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
+    Ok(Header { name: name.trim().to_owned(), value: value.trim().to_owned() })
 }
 
 fn objective(text: &str) -> Result<Objective, String> {

@@ -94,6 +94,9 @@ pub struct Run {
     /// What was asked: the URL of the endpoint, without secrets.
     #[serde(default)]
     pub target: Option<String>,
+    /// Whether its certificate was not verified, as asked.
+    #[serde(default)]
+    pub insecure: bool,
 }
 
 /// What was run.

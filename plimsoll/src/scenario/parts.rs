@@ -92,7 +92,8 @@ impl Reader<'_> {
         if let Err(error) = Target::check(&url) {
             self.push("/target/url", &error.to_string());
         }
-        Some(Place::Existing(Existing { url, key_env: raw.key_env.clone(), ca_file }))
+        let (key_env, insecure) = (raw.key_env.clone(), raw.insecure.unwrap_or_default());
+        Some(Place::Existing(Existing { url, key_env, ca_file, insecure }))
     }
 
     fn deployed(&mut self, endpoint: &str, raw: &RawScenario) -> Option<Place> {

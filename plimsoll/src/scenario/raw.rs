@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::Headers;
+
 /// One experiment: what is deployed, what load it gets, and what is asked of it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -59,6 +61,8 @@ pub struct RawTarget {
     pub key_env: Option<String>,
     /// Certificates to trust besides the system's, in PEM, relative to this file.
     pub ca_file: Option<String>,
+    /// Do not verify the server's certificate: whoever answers is loaded, and gets the key.
+    pub insecure: Option<bool>,
 }
 
 /// One request, or several.
@@ -89,7 +93,8 @@ pub struct RawRequest {
     /// `POST` if absent.
     pub method: Option<String>,
     /// Further headers.
-    pub headers: Option<BTreeMap<String, String>>,
+    #[schemars(with = "Option<BTreeMap<String, String>>")]
+    pub headers: Option<Headers>,
     /// From the sending to the end of the answer; `10s` if absent.
     #[schemars(extend("format" = "time-span"))]
     pub timeout: Option<String>,

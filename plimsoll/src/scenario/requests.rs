@@ -1,6 +1,5 @@
 //! The requests of a scenario: one, or several that are drawn by weight.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use plimsoll_loadgen::Request as LoadRequest;
 
 use super::parts::Reader;
 use super::raw::{RawRequest, RawRequests};
-use super::{DEFAULT_TIMEOUT, Place, Request, bodies};
+use super::{DEFAULT_TIMEOUT, Headers, Place, Request, bodies};
 
 /// The name of a request that has none.
 const ONLY: &str = "score";
@@ -81,14 +80,16 @@ impl Reader<'_> {
         if let Err(error) = LoadRequest::get().with_method(&method) {
             self.push(&format!("{path}/method"), &error.to_string());
         }
-        for (name, value) in raw.headers.iter().flatten() {
+        for (name, value) in raw.headers.iter().flat_map(|headers| headers.iter()) {
             if let Err(error) = LoadRequest::get().with_header(name, value) {
                 self.push(&format!("{path}/headers"), &error.to_string());
             }
         }
         match &body {
             Some(file) => {
-                if let Err(error) = bodies(file, raw.headers.as_ref().unwrap_or(&BTreeMap::new())) {
+                if let Err(error) =
+                    bodies(file, raw.headers.as_ref().unwrap_or(&Headers::default()))
+                {
                     self.push(&format!("{path}/body"), &error.to_string());
                 }
             }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use plimsoll_deploy::quota::{QuotaPlan, Usages};
 use plimsoll_deploy::spec::DeploymentSpec;
 use plimsoll_host::runtime::Runtime;
-use plimsoll_loadgen::{Limits, LoadPlan, NamedRequest, Request, TlsOptions};
+use plimsoll_loadgen::{Limits, LoadPlan, NamedRequest, Request};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::site::Site;
@@ -49,7 +49,7 @@ pub(super) fn load(scenario: &Scenario, site: &Site) -> Result<LoadPlan> {
         scenario.requests.iter().map(|asked| request(asked, key)).collect();
     Ok(LoadPlan {
         url: site.url.clone(),
-        tls: TlsOptions { ca_file: site.ca_file.clone() },
+        tls: site.tls.clone(),
         requests: requests?,
         profile: load.profile.clone(),
         process: load.arrivals,
@@ -87,7 +87,7 @@ fn request(asked: &scenario::Request, key: Option<&SecretString>) -> Result<Name
     if let Some(deployment) = &asked.deployment {
         request = request.with_header("azureml-model-deployment", deployment)?;
     }
-    for (name, value) in &asked.headers {
+    for (name, value) in asked.headers.iter() {
         request = request.with_secret(name, &SecretString::from(value.clone()))?;
     }
     Ok(NamedRequest { name: asked.name.clone(), weight: asked.weight, request })

@@ -15,7 +15,7 @@ use super::measured::{Cut, Measured};
 use super::sink::{Folder, Sink, Telemetry, config};
 use super::site::{self, Site};
 use super::source::{Interrupt, LiveSource};
-use super::{Failure, Session, drive, plan};
+use super::{Failure, Session, drive, plan, reach};
 use crate::exit::Exit;
 use crate::results::summary::{ObjectiveResult, Run, ScenarioName, Summary};
 use crate::results::{Event, EventKind};
@@ -138,12 +138,26 @@ async fn load(
     view: &mut View,
 ) -> Result<Measured, Failure> {
     let plan = plan::load(scenario, site).map_err(Failure::Plan)?;
+    let checked = Target::check(&plan.url).map_err(|error| Failure::Plan(error.into()))?;
+    let mut warn = |note: Option<String>| {
+        let Some(note) = note else { return };
+        view.line(format!("warning: {note}"));
+        folder.results.event(&Event::new(0.0, EventKind::Warning, note));
+    };
+    // What the run brings up itself is on this machine.
+    if matches!(scenario.place, Place::Existing(_)) {
+        warn(site.key_note.take());
+        warn(reach::insecure(&checked, &plan.tls));
+        warn(reach::proxy(&checked, |name| std::env::var(name).ok()));
+    }
     let target = tokio::select! {
         target = Target::resolve(&plan.url, &plan.tls) => {
             target.map_err(|error| Failure::Plan(error.into()))?
         }
         () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
     };
+    warn(reach::addresses(&checked, target.addresses()));
+    folder.summary.run.insecure = checked.secure && plan.tls.insecure;
     let run = otlp_run(scenario, &folder.summary.run, &target);
     let mut telemetry = Telemetry::new(otlp, run);
     let mut session = Session::new(scenario);

@@ -1,18 +1,19 @@
 //! Where the load goes: an endpoint that exists, or one that the run brings up and removes.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use plimsoll_deploy::arm::{ArmDriver, Deployment, Error as DeployError};
 use plimsoll_host::local::{LocalHost, Options};
 use plimsoll_host::runtime::Runtime;
+use plimsoll_loadgen::TlsOptions;
 use secrecy::SecretString;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::key;
 use super::source::Instances;
 use crate::scenario::{Deployed, Existing, Scenario};
 use crate::view::View;
@@ -30,8 +31,10 @@ pub(super) struct Site {
     pub(super) url: String,
     /// The endpoint's key or token.
     pub(super) key: Option<SecretString>,
-    /// Certificates to trust besides the system's.
-    pub(super) ca_file: Option<PathBuf>,
+    /// What was left out of it, if anything.
+    pub(super) key_note: Option<String>,
+    /// Whom to trust.
+    pub(super) tls: TlsOptions,
     /// What the run brought up.
     own: Option<Own>,
 }
@@ -52,9 +55,9 @@ pub(super) enum Error {
     /// The endpoint or a deployment could not be created.
     #[error(transparent)]
     Deploy(#[from] DeployError),
-    /// The variable that should hold the key is not set.
-    #[error("the environment variable {0} is not set; it should hold the endpoint's key")]
-    NoKey(String),
+    /// The variable that should hold the key does not.
+    #[error(transparent)]
+    NoKey(#[from] key::Error),
     /// The user stopped it.
     #[error("interrupted before the load began; what was created is removed")]
     Stopped,
@@ -69,14 +72,14 @@ pub(super) enum Error {
 impl Site {
     /// An endpoint that exists.
     pub(super) fn existing(existing: &Existing) -> Result<Self, Error> {
-        let key = match &existing.key_env {
-            None => None,
-            Some(name) => match std::env::var(name) {
-                Ok(key) if !key.is_empty() => Some(SecretString::from(key)),
-                _ => return Err(Error::NoKey(name.clone())),
-            },
-        };
-        Ok(Self { url: existing.url.clone(), key, ca_file: existing.ca_file.clone(), own: None })
+        let Existing { url, key_env, ca_file, insecure } = existing;
+        let (mut key, mut key_note) = (None, None);
+        if let Some(name) = key_env {
+            let (found, note) = key::read(name, std::env::var_os(name))?;
+            (key, key_note) = (Some(found), note);
+        }
+        let tls = TlsOptions { ca_file: ca_file.clone(), insecure: *insecure };
+        Ok(Self { url: url.clone(), key, key_note, tls, own: None })
     }
 
     /// Brings up a local host, and on it the endpoint and its deployments, until they are ready.
@@ -109,7 +112,8 @@ impl Site {
                 Ok(Self {
                     url,
                     key: Some(key),
-                    ca_file: None,
+                    key_note: None,
+                    tls: TlsOptions::default(),
                     own: Some(Own { host, driver, counter, instances }),
                 })
             }

@@ -100,6 +100,25 @@ fn tls_to_a_plain_port_is_a_tls_failure() {
     let summary = ran.summary();
     adds_up(&summary);
     assert!(class(&summary, "tls") > 0, "{summary:#}");
+    assert_eq!(summary["run"]["insecure"], false);
+    let ran = load(&url, &["--insecure"]).must_exit(3);
+    assert_eq!(ran.summary()["run"]["insecure"], true);
+    assert!(ran.stderr.contains("certificate is NOT verified"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_proxy_that_is_not_used_is_named_before_the_load() {
+    let out = tempfile::tempdir().expect("a temporary folder");
+    let output = plimsoll()
+        .args(["load", "http://no-such-host.invalid/", "--rate", "1", "--duration", "1s", "--out"])
+        .arg(out.path().join("results"))
+        .envs([("http_proxy", "http://user:hush-hush@127.0.0.1:1"), ("no_proxy", "")])
+        .env_remove("NO_PROXY")
+        .output()
+        .expect("it starts");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("http_proxy names a proxy, which is not used"), "{stderr}");
+    assert!(!stderr.contains("hush-hush"), "{stderr}");
 }
 
 #[test]
@@ -140,9 +159,17 @@ fn a_wrong_key_is_401_for_everyone_and_never_printed() {
     }
     assert!(!String::from_utf8_lossy(&output.stdout).contains("hush-hush"));
     assert!(!String::from_utf8_lossy(&output.stderr).contains("hush-hush"));
-    let (output, folder) = run("right", "right");
-    assert_eq!(count(&summary(&folder), "/outcomes/ok"), count(&summary(&folder), "/load/offered"));
-    assert_eq!(output.status.code(), Some(0));
+    for (key, folder, note) in [("right", "right", ""), ("Bearer right\n", "pasted", "left out")] {
+        let (output, folder) = run(key, folder);
+        let found = summary(&folder);
+        assert_eq!(count(&found, "/outcomes/ok"), count(&found, "/load/offered"));
+        assert_eq!(output.status.code(), Some(0));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(note));
+    }
+    let (output, _) = run("hush\nhush", "broken");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("SCORING_KEY holds no key") && !stderr.contains("hush"), "{stderr}");
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! The scenario that the flags describe.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use plimsoll_domain::schedule::{ArrivalProcess, Profile, Stage};
 use plimsoll_loadgen::{Request as LoadRequest, Target};
 
-use super::{Args, Arrivals};
-use crate::scenario::{Existing, LONGEST_STAGE, Load, Place, Quota, Request, Scenario, bodies};
+use super::{Args, Arrivals, Header};
+use crate::scenario::{
+    Existing, Headers, LONGEST_STAGE, Load, Place, Quota, Request, Scenario, bodies,
+};
 
 /// What can be said of the flags without asking the network.
 fn check(args: &Args) -> Result<(), String> {
@@ -29,7 +31,7 @@ fn check(args: &Args) -> Result<(), String> {
         probe = probe.with_method(method).map_err(|error| error.to_string())?;
     }
     let mut names = BTreeSet::new();
-    for (name, value) in &args.headers {
+    for Header { name, value } in &args.headers {
         probe = probe.with_header(name, value).map_err(|error| error.to_string())?;
         if !names.insert(name.to_ascii_lowercase()) {
             return Err(format!("--header `{name}` is given twice; keep one of them"));
@@ -50,7 +52,8 @@ pub(super) fn scenario(args: Args) -> Result<Scenario, String> {
         (None, Some(_)) => "POST".to_owned(),
         (None, None) => "GET".to_owned(),
     };
-    let headers: BTreeMap<String, String> = args.headers.into_iter().collect();
+    let headers = args.headers.into_iter().map(|Header { name, value }| (name, value));
+    let headers: Headers = headers.collect();
     if let Some(body) = &args.body {
         bodies(body, &headers).map_err(|error| error.to_string())?;
     } else if method == "POST" {
@@ -75,6 +78,7 @@ pub(super) fn scenario(args: Args) -> Result<Scenario, String> {
             url: args.url,
             key_env: args.key_env,
             ca_file: args.ca_file,
+            insecure: args.insecure,
         }),
         requests: vec![Request {
             name: "score".to_owned(),

@@ -1,6 +1,6 @@
 //! The load generator's own state over a run, from which its validity was judged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use plimsoll_domain::{Generator, Latencies};
@@ -19,6 +19,9 @@ pub struct GeneratorTotals {
     pub release_lag_ms: LatencyStats,
     /// Connections opened.
     pub connections_opened: u64,
+    /// The addresses that they were opened to: a name may have several.
+    #[serde(default)]
+    pub addresses: BTreeSet<String>,
     /// The most connections open at the end of an interval.
     pub connections_max: u64,
     /// The most requests in flight at the end of an interval.
@@ -49,6 +52,7 @@ impl GeneratorTotals {
     /// Adds the state at the end of one interval of this length.
     pub fn observe(&mut self, state: &Generator, length: Duration) {
         self.connections_opened += state.connections_opened;
+        self.addresses.extend(state.addresses.iter().map(ToString::to_string));
         self.connections_max = self.connections_max.max(state.connections);
         self.in_flight_max = self.in_flight_max.max(state.in_flight);
         self.backlog_max = self.backlog_max.max(state.backlog);
