@@ -125,8 +125,9 @@ pub struct Request {
     pub weight: f64,
     /// Path and query instead of those of the scoring URL.
     pub path: Option<String>,
-    /// A JSON file, a `.jsonl` file, or a folder of them.
-    pub body: Option<PathBuf>,
+    /// Bodies, which take turns; read once, as they may come from a pipe. `None` for a request
+    /// without a body.
+    pub bodies: Option<Vec<Bytes>>,
     /// The HTTP method.
     pub method: String,
     /// Further headers.
@@ -220,12 +221,16 @@ fn open(path: &Path, problems: &mut Problems) -> Option<Document> {
     Document::open(path).map_err(|found| problems.append(found)).ok()
 }
 
-/// Reads the request bodies at `path`, checked as the content type among `headers` wants it.
+/// Reads the request bodies at `path` (`-` is standard input), checked as the content type among `headers` wants it.
 ///
 /// # Errors
 /// No body, or one that is not what the content type says.
 pub fn bodies(path: &Path, headers: &BTreeMap<String, String>) -> Result<Vec<Bytes>, LoadError> {
+    payloads(headers).read(path)
+}
+
+/// How bodies are read that go with these headers.
+pub(crate) fn payloads(headers: &BTreeMap<String, String>) -> Payloads {
     let given = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    let content_type = given.map_or("application/json", |(_, value)| value.as_str());
-    Payloads::of(content_type).read(path)
+    Payloads::of(given.map_or("application/json", |(_, value)| value.as_str()))
 }

@@ -8,7 +8,7 @@ use crate::scenario::Scenario;
 #[derive(Debug, clap::Args)]
 pub struct OutputArgs {
     /// Folder for the results [default: results/<name>-<time>]
-    #[arg(long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Export metrics and alerts to this OpenTelemetry Collector, for example `http://localhost:4317`
     #[arg(long, value_name = "URL")]

@@ -101,7 +101,8 @@ impl Reader<'_> {
             .open("/endpoint", &endpoint_file, FileKind::Endpoint)
             .and_then(|document| files::endpoint(&document, self.problems));
         let listed = raw.deployments.as_deref().unwrap_or_default();
-        if listed.is_empty() && self.problems.is_empty() {
+        // One that is there and cannot be read has been told already.
+        if listed.is_empty() && (raw.deployments.is_some() || !self.document.has("/deployments")) {
             self.push("/deployments", "`deployments` is missing: an endpoint needs at least one");
         }
         let mut deployments: Vec<DeploymentSpec> = Vec::new();

@@ -41,17 +41,19 @@ async fn session(scenario: &Scenario) -> Result<Exit> {
         Err(error) => return Ok(refuse(&error)),
     };
     let mut summary = begun(scenario);
-    if !quota(scenario, &mut summary) {
-        return Ok(Exit::Deployment);
-    }
+    let fits = quota(scenario, &mut summary);
     let mut folder = match Folder::create(scenario, summary) {
         Ok(folder) => folder,
         Err(error) => return Ok(refuse(&error)),
     };
     let mut view = View::new();
-    let ended = Box::pin(on_site(scenario, otlp, &interrupt, &mut folder, &mut view)).await;
+    let ended = if fits {
+        Box::pin(on_site(scenario, otlp, &interrupt, &mut folder, &mut view)).await
+    } else {
+        Err(Failure::Quota)
+    };
     view.clear();
-    Ok(conclude::conclude(&scenario.name, &ended, folder))
+    Ok(conclude::conclude(&scenario.name, &ended, folder, |exit| interrupt.decided(exit)))
 }
 
 /// The summary of a scenario that has not run.
@@ -79,9 +81,6 @@ fn quota(scenario: &Scenario, summary: &mut Summary) -> bool {
     view::note(&check.table);
     summary.quota = Some(check.result);
     summary.deployments = plan::deployments(scenario);
-    if !check.fits {
-        view::note(&"error: the quota does not allow these deployments; nothing was created");
-    }
     check.fits
 }
 
@@ -104,7 +103,7 @@ async fn on_site(
     }
     let host_is_gone = ended.as_ref().is_ok_and(|measured| matches!(measured.cut, Cut::Lost(_)));
     let endpoint = scenario.endpoint_name().filter(|_| !host_is_gone);
-    if let Err(error) = site.remove(endpoint).await {
+    if let Err(error) = site.remove(endpoint, interrupt).await {
         view.line(format!(
             "warning: the endpoint could not be deleted: {error}; its host is stopped all the same"
         ));
@@ -120,7 +119,7 @@ async fn bring_up(
     match &scenario.place {
         Place::Existing(existing) => Site::existing(existing).map_err(Failure::Target),
         Place::Deployed(deployed) => {
-            let site = Site::bring_up(scenario, deployed, view, &interrupt.stop).await;
+            let site = Site::bring_up(scenario, deployed, view, interrupt).await;
             site.map_err(|error| match error {
                 site::Error::Stopped => Failure::Interrupted,
                 error => Failure::Deployment(error),

@@ -1,13 +1,17 @@
 //! The scenario that the flags describe.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use plimsoll_domain::schedule::{ArrivalProcess, Profile, Stage};
 use plimsoll_loadgen::{Request as LoadRequest, Target};
 
 use super::{Args, Arrivals};
-use crate::scenario::{Existing, LONGEST_STAGE, Load, Place, Quota, Request, Scenario, bodies};
+use crate::scenario::{
+    Existing, LONGEST_STAGE, Load, Place, Quota, Request, Scenario, bodies, payloads,
+};
 
 /// What can be said of the flags without asking the network.
 fn check(args: &Args) -> Result<(), String> {
@@ -43,29 +47,40 @@ fn check(args: &Args) -> Result<(), String> {
     Ok(())
 }
 
+fn stages(rate: f64, warmup: Option<Duration>, duration: Duration) -> Vec<Stage> {
+    let hold = Stage::hold("hold", rate, duration);
+    let warmup = warmup.filter(|warmup| !warmup.is_zero());
+    let warmup = warmup.map(|duration| Stage::hold("warm-up", rate, duration).as_warmup());
+    warmup.into_iter().chain([hold]).collect()
+}
+
+/// One body from the command line.
+fn inline(data: &str, headers: &BTreeMap<String, String>) -> Result<Vec<Bytes>, String> {
+    let body = payloads(headers).text(Path::new("--data"), data.as_bytes().to_vec());
+    body.map_err(|error| error.to_string())
+}
+
 pub(super) fn scenario(args: Args) -> Result<Scenario, String> {
     check(&args)?;
-    let method = match (&args.method, &args.body) {
+    let headers: BTreeMap<String, String> = args.headers.into_iter().collect();
+    let bodies = match (&args.data, &args.body) {
+        (Some(data), _) => Some(inline(data, &headers)?),
+        (None, Some(body)) => Some(bodies(body, &headers).map_err(|error| error.to_string())?),
+        (None, None) => None,
+    };
+    let method = match (&args.method, &bodies) {
         (Some(method), _) => method.to_ascii_uppercase(),
         (None, Some(_)) => "POST".to_owned(),
         (None, None) => "GET".to_owned(),
     };
-    let headers: BTreeMap<String, String> = args.headers.into_iter().collect();
-    if let Some(body) = &args.body {
-        bodies(body, &headers).map_err(|error| error.to_string())?;
-    } else if method == "POST" {
-        return Err("a POST request needs --body: a JSON file, a .jsonl file, or a folder of them"
-            .to_owned());
+    if bodies.is_none() && method == "POST" {
+        return Err(
+            "a POST request needs --data, or --body: a JSON file, a .jsonl file, a folder of \
+                    them, or - for standard input"
+                .to_owned(),
+        );
     }
-    let stage = |name: &str, duration: Duration, warmup: bool| Stage {
-        name: name.to_owned(),
-        duration,
-        from_rps: args.rate,
-        to_rps: args.rate,
-        warmup,
-    };
-    let warmup = args.warmup.filter(|warmup| !warmup.is_zero()).map(|d| stage("warm-up", d, true));
-    let stages = warmup.into_iter().chain([stage("hold", args.duration, false)]).collect();
+    let stages = stages(args.rate, args.warmup, args.duration);
     let mut scenario = Scenario {
         name: "load".to_owned(),
         description: None,
@@ -80,7 +95,7 @@ pub(super) fn scenario(args: Args) -> Result<Scenario, String> {
             name: "score".to_owned(),
             weight: 1.0,
             path: None,
-            body: args.body,
+            bodies,
             method,
             headers,
             deployment: None,

@@ -27,6 +27,8 @@ pub(in crate::session) struct LiveSource<'a> {
     stop: CancellationToken,
     /// Ends everything.
     abort: CancellationToken,
+    /// What is told last, if something else had to be told before it.
+    last: Option<Event>,
 }
 
 impl<'a> LiveSource<'a> {
@@ -44,11 +46,37 @@ impl<'a> LiveSource<'a> {
         let instances = site.instances();
         let first_due = Some(running.first_due());
         let running = Some(running);
-        Ok(Self { site, interrupt, snapshots, instances, running, t0, first_due, stop, abort })
+        Ok(Self {
+            site,
+            interrupt,
+            snapshots,
+            instances,
+            running,
+            t0,
+            first_due,
+            stop,
+            abort,
+            last: None,
+        })
     }
 
     fn at(&self) -> Duration {
         clock::now().since(self.t0)
+    }
+
+    /// What is told after the last snapshot: the end, unless the site's comes first.
+    async fn last(&mut self, stopping: bool) -> Event {
+        let ended = self.ended().await;
+        if stopping {
+            return ended;
+        }
+        match self.site.gone().await {
+            None => ended,
+            Some(why) => {
+                self.last = Some(ended);
+                Event::Lost { at: self.at(), why }
+            }
+        }
     }
 
     async fn ended(&mut self) -> Event {
@@ -70,12 +98,15 @@ impl Source for LiveSource<'_> {
         if let Some(first_due) = self.first_due.take() {
             return Event::Begun { first_due };
         }
+        if let Some(last) = self.last.take() {
+            return last;
+        }
         loop {
             let (stopping, aborting) = (self.stop.is_cancelled(), self.abort.is_cancelled());
             tokio::select! {
                 snapshot = self.snapshots.recv() => return match snapshot {
                     Some(snapshot) => Event::Interval(Box::new(snapshot)),
-                    None => self.ended().await,
+                    None => self.last(stopping).await,
                 },
                 instances = change(&mut self.instances) => {
                     return Event::Instances { at: self.at(), instances };

@@ -215,7 +215,7 @@ pub(in crate::session) fn run_of(
     let (mut session, mut recording) = (Session::new(&scenario), Recording(Vec::new()));
     let mut sinks: [&mut dyn Sink; 2] = [&mut results, &mut recording];
     at_once(drive(&mut source, &mut session, &mut sinks)).unwrap();
-    let exit = conclude::conclude(&scenario.name, &Ok(session.finish()), results);
+    let exit = conclude::conclude(&scenario.name, &Ok(session.finish()), results, |_| {});
     Run { exit, told: recording.0, folder }
 }
 
