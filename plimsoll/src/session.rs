@@ -26,7 +26,7 @@ use plimsoll_monitor::{DEFAULT_CONFIDENCE, Monitor, MonitorConfig};
 use crate::results::summary::GeneratorTotals;
 use crate::results::{EventKind, IntervalInfo, Phase};
 use crate::scenario::Scenario;
-use crate::view::Live;
+use crate::view::{Live, Stand};
 use failure::Failure;
 use measured::{Cut, Measured};
 use sink::{Interval, Output, Sink, event};
@@ -137,6 +137,7 @@ impl Session {
         self.generator.observe(&snapshot.generator, snapshot.length());
         let all = snapshot.all();
         self.live.update(&snapshot, &all, &info.stage);
+        self.live.objectives = self.monitor.current().iter().map(Stand::new).collect();
         let (snapshot, all, info) = self.newest.insert((snapshot, all, info));
         outputs.push(Output::Interval(Interval {
             snapshot,

@@ -46,7 +46,7 @@ async fn session(scenario: &Scenario) -> Result<Exit> {
         Ok(folder) => folder,
         Err(error) => return Ok(refuse(&error)),
     };
-    let mut view = View::new();
+    let mut view = View::new(false);
     let ended = if fits {
         Box::pin(on_site(scenario, otlp, &interrupt, &mut folder, &mut view)).await
     } else {

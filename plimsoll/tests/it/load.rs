@@ -416,3 +416,42 @@ fn a_killed_run_leaves_what_it_measured_and_the_report_can_be_written() {
     let page = std::fs::read_to_string(folder.join("report.html")).expect("the report");
     assert!(page.contains("<svg"), "it has charts");
 }
+
+// Names, in a stage as in an alert, are others' words: a scenario may come from anywhere.
+#[test]
+fn hostile_names_reach_neither_the_terminal_nor_a_spreadsheet() {
+    let server = Server::start(Answer::Status(200));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let scenario = folder.path().join("scenario.yml");
+    let text = format!(
+        "name: names\ntarget: {{url: '{}'}}\nrequest: {{method: GET}}\nload:\n  stages:\n\
+         \x20   - {{name: '=HYPERLINK(\"x\")', duration: 1s, rps: 20}}\n\
+         \x20   - {{name: \"\\e]0;title\\a\\e[2J\\u202egone\", duration: 1s, rps: 20}}\n\
+         alerts: [{{name: \"\\e[2J\", objective: p99 < 1us in every 1s, severity: critical}}]\n",
+        server.url()
+    );
+    std::fs::write(&scenario, text).expect("it can be written");
+    let ran = Ran::with_out(&["run", scenario.to_str().expect("UTF-8")]).must_exit(0);
+    let shown =
+        |text: &str| text.lines().flat_map(str::chars).all(plimsoll_domain::plain::is_shown);
+    assert!(shown(&ran.text()) && ran.text().contains(r"alert \u{1b}[2J: "), "{}", ran.text());
+    for entry in std::fs::read_dir(ran.folder()).expect("results").flatten() {
+        let text = std::fs::read_to_string(entry.path()).expect("text");
+        assert!(!text.contains(['\u{1b}', '\u{7}']), "{:?}", entry.path());
+    }
+    let read = |name: &str| std::fs::read_to_string(ran.folder().join(name)).expect("it is there");
+    assert!(read("timeline.csv").contains(",\"'=HYPERLINK("), "{}", read("timeline.csv"));
+    assert!(shown(&read("report.html")) && read("report.html").contains("=HYPERLINK"));
+}
+
+#[test]
+fn colours_are_where_somebody_sees_them() {
+    let said = |variable: &str| {
+        let mut command = plimsoll();
+        command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env(variable, "1");
+        let output = command.args(["check", "no-such-file.yml"]).output().expect("it starts");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(!said("X").contains('\u{1b}'), "on a pipe");
+    assert!(said("CLICOLOR_FORCE").contains("\u{1b}[1;31merror:"), "{}", said("CLICOLOR_FORCE"));
+}
