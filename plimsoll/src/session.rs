@@ -10,6 +10,7 @@ mod failure;
 mod measured;
 mod plan;
 mod run;
+mod secrets;
 mod sink;
 mod site;
 mod source;

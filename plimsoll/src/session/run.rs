@@ -12,6 +12,7 @@ use plimsoll_monitor::otlp::{Config, Run as OtlpRun};
 
 use super::conclude::{self, Ended};
 use super::measured::{Cut, Measured};
+use super::secrets::Secrets;
 use super::sink::{Folder, Sink, Telemetry, config};
 use super::site::{self, Site};
 use super::source::{Interrupt, LiveSource};
@@ -137,6 +138,7 @@ async fn load(
     view: &mut View,
 ) -> Result<Measured, Failure> {
     let plan = plan::load(scenario, site).map_err(Failure::Plan)?;
+    let secrets = Secrets::of(scenario, site);
     let target = tokio::select! {
         target = Target::resolve(&plan.url, &plan.tls) => {
             target.map_err(|error| Failure::Plan(error.into()))?
@@ -146,7 +148,7 @@ async fn load(
     let run = otlp_run(scenario, &folder.summary.run, &target);
     let mut telemetry = Telemetry::new(otlp, run);
     let mut session = Session::new(scenario);
-    let source = LiveSource::start(plan, target, site, interrupt).await;
+    let source = LiveSource::start(plan, target, secrets, site, interrupt).await;
     let mut source = source.map_err(Failure::Generator)?;
     let mut sinks: [&mut dyn Sink; 3] = [folder, &mut telemetry, view];
     let driven = drive(&mut source, &mut session, &mut sinks).await;

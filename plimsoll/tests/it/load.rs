@@ -170,6 +170,25 @@ fn the_values_of_headers_and_the_query_are_never_written() {
     }
 }
 
+// Some servers repeat in an error what they were asked with.
+#[test]
+fn an_example_of_a_failure_is_told_without_secrets() {
+    let server = Server::start(Answer::Echo);
+    let headers = ["-H", "authorization: Bearer hush-hush", "-H", "x-key: hush-hush-2"];
+    let ran = load(&format!("{}?code=hush-hush-3", server.url()), &headers).must_exit(3);
+    let example = "500: POST /score?… HTTP/1.1 ";
+    assert!(ran.stdout.contains(&format!("server_error: {example}")), "{}", ran.stdout);
+    let summary = ran.summary();
+    let told = summary["generator"]["examples"]["server_error"].as_str().unwrap_or_default();
+    assert!(told.starts_with(example) && told.chars().count() <= 201, "{told}");
+    for entry in std::fs::read_dir(ran.folder()).expect("results").flatten() {
+        let text = std::fs::read_to_string(entry.path()).expect("text");
+        assert!(!text.contains("hush-hush"), "{:?}", entry.path());
+        assert!(entry.file_name() != "report.html" || text.contains(example), "on the page");
+    }
+    assert!(!ran.text().contains("hush-hush"), "{}", ran.text());
+}
+
 #[test]
 fn what_is_wrong_with_the_flags_is_told_before_anything_is_written() {
     let cases: [(&str, &[&str], &str); 10] = [

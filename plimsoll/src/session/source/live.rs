@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Event, Instances, Interrupt, Source};
+use crate::session::secrets::Secrets;
 use crate::session::site::Site;
 
 /// Snapshots that may wait for the session; the generator merges further ones.
@@ -27,6 +28,7 @@ pub(in crate::session) struct LiveSource<'a> {
     stop: CancellationToken,
     /// Ends everything.
     abort: CancellationToken,
+    secrets: Secrets,
     /// What is told last, if something else had to be told before it.
     last: Option<Event>,
 }
@@ -36,6 +38,7 @@ impl<'a> LiveSource<'a> {
     pub(in crate::session) async fn start(
         plan: LoadPlan,
         target: Target,
+        secrets: Secrets,
         site: &'a mut Site,
         interrupt: &'a Interrupt,
     ) -> Result<Self, Error> {
@@ -56,6 +59,7 @@ impl<'a> LiveSource<'a> {
             first_due,
             stop,
             abort,
+            secrets,
             last: None,
         })
     }
@@ -105,7 +109,10 @@ impl Source for LiveSource<'_> {
             let (stopping, aborting) = (self.stop.is_cancelled(), self.abort.is_cancelled());
             tokio::select! {
                 snapshot = self.snapshots.recv() => return match snapshot {
-                    Some(snapshot) => Event::Interval(Box::new(snapshot)),
+                    Some(mut snapshot) => {
+                        self.secrets.hide_in(&mut snapshot.generator.examples);
+                        Event::Interval(Box::new(snapshot))
+                    }
                     None => self.last(stopping).await,
                 },
                 instances = change(&mut self.instances) => {
