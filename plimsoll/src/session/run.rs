@@ -13,7 +13,7 @@ use plimsoll_monitor::otlp::{Config, Run as OtlpRun};
 use super::conclude::{self, Ended};
 use super::measured::{Cut, Measured};
 use super::secrets::Secrets;
-use super::sink::{Folder, Sink, Telemetry, config};
+use super::sink::{Folder, Sink, Telemetry, config, switched_off};
 use super::site::{self, Site};
 use super::source::{Interrupt, LiveSource};
 use super::{Failure, Session, drive, plan};
@@ -47,6 +47,10 @@ async fn session(scenario: &Scenario) -> Result<Exit> {
         Ok(folder) => folder,
         Err(error) => return Ok(refuse(&error)),
     };
+    if let Some(off) = switched_off(scenario.otlp.as_deref()) {
+        view::note(&format!("note: {off}"));
+        folder.results.event(&Event::new(0.0, EventKind::Warning, off));
+    }
     let mut view = View::new(false);
     let ended = if fits {
         Box::pin(on_site(scenario, otlp, &interrupt, &mut folder, &mut view)).await
