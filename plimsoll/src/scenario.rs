@@ -10,6 +10,7 @@ mod requests;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod until;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -53,6 +54,8 @@ pub struct Scenario {
     pub load: Load,
     /// What must hold.
     pub objectives: Vec<Objective>,
+    /// Whether the load ends as soon as the verdict is decided.
+    pub until_decided: bool,
     /// What is told while it happens.
     pub alerts: Vec<AlertRule>,
     /// What the subscription may use.
@@ -156,6 +159,8 @@ pub struct Load {
 /// What the subscription may use.
 #[derive(Debug, Clone)]
 pub struct Quota {
+    /// Whether the scenario says anything of it.
+    pub is_asked: bool,
     /// The region that the plan is for.
     pub region: String,
     /// Limits to hold the plan against.

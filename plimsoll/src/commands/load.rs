@@ -24,8 +24,11 @@ pub struct Args {
     #[arg(short, long, value_name = "RPS", value_parser = rate)]
     pub rate: f64,
     /// How long, for example 30s
-    #[arg(short, long, value_parser = parse_duration)]
-    pub duration: Duration,
+    #[arg(short, long, value_parser = parse_duration, required_unless_present = "until_decided")]
+    pub duration: Option<Duration>,
+    /// Go on until the verdict is decided, and at most for so long, for example 10m
+    #[arg(long, value_name = "MAX", value_parser = parse_duration)]
+    pub until_decided: Option<Duration>,
     /// Load for this long at the same rate before anything is judged
     #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
     pub warmup: Option<Duration>,
@@ -82,7 +85,7 @@ pub enum Arrivals {
 
 pub(crate) fn run(args: Args) -> Result<Exit> {
     match scenario::scenario(args) {
-        Ok(scenario) => session::run(&scenario),
+        Ok((scenario, printing)) => session::run(&scenario, printing),
         Err(message) => {
             view::note(&format!("error: {message}"));
             Ok(Exit::Usage)

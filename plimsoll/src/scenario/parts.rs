@@ -46,6 +46,7 @@ impl Reader<'_> {
             timeout,
             load: load?,
             objectives,
+            until_decided: false,
             alerts,
             quota,
             folder: outputs
@@ -277,6 +278,7 @@ impl Reader<'_> {
     }
 
     fn quota(&mut self, raw: Option<RawQuota>) -> Quota {
+        let is_asked = raw.is_some();
         let (region, limits) = raw.map_or((None, None), |raw| (raw.region, raw.limits));
         let limits = limits.and_then(|file| {
             let path = self.folder.join(file);
@@ -298,7 +300,7 @@ impl Reader<'_> {
                 }
             }
         });
-        Quota { region: region.unwrap_or_else(|| "local".to_owned()), limits }
+        Quota { is_asked, region: region.unwrap_or_else(|| "local".to_owned()), limits }
     }
 
     /// A file that the scenario names, if it is of the kind that is wanted there.

@@ -9,6 +9,7 @@ use plimsoll_monitor::{Report, Validity, ValidityState, Verdict};
 
 use super::failure::Failure;
 use super::measured::{Cut, Measured};
+use super::run::Printing;
 use super::sink::Folder;
 use super::text;
 use crate::exit::Exit;
@@ -57,6 +58,7 @@ pub(super) fn conclude(
     scenario: &str,
     ended: &Ended,
     folder: Folder,
+    printing: Printing,
     decided: impl FnOnce(Exit),
 ) -> Exit {
     let Folder { mut results, mut summary } = folder;
@@ -76,16 +78,20 @@ pub(super) fn conclude(
         Ok(measured) => Ok(text::text(scenario, measured, &summary)),
         Err(failure) => Err(with_causes(failure)),
     };
-    let Written { exit, page, losses } = write(ended, results, summary);
+    let Written { exit, page, losses, summary } = write(ended, results, summary);
     decided(exit);
     match text {
-        Ok(text) => view::print(&text),
+        Ok(text) if !printing.json => view::print(&text),
+        Ok(_) => {}
         Err(message) => view::note(&format!("error: {message}")),
+    }
+    if printing.json {
+        view::json(&summary).expect("a summary has only string keys");
     }
     for loss in losses {
         view::note(&format!("error: {loss}"));
     }
-    if let Some(page) = page {
+    if let Some(page) = page.filter(|_| !printing.json) {
         view::print(&format!("report: {}", page.display()));
     }
     exit
@@ -110,6 +116,8 @@ struct Written {
     page: Option<PathBuf>,
     /// What could not be written, as sentences.
     losses: Vec<String>,
+    /// What the file says, or should.
+    summary: Summary,
 }
 
 /// Writes what is made from the results and then the summary, which thereby says how the process
@@ -133,12 +141,15 @@ fn write(ended: &Ended, mut results: Results, mut summary: Summary) -> Written {
         write_again(&dir, &summary, written);
     }
     let page = Some(dir.join(folder::REPORT)).filter(|page| page.is_file());
-    let Err(error) = results.finish(&summary) else { return Written { exit, page, losses } };
+    let Err(error) = results.finish(&summary) else {
+        return Written { exit, page, losses, summary };
+    };
     let code = Exit::Internal.code();
     losses.push(format!("{error}, and does not say that the exit code is {code}"));
     summary.exit_code = Some(code);
     write_again(&dir, &summary, written);
-    Written { exit: Exit::Internal, page: page.filter(|page| page.is_file()), losses }
+    let page = page.filter(|page| page.is_file());
+    Written { exit: Exit::Internal, page, losses, summary }
 }
 
 /// Writes again what tells another exit code than the process will end with. What cannot be

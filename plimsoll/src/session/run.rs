@@ -23,26 +23,35 @@ use crate::results::{Event, EventKind};
 use crate::scenario::{Place, Scenario};
 use crate::view::{self, View};
 
+/// What is printed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Printing {
+    /// The summary as JSON instead of text.
+    pub(crate) json: bool,
+    /// No progress and no plan.
+    pub(crate) quiet: bool,
+}
+
 /// Runs a scenario and tells how it ended.
-pub(crate) fn run(scenario: &Scenario) -> Result<Exit> {
+pub(crate) fn run(scenario: &Scenario, printing: Printing) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the session's runtime")?;
-    let ended = runtime.block_on(session(scenario));
+    let ended = runtime.block_on(session(scenario, printing));
     // A name lookup that hangs must not keep the process.
     runtime.shutdown_background();
     ended
 }
 
-async fn session(scenario: &Scenario) -> Result<Exit> {
+async fn session(scenario: &Scenario, printing: Printing) -> Result<Exit> {
     let interrupt = Interrupt::listen().context("cannot listen for signals")?;
     let otlp = match config(scenario.otlp.as_deref()) {
         Ok(config) => config,
         Err(error) => return Ok(refuse(&error)),
     };
     let mut summary = begun(scenario);
-    let fits = quota(scenario, &mut summary);
+    let fits = quota(scenario, &mut summary, printing);
     let mut folder = match Folder::create(scenario, summary) {
         Ok(folder) => folder,
         Err(error) => return Ok(refuse(&error)),
@@ -51,14 +60,17 @@ async fn session(scenario: &Scenario) -> Result<Exit> {
         view::note(&format!("note: {off}"));
         folder.results.event(&Event::new(0.0, EventKind::Warning, off));
     }
-    let mut view = View::new(false);
+    if !printing.quiet {
+        scenario.notes().iter().for_each(|note| view::note(&format!("note: {note}")));
+    }
+    let mut view = View::new(printing.quiet);
     let ended = if fits {
         Box::pin(on_site(scenario, otlp, &interrupt, &mut folder, &mut view)).await
     } else {
         Err(Failure::Quota)
     };
     view.clear();
-    Ok(conclude::conclude(&scenario.name, &ended, folder, |exit| interrupt.decided(exit)))
+    Ok(conclude::conclude(&scenario.name, &ended, folder, printing, |exit| interrupt.decided(exit)))
 }
 
 /// The summary of a scenario that has not run.
@@ -78,12 +90,14 @@ pub(super) fn begun(scenario: &Scenario) -> Summary {
     summary
 }
 
-/// Shows the quota plan; `false` if it does not fit.
-fn quota(scenario: &Scenario, summary: &mut Summary) -> bool {
+/// Shows the quota plan, if the scenario asks for one; `false` if it does not fit.
+fn quota(scenario: &Scenario, summary: &mut Summary, printing: Printing) -> bool {
     let Some(check) = plan::quota(scenario) else {
         return true;
     };
-    view::note(&check.table);
+    if !check.fits || (scenario.quota.is_asked && !printing.quiet) {
+        view::note(&check.table);
+    }
     summary.quota = Some(check.result);
     summary.deployments = plan::deployments(scenario);
     check.fits

@@ -117,9 +117,9 @@ impl Live {
 
     /// How much time is left, or what is waited for.
     fn left(&self) -> String {
-        match self.total.saturating_sub(self.elapsed).as_secs() {
-            0 if self.elapsed >= self.total => "waiting for answers".to_owned(),
-            left => format!("{left} s left"),
+        match self.total.checked_sub(self.elapsed) {
+            Some(left) if !left.is_zero() => format!("{:.0} s left", left.as_secs_f64().ceil()),
+            _ => "waiting for answers".to_owned(),
         }
     }
 

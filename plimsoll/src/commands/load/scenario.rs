@@ -12,16 +12,18 @@ use super::{Args, Arrivals};
 use crate::scenario::{
     Existing, LONGEST_STAGE, Load, Place, Quota, Request, Scenario, bodies, payloads,
 };
+use crate::session::Printing;
 
 /// What can be said of the flags without asking the network.
 fn check(args: &Args) -> Result<(), String> {
-    if args.duration.is_zero() {
+    let length = duration(args);
+    if length.is_zero() {
         return Err("--duration must be longer than 0".to_owned());
     }
     if args.timeout < Duration::from_millis(1) {
         return Err("--timeout must be at least 1ms".to_owned());
     }
-    if args.duration.max(args.warmup.unwrap_or_default()) > LONGEST_STAGE {
+    if length.max(args.warmup.unwrap_or_default()) > LONGEST_STAGE {
         return Err("--duration and --warmup are at most 30 days".to_owned());
     }
     if let Some(file) = args.ca_file.as_ref().filter(|file| !file.is_file()) {
@@ -60,8 +62,14 @@ fn inline(data: &str, headers: &BTreeMap<String, String>) -> Result<Vec<Bytes>, 
     body.map_err(|error| error.to_string())
 }
 
-pub(super) fn scenario(args: Args) -> Result<Scenario, String> {
+/// How long is measured at least; with `--until-decided` alone that is a moment.
+fn duration(args: &Args) -> Duration {
+    args.duration.unwrap_or(Duration::from_secs(1))
+}
+
+pub(super) fn scenario(args: Args) -> Result<(Scenario, Printing), String> {
     check(&args)?;
+    let stages = stages(args.rate, args.warmup, duration(&args));
     let headers: BTreeMap<String, String> = args.headers.into_iter().collect();
     let bodies = match (&args.data, &args.body) {
         (Some(data), _) => Some(inline(data, &headers)?),
@@ -80,7 +88,6 @@ pub(super) fn scenario(args: Args) -> Result<Scenario, String> {
                 .to_owned(),
         );
     }
-    let stages = stages(args.rate, args.warmup, args.duration);
     let mut scenario = Scenario {
         name: "load".to_owned(),
         description: None,
@@ -113,14 +120,18 @@ pub(super) fn scenario(args: Args) -> Result<Scenario, String> {
             drain: args.timeout,
         },
         objectives: args.objectives,
+        until_decided: false,
         alerts: Vec::new(),
-        quota: Quota { region: "local".to_owned(), limits: None },
+        quota: Quota { is_asked: false, region: "local".to_owned(), limits: None },
         folder: None,
         otlp: None,
     };
+    if let Some(most) = args.until_decided {
+        scenario.until_decided(most).map_err(|wrong| format!("--until-decided {wrong}"))?;
+    }
     if let Some((objective, what, hint)) = scenario.misfit() {
         return Err(format!("--objective `{objective}`: {what}; {hint}"));
     }
-    args.outputs.override_in(&mut scenario);
-    Ok(scenario)
+    let printing = args.outputs.override_in(&mut scenario);
+    Ok((scenario, printing))
 }

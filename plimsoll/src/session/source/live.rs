@@ -29,6 +29,8 @@ pub(in crate::session) struct LiveSource<'a> {
     /// Ends everything.
     abort: CancellationToken,
     secrets: Secrets,
+    /// The load was cut by the user or by the end of the site, which is told once.
+    is_cut: bool,
     /// What is told last, if something else had to be told before it.
     last: Option<Event>,
 }
@@ -60,6 +62,7 @@ impl<'a> LiveSource<'a> {
             stop,
             abort,
             secrets,
+            is_cut: false,
             last: None,
         })
     }
@@ -98,6 +101,10 @@ impl<'a> LiveSource<'a> {
 }
 
 impl Source for LiveSource<'_> {
+    fn stop(&mut self) {
+        self.stop.cancel();
+    }
+
     async fn next(&mut self) -> Event {
         if let Some(first_due) = self.first_due.take() {
             return Event::Begun { first_due };
@@ -106,7 +113,7 @@ impl Source for LiveSource<'_> {
             return last;
         }
         loop {
-            let (stopping, aborting) = (self.stop.is_cancelled(), self.abort.is_cancelled());
+            let (stopping, aborting) = (self.is_cut, self.abort.is_cancelled());
             tokio::select! {
                 snapshot = self.snapshots.recv() => return match snapshot {
                     Some(mut snapshot) => {
@@ -119,11 +126,13 @@ impl Source for LiveSource<'_> {
                     return Event::Instances { at: self.at(), instances };
                 }
                 why = self.site.lost(), if !stopping => {
+                    self.is_cut = true;
                     self.stop.cancel();
                     self.abort.cancel();
                     return Event::Lost { at: self.at(), why };
                 }
                 () = self.interrupt.stop.cancelled(), if !stopping => {
+                    self.is_cut = true;
                     self.stop.cancel();
                     return Event::Interrupted { at: self.at() };
                 }
