@@ -11,6 +11,7 @@ pub mod limits;
 mod names;
 mod outcome;
 mod outcomes;
+pub mod plain;
 mod recorder;
 mod sample;
 pub mod schedule;

@@ -60,6 +60,12 @@ pub enum Error {
         /// What would be right.
         hint: &'static str,
     },
+    /// A file with request bodies has an encoding that JSON has not.
+    #[error("`{}` is in UTF-16, and JSON is sent as UTF-8; save it as UTF-8", path.display())]
+    Utf16 {
+        /// The file.
+        path: PathBuf,
+    },
     /// A request body is not JSON.
     #[error(
         "{}:{line}:{column}: the request body is not JSON: {reason}; mend it, or set another \

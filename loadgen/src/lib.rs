@@ -37,7 +37,7 @@ mod worker;
 
 pub use error::Error;
 pub use limits::{DEFAULT_MAX_CONNECTIONS, Limits, MAX_BACKLOG};
-pub use payloads::Payloads;
+pub use payloads::{Payloads, STDIN};
 pub use plan::{LoadPlan, WithSecrets};
 pub use request::{NamedRequest, Request};
 pub use run::{Finished, Running};

@@ -111,6 +111,11 @@ impl AlertRule {
         &self.name
     }
 
+    /// For how long it must not hold before the alert fires.
+    pub fn hold(&self) -> Duration {
+        self.for_
+    }
+
     /// What must hold.
     pub fn objective(&self) -> &Objective {
         &self.objective

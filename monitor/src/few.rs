@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use crate::inference::share_is_above;
+use crate::inference::{could_be_met, share_is_above};
+use crate::objective::Objective;
+use crate::verdict::question;
 
 /// With fewer requests expected beyond the percentile a window's value is mostly luck.
 const FEW_BEYOND: f64 = 10.0;
@@ -30,6 +32,39 @@ pub fn is_beyond_chance(
 ) -> bool {
     let confidence = 1.0 - (1.0 - confidence) / windows.max(1) as f64;
     share_is_above(allowed, bad, requests, design_effect, confidence)
+}
+
+/// The longest run that is thought of.
+const LONGEST: f64 = 30.0 * 86_400.0;
+
+/// How long an objective over the run must be measured at `rate` requests per second to be met,
+/// if not one request is bad: less does not decide it, however well all goes. `None` where that is
+/// not a matter of counting requests, or beyond 30 days.
+///
+/// ```
+/// use plimsoll_monitor::few::least_time;
+/// let objective = "p99 < 200ms".parse().unwrap();
+/// assert_eq!(least_time(&objective, 20.0, 0.99).unwrap().as_secs(), 31);
+/// assert_eq!(least_time(&objective, 1000.0, 0.99).unwrap().as_secs(), 8);
+/// ```
+pub fn least_time(objective: &Objective, rate: f64, confidence: f64) -> Option<Duration> {
+    let question = question(objective);
+    // Batches of a second, up to where they lengthen instead.
+    let enough = |seconds: f64| {
+        could_be_met(question, rate * seconds, seconds.floor().min(32.0), confidence)
+    };
+    let (mut short, mut long) = (0.0_f64, 1.0_f64);
+    while !enough(long)? {
+        (short, long) = (long, long * 2.0);
+        if long > LONGEST {
+            return None;
+        }
+    }
+    while long - short > 1.0 {
+        let middle = f64::midpoint(short, long).ceil();
+        if enough(middle)? { long = middle } else { short = middle }
+    }
+    Some(Duration::from_secs_f64(long))
 }
 
 /// What is to be said before a run of windows that hold too few requests for their percentile: at

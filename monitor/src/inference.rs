@@ -41,7 +41,7 @@ use plimsoll_domain::Quantile;
 use self::bounds::Bounds;
 use self::inversion::Pool;
 use crate::batches::Batches;
-use crate::effect::{Walk, levels_below, totals};
+use crate::effect::{LEAST_BATCHES, Walk, levels_below, totals};
 use crate::objective::Comparison;
 use crate::verdict::Verdict;
 
@@ -183,6 +183,24 @@ pub fn infer(batches: &Batches, question: Question, confidence: f64) -> Inferenc
         clumps: (verdict == Verdict::Met).then(|| trial.largest_clumps(samples, bad)),
         needed: if decided { None } else { trial.needed(samples, bad) },
     }
+}
+
+/// Whether a run of so many requests in so many batches would be met if not one of them were bad.
+/// `None` where that is not a matter of counting requests.
+pub(crate) fn could_be_met(
+    question: Question,
+    samples: f64,
+    batches: f64,
+    confidence: f64,
+) -> Option<bool> {
+    let (allowed, clumps) = match question {
+        Question::Percentile { quantile } => (1.0 - quantile, 1.0),
+        Question::Goodput { least } => (1.0 - least, 1.0),
+        Question::ErrorRate { limit } => (limit, LEAST_CLUMPS),
+        Question::PerSecond { .. } => return None,
+    };
+    let bounds = Bounds::with_batches(batches, confidence);
+    Some(batches >= LEAST_BATCHES && bounds.high(samples, 0.0, clumps) < allowed)
 }
 
 /// Whether so many bad requests show a share above the `allowed` one, each independent request

@@ -76,6 +76,11 @@ impl Looks {
         self.newest
     }
 
+    /// The confidence of the look at the end of a run that no look has decided.
+    pub fn last(&self, overall: f64) -> f64 {
+        spend(overall, self.newest.map_or(0, |look| look.number() + 1))
+    }
+
     /// The intervals after which the next look is due.
     pub fn next_at(&self) -> u64 {
         self.newest.map_or(FIRST, |look| look.next().intervals())

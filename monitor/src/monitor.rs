@@ -150,6 +150,23 @@ impl Monitor {
         }
     }
 
+    /// The same for a run that ends once it is decided: the verdict of a look is final, and all
+    /// looks together have the confidence.
+    #[must_use]
+    pub fn until_decided(mut self) -> Self {
+        self.tracks.iter_mut().for_each(Track::until_decided);
+        self
+    }
+
+    /// Whether the looks so far decide the run: an objective is breached, or all that are judged
+    /// over the run are met.
+    pub fn is_decided(&self) -> bool {
+        let is_breached = |track: &Track| track.standing() == Verdict::Breached;
+        let over_the_run = self.tracks.iter().filter(|track| track.objective.window().is_none());
+        let over_the_run = Verdict::overall(over_the_run.map(Track::standing));
+        over_the_run == Some(Verdict::Met) || self.tracks.iter().any(is_breached)
+    }
+
     /// Takes the next interval into account; returns the alerts whose state it changed.
     pub fn observe(&mut self, snapshot: &Snapshot) -> Vec<AlertEvent> {
         self.whole.append(snapshot);

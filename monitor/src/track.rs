@@ -32,6 +32,10 @@ pub(crate) struct Track {
     looks: Looks,
     confidence: f64,
     looked: Verdict,
+    /// Whether the run ends once it is decided, so that the verdict of a look is final.
+    until_decided: bool,
+    /// What the look that decided had seen, and its confidence.
+    decided: Option<(Batches, f64)>,
 }
 
 impl Track {
@@ -52,7 +56,14 @@ impl Track {
             looks: Looks::new(),
             confidence,
             looked: Verdict::Inconclusive,
+            until_decided: false,
+            decided: None,
         }
+    }
+
+    /// The verdict of a look is final from now on.
+    pub(crate) fn until_decided(&mut self) {
+        self.until_decided = true;
     }
 
     /// The schedule was cut off `at` this time: nothing became due later.
@@ -77,9 +88,13 @@ impl Track {
         if self.objective.window().is_some() {
             return;
         }
-        if let Some(look) = self.looks.due(self.batches.intervals()) {
+        let look = self.looks.due(self.batches.intervals());
+        if let Some(look) = look.filter(|_| self.decided.is_none()) {
             let confidence = look.confidence(self.confidence);
             self.looked = verdict::over_the_run(&self.objective, &self.batches, confidence).0;
+            if self.until_decided && self.looked != Verdict::Inconclusive {
+                self.decided = Some((self.batches.clone(), confidence));
+            }
         }
     }
 
@@ -158,7 +173,12 @@ impl Track {
             self.batches.add(&last);
         }
         let (value, span) = (self.value(total, end, limits), self.span(end));
-        verdict::judge(&self.objective, value, &self.batches, span, self.confidence)
+        if let Some((batches, confidence)) = &self.decided {
+            return verdict::judge(&self.objective, value, batches, span, *confidence);
+        }
+        let confidence =
+            if self.until_decided { self.looks.last(self.confidence) } else { self.confidence };
+        verdict::judge(&self.objective, value, &self.batches, span, confidence)
     }
 }
 

@@ -26,8 +26,9 @@
 //! where it is not small against what the objectives ask: they tolerate a tenth of the strictest
 //! limit that they set on what includes it, 100 ms where they set none (an error rate does not
 //! include it, but a load that comes later still is another load), and without objectives 10 ms are
-//! tolerated. So a fast endpoint on a busy machine, 3 ms where 200 ms are allowed, gets a note and
-//! no more. Waiting for a connection is no part of it: the scenario chose how many there may be.
+//! tolerated. So a fast endpoint on a busy machine, 3 ms where 200 ms are allowed, is valid. Few
+//! requests decide nothing: of the lag's p99 the lower end of its 95 % interval is taken, and above
+//! 1 % of all is only what cannot be chance at 95 %. Waiting for a connection is no part of it: the scenario chose how many there may be.
 //! Where it matters it is a note, not a reason. Waiting for a processor is no cause by itself
 //! either, as what it does to the numbers shows in the release lag; but it also delays reading the
 //! clock when an answer comes, which nothing shows.
@@ -40,6 +41,8 @@ use plimsoll_domain::{Class, LATE_RELEASE, Lags, Latencies, Pause, Snapshot, Tal
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::few::is_beyond_chance;
+use crate::interval::quantile_ranks;
 use crate::objective::Objective;
 
 const LAG_FLOOR: Duration = Duration::from_millis(1);
@@ -61,6 +64,8 @@ const STARVED_DEGRADED: f64 = 0.1;
 const SATURATED_LAG_WHEN_BUSY: Duration = Duration::from_millis(1);
 const WHOLE_CORE: f64 = 0.95;
 const SATURATED_INVALID: f64 = 0.1;
+/// Of few requests, one that was late or lost says nothing about the generator.
+const SURE: f64 = 0.95;
 /// So few requests of one interval say nothing about a rate.
 const RATED_AT_LEAST: u64 = 20;
 
@@ -365,8 +370,9 @@ impl Validity {
         ];
         for (count, what) in losses.into_iter().filter(|(count, _)| *count > 0) {
             let share = count as f64 / totals.offered.max(1) as f64;
-            let state = state_of(share > LOST_INVALID);
             let offered = totals.offered;
+            let is_sure = count > 1 && is_beyond_chance(count, offered, LOST_INVALID, 1.0, 1, SURE);
+            let state = state_of(share > LOST_INVALID && is_sure);
             self.because(
                 state,
                 format!("{count} of {offered} arrivals ({}) {what}", percent(share)),
@@ -375,27 +381,23 @@ impl Validity {
     }
 
     fn lateness(&mut self, totals: &Tally, lags: &Lags, tolerated: Duration) {
-        let (Some(lag), Some(response)) = (lags.release.quantile(0.99), slow_response(totals))
-        else {
+        let (Some(lag), Some(response)) = (sure_p99(&lags.release), slow_response(totals)) else {
             return;
         };
         let share = lag.as_secs_f64() / response.as_secs_f64().max(f64::MIN_POSITIVE);
-        if lag <= LAG_FLOOR || share <= LAG_DEGRADED {
+        let negligible = tolerated.mul_f64(LAG_NEGLIGIBLE).max(LAG_FLOOR);
+        if lag <= negligible || share <= LAG_DEGRADED {
             return;
         }
         let lateness = format!(
-            "the generator released requests late: p99 of the release lag is {}, {} of the p99 of \
-             response time ({})",
+            "the generator released requests late: p99 of the release lag is at least {}, {} of the \
+             p99 of response time ({})",
             format_duration(lag),
             percent(share),
             format_duration(response)
         );
-        if lag > tolerated.mul_f64(LAG_NEGLIGIBLE).max(LAG_FLOOR) {
-            let remedy = format!("{lateness}; give it more cores or a lower rate");
-            self.because(state_of(share > LAG_INVALID && lag > tolerated), remedy);
-        } else {
-            self.notes.push(format!("{lateness}; that is too little to matter to the objectives"));
-        }
+        let remedy = format!("{lateness}; give it more cores or a lower rate");
+        self.because(state_of(share > LAG_INVALID && lag > tolerated), remedy);
     }
 
     /// Notes where the limit on connections, which the scenario chose, shows in the numbers.
@@ -427,6 +429,14 @@ impl Validity {
             ));
         }
     }
+}
+
+/// What the p99 is at least, so far as the number of values tells: of few, a single one decides
+/// nothing. `None` if nothing can be told.
+fn sure_p99(latencies: &Latencies) -> Option<Duration> {
+    let count = latencies.count();
+    let rank = quantile_ranks(count, 0.99, SURE).0.min(count.saturating_sub(1));
+    latencies.quantile(rank as f64 / count.max(1) as f64).filter(|_| rank > 0)
 }
 
 /// The p99 of response time; of everything that has one where that is infinite.

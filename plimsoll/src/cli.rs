@@ -6,12 +6,14 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, guard, host, instance, load, quota, report, run, schema};
+use crate::commands::{check, guard, help, host, instance, load, quota, report, run, schema};
 use crate::exit::Exit;
+use crate::view;
 
 /// Finds how much load a real-time scoring endpoint carries before it breaks its SLA.
 #[derive(Debug, Parser)]
 #[command(name = "plimsoll", version, about, max_term_width = 100)]
+#[command(after_help = help::EXIT_CODES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -22,12 +24,16 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a scenario: bring the endpoint up, load it, judge it, remove it
+    #[command(after_help = help::RUN)]
     Run(run::Args),
     /// Load an endpoint that exists already, without a scenario file
+    #[command(after_help = help::LOAD)]
     Load(load::Args),
     /// Check scenario, endpoint and deployment files, and report every problem
+    #[command(after_help = help::CHECK)]
     Check(check::Args),
     /// Size the quota of deployments, with the 20 % reserve
+    #[command(after_help = help::QUOTA)]
     Quota(quota::Args),
     /// Print the JSON Schema of a kind of file, for editors
     Schema(schema::Args),
@@ -35,6 +41,9 @@ pub enum Command {
     Report(report::Args),
     /// Serve the local host: Azure ML's control plane and gateway on this machine
     Host(host::Args),
+    /// What an objective can say
+    #[command(after_help = help::OBJECTIVES)]
+    Objectives,
     /// One instance of the builtin runtime; the local host starts these
     #[command(hide = true)]
     Instance(instance::Args),
@@ -54,6 +63,10 @@ impl Command {
             Self::Schema(args) => schema::run(&args),
             Self::Report(args) => Ok(report::run(&args)),
             Self::Host(args) => host::run(args),
+            Self::Objectives => {
+                view::print(&help::OBJECTIVES);
+                Ok(Exit::Success)
+            }
             Self::Instance(args) => instance::run(&args),
             Self::Guard(args) => guard::run(args),
         }

@@ -6,6 +6,7 @@
 pub(crate) mod check;
 mod given;
 pub(crate) mod guard;
+pub(crate) mod help;
 pub(crate) mod host;
 pub(crate) mod instance;
 pub(crate) mod load;

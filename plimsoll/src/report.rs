@@ -10,6 +10,7 @@
 use std::path::{Path, PathBuf};
 
 use askama::Template;
+use plimsoll_domain::plain;
 
 use crate::results::summary::Summary;
 use crate::results::{Error, Event, events, folder, timeline};
@@ -64,7 +65,7 @@ pub(crate) fn write_junit(dir: &Path, summary: &Summary) -> Result<(), Error> {
     let path = dir.join(folder::JUNIT);
     let text = junit::junit(summary)
         .map_err(|error| Error::Compose { path: path.clone(), reason: error.to_string() })?;
-    folder::replace(&path, text.as_bytes())
+    folder::replace(&path, plain::text(&text).as_bytes())
 }
 
 /// Writes `report.html` of `summary` and of the folder's other files.
@@ -85,7 +86,7 @@ pub(crate) fn write_page(dir: &Path, summary: &Summary) -> Result<PathBuf, Error
     let html = Page::new(&run)
         .render()
         .map_err(|error| Error::Compose { path: path.clone(), reason: error.to_string() })?;
-    folder::replace(&path, html.as_bytes())?;
+    folder::replace(&path, plain::text(&html).as_bytes())?;
     Ok(path)
 }
 

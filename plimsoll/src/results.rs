@@ -5,10 +5,11 @@
 //! `complete: false`); [`Results::finish`] writes the last summary. What is made from these files
 //! (`report.html`, `junit.xml`) is the [`report`](crate::report)'s.
 //!
-//! A file that cannot be written never stops the run: the first error is kept and told once as an
-//! event, that file is written no more, the others go on, and [`Results::fault`] has the error. Room
-//! for the last summary is kept from the start, so that a disk which fills up does not cost the
-//! result.
+//! A file that cannot be written never stops the run: the error is kept and told once as an event,
+//! that file is written no more, the others go on, and [`Results::losses`] has the errors. The
+//! summary is replaced as a whole, so that one which cannot be replaced for a while, as long as
+//! descriptors have run out, costs nothing in the end. Room for the last one is kept from the start,
+//! so that a disk which fills up does not cost the result.
 //!
 //! The calls write at once and without a buffer, so that nothing is lost with the process (a power
 //! failure may cost the last seconds). They block for as long as the disk does: call them beside
@@ -44,11 +45,23 @@ pub enum Error {
     },
     /// The folder is somebody else's.
     #[error(
-        "`{}` is not empty and holds no earlier plimsoll result (a `summary.json`); give `--out` \
-         an empty or new folder, or one with an earlier result, which is then replaced",
+        "`{}` holds `{name}`, which is no earlier plimsoll result (a `summary.json` and the files \
+         beside it); give `--out` an empty or new folder, or one with an earlier result alone, \
+         which is then replaced",
         path.display()
     )]
     NotOurs {
+        /// The folder.
+        path: PathBuf,
+        /// What of its content is not ours.
+        name: String,
+    },
+    /// Another run writes to it.
+    #[error(
+        "`{}` is in use by another run; wait for its end, or give `--out` another folder",
+        path.display()
+    )]
+    InUse {
         /// The folder.
         path: PathBuf,
     },
@@ -148,8 +161,24 @@ pub struct Results {
     events: Appender,
     rows: u64,
     last_s: f64,
-    summary_fails: bool,
-    fault: Option<Error>,
+    summary_is_old: bool,
+    losses: Vec<Loss>,
+    _claim: folder::Claim,
+}
+
+/// A file that is not whole.
+#[derive(Debug)]
+pub struct Loss {
+    /// From when on it lacks something, in seconds since the first due time.
+    pub from_s: f64,
+    /// Why.
+    pub error: Error,
+}
+
+impl std::fmt::Display for Loss {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} (at {:.1} s)", self.error, self.from_s)
+    }
 }
 
 impl Results {
@@ -158,21 +187,23 @@ impl Results {
     /// # Errors
     /// If the folder cannot be made, is somebody else's, or its files cannot be begun.
     pub fn create(dir: &Path, mut header: Header) -> Result<Self, Error> {
-        folder::claim(dir)?;
+        let claim = folder::claim(dir)?;
         header.run.started = utc(header.started);
+        let begun = Summary::begun(header.run.clone(), header.scenario);
+        // First, as it tells whose folder this is.
+        folder::replace(&dir.join(folder::SUMMARY), &json(&begun))?;
         let results = Self {
             dir: dir.to_owned(),
-            run: header.run.id.clone(),
+            run: header.run.id,
             timeline: Appender::create(dir.join(folder::TIMELINE))?,
             hlog: Appender::create(dir.join(folder::HLOG))?,
             events: Appender::create(dir.join(folder::EVENTS))?,
             rows: 0,
             last_s: 0.0,
-            summary_fails: false,
-            fault: None,
+            summary_is_old: false,
+            losses: Vec::new(),
+            _claim: claim,
         };
-        let begun = Summary::begun(header.run, header.scenario);
-        folder::replace(&dir.join(folder::SUMMARY), &json(&begun))?;
         folder::reserve(dir);
         Ok(results)
     }
@@ -182,9 +213,9 @@ impl Results {
         &self.dir
     }
 
-    /// The first error so far.
-    pub fn fault(&self) -> Option<&Error> {
-        self.fault.as_ref()
+    /// What is not whole, and will not be: each file once.
+    pub fn losses(&self) -> &[Loss] {
+        &self.losses
     }
 
     /// The load begins: times count from the first due time, which a bring-up may delay by minutes.
@@ -210,14 +241,16 @@ impl Results {
         self.keep(written);
     }
 
-    /// Replaces the summary while the run goes on.
+    /// Replaces the summary while the run goes on. If that fails, the next one is as good.
     pub fn summary(&mut self, summary: &Summary) {
-        if self.summary_fails {
-            return;
-        }
         let written = folder::replace(&self.dir.join(folder::SUMMARY), &json(summary));
-        self.summary_fails = written.is_err();
-        self.keep(written);
+        if let Err(error) = &written
+            && !self.summary_is_old
+        {
+            let message = format!("{error}; it is tried again each second");
+            self.event(&Event::new(self.last_s, EventKind::Warning, message));
+        }
+        self.summary_is_old = written.is_err();
     }
 
     /// Gives back the room that was kept for the last files.
@@ -234,18 +267,15 @@ impl Results {
         folder::replace(&self.dir.join(folder::SUMMARY), &json(summary))
     }
 
-    /// Keeps the first error and tells it once, also of what is made from the results.
+    /// Keeps an error and tells it, also of what is made from the results.
     pub(crate) fn keep(&mut self, written: Result<(), Error>) {
         let Err(error) = written else {
             return;
         };
-        let first = self.fault.is_none();
         let event = Event::new(self.last_s, EventKind::Error, error.to_string());
-        if first {
-            self.fault = Some(error);
-            // If the events are what cannot be written, the end of the run still tells.
-            let _ = self.events.append(event.line().as_bytes());
-        }
+        self.losses.push(Loss { from_s: self.last_s, error });
+        // If the events are what cannot be written, the end of the run still tells.
+        let _ = self.events.append(event.line().as_bytes());
     }
 }
 

@@ -11,6 +11,7 @@ mod requests;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod until;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,8 @@ pub struct Scenario {
     pub load: Load,
     /// What must hold.
     pub objectives: Vec<Objective>,
+    /// Whether the load ends as soon as the verdict is decided.
+    pub until_decided: bool,
     /// What is told while it happens.
     pub alerts: Vec<AlertRule>,
     /// What the subscription may use.
@@ -129,8 +132,9 @@ pub struct Request {
     pub weight: f64,
     /// Path and query instead of those of the scoring URL.
     pub path: Option<String>,
-    /// A JSON file, a `.jsonl` file, or a folder of them.
-    pub body: Option<PathBuf>,
+    /// Bodies, which take turns; read once, as they may come from a pipe. `None` for a request
+    /// without a body.
+    pub bodies: Option<Vec<Bytes>>,
     /// The HTTP method.
     pub method: String,
     /// Further headers.
@@ -159,6 +163,8 @@ pub struct Load {
 /// What the subscription may use.
 #[derive(Debug, Clone)]
 pub struct Quota {
+    /// Whether the scenario says anything of it.
+    pub is_asked: bool,
     /// The region that the plan is for.
     pub region: String,
     /// Limits to hold the plan against.
@@ -224,12 +230,16 @@ fn open(path: &Path, problems: &mut Problems) -> Option<Document> {
     Document::open(path).map_err(|found| problems.append(found)).ok()
 }
 
-/// Reads the request bodies at `path`, checked as the content type among `headers` wants it.
+/// Reads the request bodies at `path` (`-` is standard input), checked as the content type among `headers` wants it.
 ///
 /// # Errors
 /// No body, or one that is not what the content type says.
 pub fn bodies(path: &Path, headers: &Headers) -> Result<Vec<Bytes>, LoadError> {
+    payloads(headers).read(path)
+}
+
+/// How bodies are read that go with these headers.
+pub(crate) fn payloads(headers: &Headers) -> Payloads {
     let given = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    let content_type = given.map_or("application/json", |(_, value)| value.as_str());
-    Payloads::of(content_type).read(path)
+    Payloads::of(given.map_or("application/json", |(_, value)| value.as_str()))
 }

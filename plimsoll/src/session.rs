@@ -12,6 +12,7 @@ mod measured;
 mod plan;
 mod reach;
 mod run;
+mod secrets;
 mod sink;
 mod site;
 mod source;
@@ -22,19 +23,20 @@ mod text;
 use std::time::Duration;
 
 use plimsoll_domain::schedule::Profile;
+use plimsoll_domain::units::format_duration;
 use plimsoll_domain::{Snapshot, Tally};
 use plimsoll_monitor::{DEFAULT_CONFIDENCE, Monitor, MonitorConfig};
 
 use crate::results::summary::GeneratorTotals;
 use crate::results::{EventKind, IntervalInfo, Phase};
 use crate::scenario::Scenario;
-use crate::view::Live;
+use crate::view::{Live, Stand};
 use failure::Failure;
 use measured::{Cut, Measured};
 use sink::{Interval, Output, Sink, event};
 use source::{Event, Instances, Source};
 
-pub(crate) use run::run;
+pub(crate) use run::{Printing, run};
 
 /// Hands every event to the session and what it makes of it to every sink, until the source ends.
 ///
@@ -56,6 +58,9 @@ async fn drive(
         if is_last {
             return Ok(());
         }
+        if session.is_decided {
+            source.stop();
+        }
     }
 }
 
@@ -70,6 +75,9 @@ struct Session {
     newest: Option<(Snapshot, Tally, IntervalInfo)>,
     instances: Vec<Instances>,
     cut: Cut,
+    /// Whether the load ends once the verdict is decided, and whether it is.
+    until_decided: bool,
+    is_decided: bool,
 }
 
 impl Session {
@@ -82,6 +90,8 @@ impl Session {
             confidence: DEFAULT_CONFIDENCE,
             profile: profile.clone(),
         });
+        let until_decided = scenario.until_decided;
+        let monitor = if until_decided { monitor.until_decided() } else { monitor };
         let total = profile.duration();
         Self {
             live: Live { scenario: scenario.name.clone(), total, ..Live::default() },
@@ -91,6 +101,8 @@ impl Session {
             newest: None,
             instances: Vec::new(),
             cut: Cut::None,
+            until_decided,
+            is_decided: false,
         }
     }
 
@@ -114,7 +126,7 @@ impl Session {
                 outputs.extend(self.end_alerts());
                 outputs
             }
-            Event::Ended { stopped_early: true } if self.cut == Cut::None => {
+            Event::Ended { stopped_early: true } if self.cut == Cut::None && !self.is_decided => {
                 let mut outputs = self.failed("the load ended before its schedule".to_owned());
                 outputs.extend(self.end_alerts());
                 outputs
@@ -136,9 +148,16 @@ impl Session {
             outputs.push(Output::Event(entered.with("stage", info.stage.as_str())));
         }
         let alerts = self.monitor.observe(&snapshot);
+        if self.until_decided && !self.is_decided && self.monitor.is_decided() {
+            self.is_decided = true;
+            self.monitor.cut_off(snapshot.end);
+            let message = format!("decided after {}: the load ends", format_duration(snapshot.end));
+            outputs.push(Output::Event(event(snapshot.end, EventKind::Phase, message)));
+        }
         self.generator.observe(&snapshot.generator, snapshot.length());
         let all = snapshot.all();
         self.live.update(&snapshot, &all, &info.stage);
+        self.live.objectives = self.monitor.current().iter().map(Stand::new).collect();
         let (snapshot, all, info) = self.newest.insert((snapshot, all, info));
         outputs.push(Output::Interval(Interval {
             snapshot,

@@ -1,12 +1,13 @@
-//! What an answer says: its status, and what is of use in its headers. Its body is read to the end
-//! and not kept.
+//! What an answer says: its status, and what is of use in its headers. Its body is read to the end,
+//! and not kept but for the beginning of a wrong answer's, which tells why.
 
 use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::Response;
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::header::{HeaderMap, HeaderValue};
+use plimsoll_domain::plain::excerpt;
 use plimsoll_domain::{Hints, Outcome};
 
 /// Where servers say how long the model took, in milliseconds: the Azure ML inference server, and
@@ -22,18 +23,24 @@ pub(crate) struct Answer {
     pub(crate) model_time: Option<Duration>,
     deployment: Option<HeaderValue>,
     session: Option<HeaderValue>,
+    /// How the body of a wrong answer begins.
+    beginning: Vec<u8>,
 }
+
+/// So much is kept of the body of a wrong answer, in bytes and then in characters that are shown.
+const BEGINNING: usize = 4096;
+const SHOWN: usize = 1024;
 
 /// Waits for the whole answer. Its head is given back empty: there is room for another one in it.
 pub(super) async fn whole(
     response: impl Future<Output = hyper::Result<Response<Incoming>>>,
 ) -> hyper::Result<(Answer, HeaderMap)> {
     let (mut head, mut body) = response.await?.into_parts();
-    let answer = Answer::of(head.status.as_u16(), &head.headers);
+    let mut answer = Answer::of(head.status.as_u16(), &head.headers);
     head.headers.clear();
     while !body.is_end_stream() {
         match body.frame().await {
-            Some(frame) => drop(frame?),
+            Some(frame) => answer.read(&frame?),
             None => break,
         }
     }
@@ -49,6 +56,21 @@ impl Answer {
     /// `azureml-model-session`: which copy of whom.
     pub(crate) fn session(&self) -> Option<&[u8]> {
         self.session.as_ref().map(HeaderValue::as_bytes)
+    }
+
+    /// Why the answer is wrong, in its own words; `None` if it is right.
+    pub(crate) fn words(&self) -> Option<String> {
+        let status = self.outcome.status.filter(|_| !self.outcome.is_ok())?;
+        let body = excerpt(&String::from_utf8_lossy(&self.beginning), SHOWN);
+        let body = if body.is_empty() { "without a body".to_owned() } else { body };
+        Some(format!("{status}: {body}"))
+    }
+
+    fn read(&mut self, frame: &Frame<Bytes>) {
+        let room = BEGINNING - self.beginning.len();
+        if let Some(data) = frame.data_ref().filter(|_| room > 0 && !self.outcome.is_ok()) {
+            self.beginning.extend_from_slice(&data[..data.len().min(room)]);
+        }
     }
 
     fn of(status: u16, headers: &HeaderMap) -> Self {
@@ -73,8 +95,15 @@ impl Answer {
                 }
             }
         }
+        let beginning = Vec::new();
         let model_time = model_times.into_iter().flatten().next();
-        Self { outcome: Outcome::answered(status, hints), model_time, deployment, session }
+        Self {
+            outcome: Outcome::answered(status, hints),
+            model_time,
+            deployment,
+            session,
+            beginning,
+        }
     }
 }
 
@@ -129,6 +158,23 @@ mod tests {
             answer(424, &[("ms-azureml-model-error-statuscode", "x")]).outcome.model_status,
             None
         );
+    }
+
+    #[test]
+    fn a_wrong_answer_says_why_and_a_right_one_is_not_kept() {
+        let told = |status, parts: &[&'static [u8]]| {
+            let mut answer = answer(status, &[]);
+            for part in parts {
+                answer.read(&Frame::data(Bytes::from_static(part)));
+            }
+            answer.words()
+        };
+        let words = told(500, &[b"{\"error\":\n", b"  \"\x1b[2Jno\xff model\"}"]);
+        assert_eq!(words.as_deref(), Some("500: {\"error\": \" [2Jno\u{fffd} model\"}"));
+        assert_eq!(told(404, &[]).as_deref(), Some("404: without a body"));
+        assert_eq!(told(200, &[b"{}"]), None);
+        let long = told(500, &[&[b'x'; 10_000], b"y"]).unwrap();
+        assert_eq!(long.chars().count(), "500: …".chars().count() + SHOWN);
     }
 
     #[test]

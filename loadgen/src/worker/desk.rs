@@ -243,6 +243,9 @@ impl Desk {
         let (by, copy) = (answer.deployment(), answer.session());
         let deployment = self.who.borrow_mut().of(by, copy, &mut recorder);
         recorder.record(Key { deployment, ..key }, sample);
+        if let Some(words) = answer.words() {
+            recorder.example(sample.outcome.class, || words);
+        }
     }
 
     /// The slot's arrival ended without an answer.

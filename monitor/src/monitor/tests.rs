@@ -368,3 +368,68 @@ fn an_alert_about_a_stage_looks_at_whole_windows_of_it() {
     let told: Vec<_> = told.iter().map(|event| (event.at.as_secs(), event.to)).collect();
     assert_eq!(told, [(15, AlertState::Firing)]);
 }
+
+// Whoever stops at the first verdict has looked several times, and must not believe one more.
+#[test]
+fn the_verdict_of_a_look_is_final_in_a_run_that_ends_with_it() {
+    let mut run = Run::new(&["p99 < 200ms", "p95 < 200ms in every 2s"], 0..600);
+    run.monitor = run.monitor.until_decided();
+    let (good, bad) = (run.fast(1000), run.slow(1000));
+    for at in 0..33 {
+        assert!(!run.monitor.is_decided(), "after {at} s");
+        run.second(good.clone());
+    }
+    assert!(run.monitor.is_decided());
+    run.monitor.cut_off(Duration::from_secs(33));
+    let mut drain = bad.clone();
+    drain.offered = 0;
+    run.second(drain);
+    let report = run.finish();
+    assert_eq!(report.judgements[0].verdict, Verdict::Met);
+    let evidence = report.judgements[0].evidence.as_ref().unwrap();
+    assert!((evidence.confidence - 0.975).abs() < 1e-9, "the first look's: {evidence:?}");
+}
+
+#[test]
+fn a_run_that_no_look_decides_is_judged_as_by_the_next() {
+    let mut run = Run::new(&["p99 < 200ms"], 0..70);
+    run.monitor = run.monitor.until_decided();
+    let close = both(run.fast(990), &run.slow(10));
+    let mut run = run.seconds((0..70).map(|_| close.clone()));
+    assert!(!run.monitor.is_decided());
+    run.at = 70;
+    let report = run.finish();
+    assert_eq!(report.judgements[0].verdict, Verdict::Inconclusive);
+    let evidence = report.judgements[0].evidence.as_ref().unwrap();
+    let wanted = crate::looks::spend(0.95, 2);
+    assert!((evidence.confidence - wanted).abs() < 1e-9, "the third look's: {evidence:?}");
+}
+
+#[test]
+fn one_breach_decides_a_run() {
+    let mut run = Run::new(&["p99 < 200ms", "p99.9 < 100ms"], 0..600);
+    run.monitor = run.monitor.until_decided();
+    let close = both(run.fast(990), &run.slow(10));
+    let mut seconds = 0;
+    while !run.monitor.is_decided() && seconds < 100 {
+        run.second(close.clone());
+        seconds += 1;
+    }
+    assert_eq!(seconds, 33, "p99.9 is far above");
+    assert_eq!(verdicts(&run.finish()), [Verdict::Inconclusive, Verdict::Breached]);
+}
+
+#[test]
+fn what_is_told_before_a_run_is_what_decides_it() {
+    for (objective, rate) in [("p99 < 200ms", 20), ("p95 < 200ms", 30), ("error rate < 1%", 100)] {
+        let parsed = objective.parse().unwrap();
+        let needed = crate::few::least_time(&parsed, rate as f64, 0.95).unwrap().as_secs();
+        let verdict = |seconds: u64| {
+            let run = Run::new(&[objective], 0..seconds);
+            let good = run.fast(rate);
+            verdicts(&run.seconds((0..seconds).map(|_| good.clone())).finish())[0]
+        };
+        assert_eq!(verdict(needed), Verdict::Met, "{objective} in {needed} s");
+        assert_eq!(verdict(needed - 1), Verdict::Inconclusive, "{objective} in {needed} s");
+    }
+}

@@ -77,6 +77,16 @@ impl Config {
         }))
     }
 
+    /// What of an export that the flag or the scenario asks for the environment switches off, in
+    /// words; `None` if nothing is asked for or nothing is off.
+    pub fn switched_off(
+        flag: Option<&str>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Option<String> {
+        let off = switch::switched_off(&Environment(env))?;
+        flag.map(|_| format!("the environment switches off what is to be exported: {off}"))
+    }
+
     /// What the points count.
     pub fn temporality(&self) -> Temporality {
         self.temporality

@@ -6,45 +6,14 @@
 //! colours, turn the direction of writing or cannot be seen become blanks, and the length has a
 //! bound. What *we* send needs no such care, since OTLP carries any text.
 
+use plimsoll_domain::plain::excerpt;
+
 /// So many characters of a receiver's words are kept, the mark of what was cut off not counted.
 const LONGEST: usize = 300;
 
 /// The words in one line, without anything that a terminal would obey.
 pub(super) fn readable(words: &str) -> String {
-    let mut text = String::new();
-    let mut length = 0;
-    let shown = words.chars().map(|c| if is_shown(c) { c } else { ' ' });
-    for c in shown {
-        // Also keeps blanks from using up the room.
-        if c == ' ' && (text.is_empty() || text.ends_with(' ')) {
-            continue;
-        }
-        if length == LONGEST {
-            return format!("{}…", text.trim_end());
-        }
-        text.push(c);
-        length += 1;
-    }
-    text.truncate(text.trim_end().len());
-    text
-}
-
-/// Whether a character only shows itself. Not shown are control characters, line and paragraph
-/// separators, marks of direction, joiners and other characters without width, and tags.
-fn is_shown(c: char) -> bool {
-    !c.is_control()
-        && !matches!(
-            c,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
+    excerpt(words, LONGEST)
 }
 
 #[cfg(test)]

@@ -67,6 +67,29 @@ fn lateness_is_measured_against_what_the_objectives_ask() {
 }
 
 #[test]
+fn few_requests_decide_nothing() {
+    let of = |requests: u64, late_ones: u64, lost: u64| {
+        let mut totals = answered(requests - lost, TEN_MS, &Limits::default());
+        totals.offered = requests;
+        totals.outcomes.add(Outcome::of(Class::ClientFault), lost);
+        let mut lags = late(requests - late_ones, Duration::ZERO, &Limits::default());
+        lags.merge(&late(late_ones, Duration::from_secs(1), &Limits::default()));
+        let mut observed = Observed::default();
+        let mut snapshot = second(0, totals.clone());
+        snapshot.end = LENGTH;
+        observed.add(&snapshot, Duration::ZERO);
+        observed.judge(&totals, &lags, PLANNED).state
+    };
+    for requests in [1, 15, 40, 100] {
+        assert_eq!(of(requests, 1, 0), Valid, "one late of {requests}");
+        assert_eq!(of(requests.max(2), 0, 1), Degraded, "one lost of {requests}");
+    }
+    assert_eq!(of(15, 8, 0), Invalid, "half of them");
+    assert_eq!(of(40, 0, 8), Invalid, "a fifth of them");
+    assert_eq!(of(1000, 30, 0), Invalid, "3 % of many");
+}
+
+#[test]
 fn a_rate_that_the_generator_cannot_reach_is_invalid_whatever_is_asked() {
     let (observed, totals, lags) = run(|snapshot| {
         if snapshot.index > 0 {

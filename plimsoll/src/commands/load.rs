@@ -22,25 +22,32 @@ pub struct Args {
     /// The scoring URL
     pub url: String,
     /// Requests per second
-    #[arg(long, value_name = "RPS", value_parser = rate)]
+    #[arg(short, long, value_name = "RPS", value_parser = rate)]
     pub rate: f64,
     /// How long, for example 30s
-    #[arg(long, value_parser = parse_duration)]
-    pub duration: Duration,
+    #[arg(short, long, value_parser = parse_duration, required_unless_present = "until_decided")]
+    pub duration: Option<Duration>,
+    /// Go on until the verdict is decided, and at most for so long, for example 10m
+    #[arg(long, value_name = "MAX", value_parser = parse_duration)]
+    pub until_decided: Option<Duration>,
     /// Load for this long at the same rate before anything is judged
     #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
     pub warmup: Option<Duration>,
     /// How arrivals are spread
     #[arg(long, value_enum, default_value_t = Arrivals::Poisson)]
     pub arrivals: Arrivals,
-    /// Request body: a JSON file, a .jsonl file with one body per line, or a folder of JSON files
-    #[arg(long, value_name = "FILE")]
+    /// Request body: a JSON file, a .jsonl file with one body per line, a folder of JSON files, or -
+    /// for standard input
+    #[arg(short, long, value_name = "FILE")]
     pub body: Option<PathBuf>,
-    /// HTTP method [default: POST with --body, else GET]
+    /// Request body, given here: for example '{"data": [[1, 2, 3]]}'
+    #[arg(long, value_name = "TEXT", conflicts_with = "body")]
+    pub data: Option<String>,
+    /// HTTP method [default: POST with a body, else GET]
     #[arg(long)]
     pub method: Option<String>,
     /// A further header, as `name: value`
-    #[arg(long = "header", value_name = "HEADER", value_parser = header)]
+    #[arg(short = 'H', long = "header", value_name = "HEADER", value_parser = header)]
     pub headers: Vec<Header>,
     /// Environment variable that holds the endpoint's key or token
     #[arg(long, value_name = "VARIABLE")]
@@ -82,7 +89,7 @@ pub enum Arrivals {
 
 pub(crate) fn run(args: Args) -> Result<Exit> {
     match scenario::scenario(args) {
-        Ok(scenario) => session::run(&scenario),
+        Ok((scenario, printing)) => session::run(&scenario, printing),
         Err(message) => {
             view::note(&format!("error: {message}"));
             Ok(Exit::Usage)

@@ -91,7 +91,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
 
 fn show<T: std::fmt::Display + serde::Serialize>(what: &T, json: bool) -> Result<()> {
     if json {
-        view::print(&serde_json::to_string_pretty(what)?);
+        view::json(what)?;
     } else {
         view::print(&what.to_string().trim_end());
     }

@@ -1,8 +1,10 @@
 //! `plimsoll run`: one scenario, from its file to a verdict.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
+use plimsoll_domain::units::parse_duration;
 
 use super::outputs::OutputArgs;
 use crate::exit::Exit;
@@ -16,6 +18,10 @@ pub struct Args {
     /// Take this seed instead of the scenario's
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Go on with the last stage until the verdict is decided, and at most until so much has been
+    /// measured, for example 10m
+    #[arg(long, value_name = "MAX", value_parser = parse_duration)]
+    pub until_decided: Option<Duration>,
     /// Outputs.
     #[command(flatten)]
     pub outputs: OutputArgs,
@@ -32,6 +38,12 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     if let Some(seed) = args.seed {
         scenario.seed = seed;
     }
-    args.outputs.override_in(&mut scenario);
-    session::run(&scenario)
+    if let Some(most) = args.until_decided
+        && let Err(wrong) = scenario.until_decided(most)
+    {
+        view::note(&format!("error: --until-decided {wrong}"));
+        return Ok(Exit::Usage);
+    }
+    let printing = args.outputs.override_in(&mut scenario);
+    session::run(&scenario, printing)
 }

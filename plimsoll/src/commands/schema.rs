@@ -36,6 +36,6 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
         Kind::Deployment => plimsoll_deploy::files::deployment_schema(),
         Kind::Summary => schemars::schema_for!(Summary).to_value(),
     };
-    view::print(&serde_json::to_string_pretty(&schema)?);
+    view::json(&schema)?;
     Ok(Exit::Success)
 }

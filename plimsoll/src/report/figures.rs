@@ -168,7 +168,9 @@ mod tests {
         let mut summary = Summary::begun(header.run, header.scenario);
         summary.verdict = Some(Verdict::Met);
         assert_eq!(banner(&summary).headline, "Incomplete run");
+        assert_eq!(summary.validity.state, ValidityState::Invalid, "nobody has judged it");
         summary.run.complete = true;
+        summary.validity.state = ValidityState::Valid;
         assert_eq!(banner(&summary).class, "met");
         summary.run.interrupted = true;
         assert_eq!(banner(&summary).headline, "Interrupted");

@@ -1,10 +1,14 @@
-//! The folder of a run: claimed once, written file by file.
+//! The folder of a run: claimed once, held while the run goes on, written file by file.
 //!
-//! A folder is taken if it is new, empty, or holds an earlier result (a `summary.json` of ours),
-//! which is then replaced. Anything else is refused, because it is somebody's.
+//! A folder is taken if it is new, empty, or holds an earlier result of ours and nothing else, which
+//! is then replaced. Anything else is refused, because it is somebody's: also one that another run
+//! writes to at the moment. What tells is a lock on the folder itself, which the system gives back
+//! when the process ends, however it does.
+//!
+//! Every file is made anew, so that a link in the folder is never written through.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs::{self, File, TryLockError};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Error, summary};
@@ -30,7 +34,8 @@ const RESERVE_BYTES: usize = 96 * 1024;
 
 /// Keeps the room; a disk that has not even that is told by the files themselves.
 pub(super) fn reserve(dir: &Path) {
-    let _ = fs::write(dir.join(RESERVE), vec![0x2e; RESERVE_BYTES]);
+    let _ =
+        begin(&dir.join(RESERVE)).and_then(|mut file| file.write_all(&vec![b'.'; RESERVE_BYTES]));
 }
 
 /// Gives the room back.
@@ -38,28 +43,55 @@ pub(crate) fn release(dir: &Path) {
     let _ = fs::remove_file(dir.join(RESERVE));
 }
 
-/// Takes `dir` for a new run, and removes what an earlier run left and this one writes only at its
-/// end.
-pub(super) fn claim(dir: &Path) -> Result<(), Error> {
-    fs::create_dir_all(dir).map_err(|source| Error::Create { path: dir.into(), source })?;
-    let mut entries =
-        fs::read_dir(dir).map_err(|source| Error::Create { path: dir.into(), source })?;
-    if entries.next().is_none() {
-        return Ok(());
-    }
-    if !holds_a_result(dir) {
-        return Err(Error::NotOurs { path: dir.into() });
-    }
-    for name in [REPORT, JUNIT] {
-        let path = dir.join(name);
-        match fs::remove_file(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::Write { path, source });
-            }
-            _ => {}
+/// A folder that no other run takes, for as long as this is there.
+#[derive(Debug)]
+pub(super) struct Claim {
+    /// Holds the lock; nothing where the file system knows none.
+    _lock: Option<File>,
+}
+
+/// Takes `dir` for a new run, and removes what an earlier run left.
+pub(super) fn claim(dir: &Path) -> Result<Claim, Error> {
+    let failed = |source| Error::Create { path: dir.into(), source };
+    fs::create_dir_all(dir).map_err(failed)?;
+    let folder = File::open(dir).map_err(failed)?;
+    let lock = match folder.try_lock() {
+        Ok(()) => Some(folder),
+        Err(TryLockError::WouldBlock) => return Err(Error::InUse { path: dir.into() }),
+        Err(TryLockError::Error(_)) => None,
+    };
+    let mut ours = Vec::new();
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if !(is_file && is_ours(&entry.file_name().to_string_lossy())) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            return Err(Error::NotOurs { path: dir.into(), name });
         }
+        ours.push(entry.path());
     }
-    Ok(())
+    if let Some(first) = ours.first()
+        && !holds_a_result(dir)
+    {
+        let name = first.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        return Err(Error::NotOurs { path: dir.into(), name });
+    }
+    // The summary is replaced by the new one: it tells whose folder this is.
+    for path in ours.into_iter().filter(|path| !path.ends_with(SUMMARY)) {
+        fs::remove_file(&path).map_err(|source| Error::Write { path, source })?;
+    }
+    Ok(Claim { _lock: lock })
+}
+
+/// Whether a run of ours writes a file of this name.
+fn is_ours(name: &str) -> bool {
+    let all = [SUMMARY, REPORT, TIMELINE, HLOG, JUNIT, EVENTS, RESERVE];
+    all.contains(&name) || all.iter().any(|of| temporary(of) == name)
+}
+
+/// The name of a whole file while it is written.
+fn temporary(name: &str) -> String {
+    format!(".{name}.tmp")
 }
 
 /// Whether `dir` holds a summary of ours.
@@ -78,11 +110,20 @@ pub(crate) fn read(path: &Path) -> Option<Vec<u8>> {
     fs::read(path).ok()
 }
 
+/// A new file, in the place of one that was there.
+fn begin(path: &Path) -> std::io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => File::create_new(path),
+    }
+}
+
 /// Writes a whole file so that a reader sees the old or the new content, never a part.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.tmp"));
-    fs::write(&temporary, content).and_then(|()| fs::rename(&temporary, path)).map_err(|source| {
+    let temporary = path.with_file_name(temporary(&name));
+    let written = begin(&temporary).and_then(|mut file| file.write_all(content));
+    written.and_then(|()| fs::rename(&temporary, path)).map_err(|source| {
         // Half a file is of no use to anyone; that it cannot be removed changes nothing.
         let _ = fs::remove_file(&temporary);
         Error::Write { path: path.into(), source }
@@ -93,13 +134,13 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
 #[derive(Debug)]
 pub(super) struct Appender {
     path: PathBuf,
-    file: Option<File>,
+    pub(super) file: Option<File>,
 }
 
 impl Appender {
     /// Begins the file anew.
     pub(super) fn create(path: PathBuf) -> Result<Self, Error> {
-        match File::create(&path) {
+        match begin(&path) {
             Ok(file) => Ok(Self { path, file: Some(file) }),
             Err(source) => Err(Error::Write { path, source }),
         }

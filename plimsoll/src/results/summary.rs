@@ -33,6 +33,9 @@ mod objective;
 /// The value of `schema`.
 pub const SCHEMA: &str = "plimsoll.summary/v2";
 
+/// Why a run that goes on, or was killed, is not valid.
+const UNFINISHED: &str = "the run has not ended, or was killed before it did";
+
 /// What a run found: the content of `summary.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "plimsoll summary, version 2")]
@@ -46,7 +49,7 @@ pub struct Summary {
     pub scenario: ScenarioName,
     /// Whether the objectives held; `null` if the scenario has none, or before the end.
     pub verdict: Option<Verdict>,
-    /// Whether the generator did what the schedule asked.
+    /// Whether the generator did what the schedule asked; `invalid` before the end.
     pub validity: Validity,
     /// The exit code of the command; `null` before the end.
     pub exit_code: Option<u8>,
@@ -116,9 +119,10 @@ impl Summary {
             run,
             scenario,
             verdict: None,
+            // What nobody has judged is not valid: so a killed run leaves it.
             validity: Validity {
-                state: ValidityState::Valid,
-                reasons: Vec::new(),
+                state: ValidityState::Invalid,
+                reasons: vec![UNFINISHED.to_owned()],
                 notes: Vec::new(),
             },
             exit_code: None,

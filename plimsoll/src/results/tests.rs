@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use super::*;
-use synthetic::{Shape, header, write_run};
+use synthetic::{Shape, header, write_run, write_run_on};
 
 pub(crate) mod synthetic;
 
@@ -100,15 +100,15 @@ print(total.get_total_count(), total.get_value_at_percentile(99))
 #[test]
 fn a_full_disk_costs_one_file_and_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
-    let (results, summary) = write_run(folder.path(), &Shape::small("earlier"));
-    results.finish(&summary).unwrap();
     let timeline = folder.path().join(folder::TIMELINE);
-    fs::remove_file(&timeline).unwrap();
-    symlink("/dev/full", &timeline).unwrap();
-
-    let (results, summary) = write_run(folder.path(), &Shape::small("quickstart"));
-    let fault = results.fault().expect("the timeline cannot be written");
-    assert!(matches!(fault, Error::Write { path, .. } if *path == timeline), "{fault}");
+    let full = |results: &mut Results| {
+        results.timeline.file = Some(fs::File::options().write(true).open("/dev/full").unwrap());
+    };
+    let (results, summary) = write_run_on(folder.path(), &Shape::small("quickstart"), full);
+    let [Loss { error: Error::Write { path, .. }, .. }] = results.losses() else {
+        panic!("the timeline alone cannot be written: {:?}", results.losses());
+    };
+    assert_eq!(*path, timeline);
     results.finish(&summary).unwrap();
     let text = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
     let told = events::read(&text(folder::EVENTS));
@@ -128,8 +128,11 @@ fn somebody_elses_folder_is_refused_and_an_earlier_result_replaced() {
     let error = Results::create(folder.path(), header(&shape)).unwrap_err();
     assert!(matches!(error, Error::NotOurs { .. }));
     assert!(error.to_string().contains("--out"), "{error}");
-
     fs::write(folder.path().join(folder::SUMMARY), r#"{"schema": "plimsoll.summary/v2"}"#).unwrap();
+    let error = Results::create(folder.path(), header(&shape)).unwrap_err().to_string();
+    assert!(error.contains("`thesis.tex`"), "{error}");
+
+    fs::remove_file(folder.path().join("thesis.tex")).unwrap();
     fs::write(folder.path().join(folder::REPORT), "old").unwrap();
     let results = Results::create(folder.path(), header(&shape)).unwrap();
     assert!(!results.dir().join(folder::REPORT).exists(), "an old report would mislead");
@@ -137,7 +140,55 @@ fn somebody_elses_folder_is_refused_and_an_earlier_result_replaced() {
     let begun: Summary = serde_json::from_slice(&text).unwrap();
     assert_eq!((begun.run.complete, begun.exit_code), (false, None));
     assert_eq!(begun.run.started, "2026-11-23T03:40:00Z");
-    assert!(folder.path().join("thesis.tex").exists());
+}
+
+#[test]
+fn a_folder_in_use_is_refused_until_its_run_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Shape::small("quickstart");
+    let first = Results::create(folder.path(), header(&shape)).unwrap();
+    let error = Results::create(folder.path(), header(&shape)).unwrap_err();
+    assert!(matches!(error, Error::InUse { .. }), "{error}");
+    drop(first);
+    Results::create(folder.path(), header(&shape)).unwrap();
+}
+
+#[test]
+fn links_are_never_written_through() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (file, shape) = (other.path().join("file"), Shape::small("quickstart"));
+    fs::write(&file, "somebody's").unwrap();
+    drop(Results::create(folder.path(), header(&shape)).unwrap());
+    let timeline = folder.path().join(folder::TIMELINE);
+    fs::remove_file(&timeline).unwrap();
+    symlink(&file, &timeline).unwrap();
+    let error = Results::create(folder.path(), header(&shape)).unwrap_err();
+    assert!(matches!(&error, Error::NotOurs { name, .. } if name == folder::TIMELINE), "{error}");
+    fs::remove_file(&timeline).unwrap();
+    fs::hard_link(&file, &timeline).unwrap();
+    let mut results = Results::create(folder.path(), header(&shape)).unwrap();
+    symlink(&file, folder.path().join(".summary.json.tmp")).unwrap();
+    results.summary(&Summary::begun(Run::default(), ScenarioName::default()));
+    assert!(results.losses().is_empty());
+    assert_eq!(fs::read_to_string(&file).unwrap(), "somebody's");
+}
+
+#[test]
+fn a_summary_that_cannot_be_replaced_for_a_while_is_no_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut results = Results::create(folder.path(), header(&Shape::small("quickstart"))).unwrap();
+    let summary = Summary::begun(Run::default(), ScenarioName::default());
+    let obstacle = folder.path().join(".summary.json.tmp");
+    fs::create_dir(&obstacle).unwrap();
+    results.summary(&summary);
+    results.summary(&summary);
+    fs::remove_dir(&obstacle).unwrap();
+    results.summary(&summary);
+    assert!(results.losses().is_empty());
+    let told = fs::read_to_string(folder.path().join(folder::EVENTS)).unwrap();
+    let told = events::read(&told);
+    assert_eq!(told.iter().filter(|event| event.kind == EventKind::Warning).count(), 1);
+    results.finish(&summary).unwrap();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! An infinite percentile (more failures than it allows) is written as `inf`, no value as nothing.
 
 use plimsoll_domain::units::millis;
-use plimsoll_domain::{Class, Latencies, Quantile, Snapshot, Tally};
+use plimsoll_domain::{Class, Latencies, Quantile, Snapshot, Tally, plain};
 use serde::{Deserialize, Serialize};
 
 use super::IntervalInfo;
@@ -133,6 +133,8 @@ fn quantile_ms(quantile: Quantile) -> f64 {
 
 /// The lines of one row; with the line of names before it if it is the first.
 pub(super) fn lines(row: &Row, first: bool) -> Vec<u8> {
+    // Names are others' words, and a spreadsheet may open this.
+    let row = Row { stage: plain::cell(&row.stage).into_owned(), ..row.clone() };
     let mut writer = csv::WriterBuilder::new().has_headers(first).from_writer(Vec::new());
     writer.serialize(row).expect("a row is flat, and a vector takes every byte");
     writer.into_inner().expect("a vector takes every byte")
@@ -145,6 +147,7 @@ pub fn read(text: &str) -> Vec<Row> {
         .from_reader(text.as_bytes())
         .deserialize()
         .filter_map(Result::ok)
+        .map(|row: Row| Row { stage: plain::cell_text(&row.stage).to_owned(), ..row })
         .collect()
 }
 
@@ -164,7 +167,7 @@ mod tests {
         snapshot.generator.cpu_cores = Some(0.25);
         let info = IntervalInfo {
             phase: Phase::Measured,
-            stage: "a, \"quoted\"\nname".to_owned(),
+            stage: "=a, \"quoted\" name".to_owned(),
             target_rps: 3.0,
             instances: None,
         };
@@ -173,6 +176,7 @@ mod tests {
         assert_eq!((row.dropped, row.service_p50_ms), (1, None));
         let mut text = lines(&row, true);
         let whole = lines(&row, false);
+        assert!(whole.starts_with(b"1.0,1.0,measured,\"'=a,"), "no formula");
         text.extend_from_slice(&whole);
         text.extend_from_slice(&whole[..whole.len() / 2]);
         assert_eq!(read(std::str::from_utf8(&text).unwrap()), [row.clone(), row]);

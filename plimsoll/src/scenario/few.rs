@@ -1,15 +1,20 @@
-//! What is said before a run about windows that will hold too few requests for their percentile.
+//! What is said before a run about what it cannot decide: windows that will hold too few requests
+//! for their percentile, objectives that are measured for too short a time, and alerts that cannot
+//! fire.
 
 use plimsoll_domain::schedule::Stage;
-use plimsoll_monitor::few::largest_of_few;
-use plimsoll_monitor::{AlertRule, Indicator, Objective, Part, Selector};
+use plimsoll_domain::units::{format_duration, three_digits};
+use plimsoll_monitor::few::{largest_of_few, least_time};
+use plimsoll_monitor::{AlertRule, DEFAULT_CONFIDENCE, Indicator, Objective, Part, Selector};
 
 use super::{Place, Scenario};
 
 /// A sentence for each objective and alert whose windows hold too few requests.
 pub(super) fn notes(scenario: &Scenario) -> Vec<String> {
     let alerts = scenario.alerts.iter().map(AlertRule::objective);
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> =
+        scenario.objectives.iter().filter_map(|objective| too_short(scenario, objective)).collect();
+    notes.extend(scenario.alerts.iter().filter_map(|alert| never_fires(scenario, alert)));
     for objective in scenario.objectives.iter().chain(alerts) {
         if let Some(few) = few(scenario, objective) {
             let note = format!("`{objective}`: {few}");
@@ -27,6 +32,45 @@ fn few(scenario: &Scenario, objective: &Objective) -> Option<String> {
     // Weights make thirds of a rate, which nobody wants to read whole.
     let rate = (rate * 100.0).round() / 100.0;
     largest_of_few(rate, objective.window()?, percentile / 100.0)
+}
+
+/// What an objective over the run needs to be met, if that is more than is measured.
+fn too_short(scenario: &Scenario, objective: &Objective) -> Option<String> {
+    if objective.window().is_some() {
+        return None;
+    }
+    let profile = &scenario.load.profile;
+    let time = objective.measured(profile);
+    let length = time.end.checked_sub(time.start).filter(|length| !length.is_zero())?;
+    let share: f64 =
+        objective.selectors().iter().map(|selector| share(scenario, selector)).product();
+    let requests = (profile.offered_by(time.end) - profile.offered_by(time.start)) * share;
+    let rate = requests / length.as_secs_f64();
+    let needed = least_time(objective, rate, DEFAULT_CONFIDENCE)?;
+    (needed > length).then(|| {
+        let (is, at) = (format_duration(length), three_digits(rate));
+        let wanted = three_digits(rate * needed.as_secs_f64());
+        format!(
+            "`{objective}`: {is} at {at} requests/s cannot decide that it is met: that takes {} \
+             ({wanted} requests) if all goes well; measure for longer, or give --until-decided MAX",
+            format_duration(needed)
+        )
+    })
+}
+
+/// An alert that has to hold for longer than is left once its first window is over.
+fn never_fires(scenario: &Scenario, alert: &AlertRule) -> Option<String> {
+    let time = alert.objective().measured(&scenario.load.profile);
+    let length = time.end.saturating_sub(time.start);
+    let needed = alert.objective().window()? + alert.hold();
+    (needed > length).then(|| {
+        format!(
+            "alert `{}` cannot fire: its window and its `for` take {}, and {} are measured",
+            alert.name(),
+            format_duration(needed),
+            format_duration(length)
+        )
+    })
 }
 
 /// The lowest rate above zero of what the objective is about: of the stages in its time, its share
@@ -72,8 +116,21 @@ mod tests {
     }
 
     #[test]
+    fn what_the_plan_cannot_decide_is_told() {
+        let wanted = "`p99.9 of ramp < 1s`: 20s at 50 requests/s cannot decide that it is met: that \
+                      takes 121s (6050 requests) if all goes well; measure for longer, or give \
+                      --until-decided MAX";
+        assert_eq!(notes_of("objectives: [p99.9 of ramp < 1s, p99 < 1s]"), [wanted]);
+        let wanted =
+            "alert `a` cannot fire: its window and its `for` take 45s, and 40s are measured";
+        let alerts = "alerts: [{name: a, objective: error rate < 1% in every 15s, for: 30s}, \
+                      {name: b, objective: error rate < 1% in every 15s, for: 20s}]";
+        assert_eq!(notes_of(alerts), [wanted]);
+    }
+
+    #[test]
     fn windows_that_hold_too_few_requests_are_told() {
-        let objectives = "objectives: [p99 < 1s, error rate < 1% in every 1s, p99 < 1s in every 10s, \
+        let objectives = "objectives: [p90 < 1s, error rate < 1% in every 1s, p99 < 1s in every 10s, \
                           p99 < 1s in every 5s, p99 of peak < 1s in every 5s, \
                           p90 of explain of peak < 1s in every 1s, p95 of explain < 1s in every 5s]\n\
                           alerts: [{name: slow, objective: p99 < 1s in every 5s}]";

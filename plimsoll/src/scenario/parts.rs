@@ -46,6 +46,7 @@ impl Reader<'_> {
             timeout,
             load: load?,
             objectives,
+            until_decided: false,
             alerts,
             quota,
             folder: outputs
@@ -102,7 +103,8 @@ impl Reader<'_> {
             .open("/endpoint", &endpoint_file, FileKind::Endpoint)
             .and_then(|document| files::endpoint(&document, self.problems));
         let listed = raw.deployments.as_deref().unwrap_or_default();
-        if listed.is_empty() && self.problems.is_empty() {
+        // One that is there and cannot be read has been told already.
+        if listed.is_empty() && (raw.deployments.is_some() || !self.document.has("/deployments")) {
             self.push("/deployments", "`deployments` is missing: an endpoint needs at least one");
         }
         let mut deployments: Vec<DeploymentSpec> = Vec::new();
@@ -277,6 +279,7 @@ impl Reader<'_> {
     }
 
     fn quota(&mut self, raw: Option<RawQuota>) -> Quota {
+        let is_asked = raw.is_some();
         let (region, limits) = raw.map_or((None, None), |raw| (raw.region, raw.limits));
         let limits = limits.and_then(|file| {
             let path = self.folder.join(file);
@@ -298,7 +301,7 @@ impl Reader<'_> {
                 }
             }
         });
-        Quota { region: region.unwrap_or_else(|| "local".to_owned()), limits }
+        Quota { is_asked, region: region.unwrap_or_else(|| "local".to_owned()), limits }
     }
 
     /// A file that the scenario names, if it is of the kind that is wanted there.

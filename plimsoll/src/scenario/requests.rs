@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
 use plimsoll_domain::units::parse_duration;
-use plimsoll_loadgen::Request as LoadRequest;
+use plimsoll_loadgen::{Request as LoadRequest, STDIN};
 
 use super::parts::Reader;
 use super::raw::{RawRequest, RawRequests};
@@ -68,6 +69,14 @@ impl Reader<'_> {
         timeout
     }
 
+    /// What the file named by `body` holds.
+    fn bodies(&mut self, path: &str, raw: &RawRequest) -> Option<Vec<Bytes>> {
+        let named = raw.body.as_deref()?;
+        let file = if named == STDIN { PathBuf::from(STDIN) } else { self.folder.join(named) };
+        let read = bodies(&file, raw.headers.as_ref().unwrap_or(&Headers::default()));
+        read.map_err(|error| self.push(&format!("{path}/body"), &error.to_string())).ok()
+    }
+
     fn request(
         &mut self,
         path: &str,
@@ -75,8 +84,8 @@ impl Reader<'_> {
         is_list: bool,
         place: Option<&Place>,
     ) -> Request {
-        let body: Option<PathBuf> = raw.body.map(|body| self.folder.join(body));
-        let method = raw.method.map_or_else(|| "POST".to_owned(), |m| m.to_ascii_uppercase());
+        let method =
+            raw.method.as_ref().map_or_else(|| "POST".to_owned(), |m| m.to_ascii_uppercase());
         if let Err(error) = LoadRequest::get().with_method(&method) {
             self.push(&format!("{path}/method"), &error.to_string());
         }
@@ -85,21 +94,12 @@ impl Reader<'_> {
                 self.push(&format!("{path}/headers"), &error.to_string());
             }
         }
-        match &body {
-            Some(file) => {
-                if let Err(error) =
-                    bodies(file, raw.headers.as_ref().unwrap_or(&Headers::default()))
-                {
-                    self.push(&format!("{path}/body"), &error.to_string());
-                }
-            }
-            None if method == "POST" => {
-                self.push(
-                    path,
-                    "a POST request needs `body`: a JSON file, a .jsonl file, or a folder of them",
-                );
-            }
-            None => {}
+        let bodies = self.bodies(path, &raw);
+        if raw.body.is_none() && method == "POST" {
+            self.push(
+                path,
+                "a POST request needs `body`: a JSON file, a .jsonl file, or a folder of them",
+            );
         }
         if raw.path.as_ref().is_some_and(|path| !path.starts_with('/')) {
             self.push(&format!("{path}/path"), "a path begins with `/`");
@@ -122,7 +122,7 @@ impl Reader<'_> {
             name: raw.name.unwrap_or_else(|| ONLY.to_owned()),
             weight,
             path: raw.path,
-            body,
+            bodies,
             method,
             headers: raw.headers.unwrap_or_default(),
             deployment: raw.deployment,

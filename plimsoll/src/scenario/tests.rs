@@ -82,3 +82,31 @@ alerts:
 ";
     insta::assert_snapshot!("objectives", problems(list, objectives));
 }
+
+#[test]
+fn missing_deployments_are_told_with_everything_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scenario.yml");
+    std::fs::write(folder.path().join("endpoint.yml"), "name: my-endpoint\n").unwrap();
+    for (line, count) in [("", 1), ("deployments: []\n", 1), ("deployments: 3\n", 0)] {
+        let text = format!(
+            "name: x\nendpoint: endpoint.yml\n{line}sed: 1\nrequest: {{method: GET}}\n\
+             load: {{stages: [{{duration: 1s, rps: 1}}]}}\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        let problems = read(&path).unwrap_err().to_string();
+        assert_eq!(problems.matches("`deployments` is missing").count(), count, "{problems}");
+        assert!(problems.contains("`sed`"), "{problems}");
+    }
+}
+
+#[test]
+fn every_seed_of_64_bits_is_taken() {
+    for seed in [0, 1 << 63, u64::MAX] {
+        let text = format!(
+            "name: x\nseed: {seed}\ntarget: {{url: 'http://127.0.0.1:1/'}}\n\
+             request: {{method: GET}}\nload: {{stages: [{{duration: 1s, rps: 1}}]}}\n"
+        );
+        assert_eq!(read_text(&text).unwrap().seed, seed);
+    }
+}

@@ -1,7 +1,7 @@
 //! How a session ended: the one place that decides the exit code, the last files, and what is
 //! printed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use plimsoll_domain::with_causes;
 use plimsoll_loadgen::Error as LoadError;
@@ -9,20 +9,21 @@ use plimsoll_monitor::{Report, Validity, ValidityState, Verdict};
 
 use super::failure::Failure;
 use super::measured::{Cut, Measured};
+use super::run::Printing;
 use super::sink::Folder;
 use super::text;
 use crate::exit::Exit;
 use crate::results::summary::{KeyResult, ObjectiveResult, Summary, WarmupCounts};
-use crate::results::{Error, Event, EventKind, Results};
+use crate::results::{Error, Event, EventKind, Loss, Results, folder};
 use crate::{report, view};
 
 /// What was measured, or why nothing was.
 pub(super) type Ended = Result<Measured, Failure>;
 
-/// The exit code of a run, written or not.
-fn exit(ended: &Ended, fault: Option<&Error>) -> Exit {
+/// The exit code of a run, written whole or not.
+fn exit(ended: &Ended, losses: &[Loss]) -> Exit {
     match ended {
-        _ if fault.is_some() => Exit::Internal,
+        _ if !losses.is_empty() => Exit::Internal,
         Ok(measured) => judged(&measured.report, &measured.cut),
         Err(
             Failure::Target(_)
@@ -30,7 +31,7 @@ fn exit(ended: &Ended, fault: Option<&Error>) -> Exit {
             | Failure::Telemetry(_)
             | Failure::Generator(LoadError::Plan(_)),
         ) => Exit::Usage,
-        Err(Failure::Deployment(_)) => Exit::Deployment,
+        Err(Failure::Quota | Failure::Deployment(_)) => Exit::Deployment,
         Err(Failure::Generator(_)) => Exit::Internal,
         Err(Failure::Interrupted) => Exit::Interrupted,
     }
@@ -51,17 +52,21 @@ fn judged(report: &Report, cut: &Cut) -> Exit {
 }
 
 /// Writes the last results, prints how it ended, and gives the exit code: the one in the file.
-pub(super) fn conclude(scenario: &str, ended: &Ended, folder: Folder) -> Exit {
+/// `decided` is told it once nothing can change it any more. Printing comes last, since it may
+/// block for as long as nobody reads.
+pub(super) fn conclude(
+    scenario: &str,
+    ended: &Ended,
+    folder: Folder,
+    printing: Printing,
+    decided: impl FnOnce(Exit),
+) -> Exit {
     let Folder { mut results, mut summary } = folder;
     summary.run.complete = true;
     match ended {
-        Ok(measured) => {
-            complete(&mut summary, measured);
-            view::print(&text::text(scenario, measured, &summary));
-        }
+        Ok(measured) => complete(&mut summary, measured),
         Err(failure) => {
             let message = with_causes(failure);
-            view::note(&format!("error: {message}"));
             results.event(&Event::new(0.0, EventKind::Error, message.clone()));
             let reasons = vec![format!("Nothing was measured: {message}")];
             summary.validity =
@@ -69,7 +74,27 @@ pub(super) fn conclude(scenario: &str, ended: &Ended, folder: Folder) -> Exit {
             summary.run.interrupted = matches!(failure, Failure::Interrupted);
         }
     }
-    write(ended, results, summary)
+    let text = match ended {
+        Ok(measured) => Ok(text::text(scenario, measured, &summary)),
+        Err(failure) => Err(with_causes(failure)),
+    };
+    let Written { exit, page, losses, summary } = write(ended, results, summary);
+    decided(exit);
+    match text {
+        Ok(text) if !printing.json => view::print(&text),
+        Ok(_) => {}
+        Err(message) => view::note(&format!("error: {message}")),
+    }
+    if printing.json {
+        view::json(&summary).expect("a summary has only string keys");
+    }
+    for loss in losses {
+        view::note(&format!("error: {loss}"));
+    }
+    if let Some(page) = page.filter(|_| !printing.json) {
+        view::print(&format!("report: {}", page.display()));
+    }
+    exit
 }
 
 fn complete(summary: &mut Summary, measured: &Measured) {
@@ -84,11 +109,22 @@ fn complete(summary: &mut Summary, measured: &Measured) {
     summary.generator = generator.clone();
 }
 
+/// What became of the last files.
+struct Written {
+    exit: Exit,
+    /// The report, if there is one.
+    page: Option<PathBuf>,
+    /// What could not be written, as sentences.
+    losses: Vec<String>,
+    /// What the file says, or should.
+    summary: Summary,
+}
+
 /// Writes what is made from the results and then the summary, which thereby says how the process
 /// ends also when some of the rest cannot be written.
-fn write(ended: &Ended, mut results: Results, mut summary: Summary) -> Exit {
+fn write(ended: &Ended, mut results: Results, mut summary: Summary) -> Written {
     let dir = results.dir().to_owned();
-    summary.exit_code = Some(exit(ended, results.fault()).code());
+    summary.exit_code = Some(exit(ended, results.losses()).code());
     let page = report::write_page(&dir, &summary);
     // The page may take the room that is left; the others have theirs.
     results.release();
@@ -96,25 +132,24 @@ fn write(ended: &Ended, mut results: Results, mut summary: Summary) -> Exit {
     let written = (page.is_ok(), junit.is_ok());
     results.keep(page.map(drop));
     results.keep(junit);
-    let exit = exit(ended, results.fault());
-    if let Some(fault) = results.fault() {
-        view::note(&format!("error: {fault}"));
-        summary.validity.notes.push(format!("not all results could be written: {fault}"));
-    }
+    let exit = exit(ended, results.losses());
+    let mut losses: Vec<String> = results.losses().iter().map(ToString::to_string).collect();
+    let notes = losses.iter().map(|loss| format!("not all results could be written: {loss}"));
+    summary.validity.notes.extend(notes);
     if summary.exit_code != Some(exit.code()) {
         summary.exit_code = Some(exit.code());
         write_again(&dir, &summary, written);
     }
-    let page = dir.join("report.html");
-    if page.is_file() {
-        view::print(&format!("report: {}", page.display()));
-    }
-    let Err(error) = results.finish(&summary) else { return exit };
+    let page = Some(dir.join(folder::REPORT)).filter(|page| page.is_file());
+    let Err(error) = results.finish(&summary) else {
+        return Written { exit, page, losses, summary };
+    };
     let code = Exit::Internal.code();
-    view::note(&format!("error: {error}, and does not say that the exit code is {code}"));
+    losses.push(format!("{error}, and does not say that the exit code is {code}"));
     summary.exit_code = Some(code);
     write_again(&dir, &summary, written);
-    Exit::Internal
+    let page = page.filter(|page| page.is_file());
+    Written { exit: Exit::Internal, page, losses, summary }
 }
 
 /// Writes again what tells another exit code than the process will end with. What cannot be
@@ -151,14 +186,14 @@ mod tests {
     }
 
     fn code(state: ValidityState, verdict: Option<Verdict>, cut: Cut) -> u8 {
-        exit(&Ok(measured(state, verdict, cut)), None).code()
+        exit(&Ok(measured(state, verdict, cut)), &[]).code()
     }
 
     #[test]
     fn a_run_without_objectives_and_without_an_answer_is_no_success() {
         let mut measured = measured(ValidityState::Valid, None, Cut::None);
         measured.report.totals = Tally::default();
-        assert_eq!(exit(&Ok(measured), None), Exit::Inconclusive);
+        assert_eq!(exit(&Ok(measured), &[]), Exit::Inconclusive);
     }
 
     #[test]
@@ -189,12 +224,13 @@ mod tests {
 
     #[test]
     fn results_that_cannot_be_written_are_an_internal_error_whatever_the_verdict() {
-        let fault = Error::Compose { path: "x".into(), reason: "y".into() };
+        let error = Error::Compose { path: "x".into(), reason: "y".into() };
+        let lost = [Loss { from_s: 1.0, error }];
         for verdict in [Verdict::Met, Verdict::Breached] {
             let measured = measured(ValidityState::Valid, Some(verdict), Cut::None);
-            assert_eq!(exit(&Ok(measured), Some(&fault)), Exit::Internal);
+            assert_eq!(exit(&Ok(measured), &lost), Exit::Internal);
         }
-        assert_eq!(exit(&Err(Failure::Interrupted), Some(&fault)), Exit::Internal);
-        assert_eq!(exit(&Err(Failure::Interrupted), None), Exit::Interrupted);
+        assert_eq!(exit(&Err(Failure::Interrupted), &lost), Exit::Internal);
+        assert_eq!(exit(&Err(Failure::Interrupted), &[]), Exit::Interrupted);
     }
 }

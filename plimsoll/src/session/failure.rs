@@ -10,6 +10,9 @@ pub(super) enum Failure {
     /// The endpoint that should exist cannot be used.
     #[error(transparent)]
     Target(site::Error),
+    /// The subscription may not use that much.
+    #[error("the quota does not allow these deployments; nothing was created")]
+    Quota,
     /// The endpoint could not be brought up.
     #[error(transparent)]
     Deployment(site::Error),

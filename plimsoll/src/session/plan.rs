@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::site::Site;
 use crate::results::summary as file;
-use crate::scenario::{self, Place, Scenario, bodies};
+use crate::scenario::{self, Place, Scenario};
 
 /// The subscription that messages name where the scenario knows none.
 const LOCAL_SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
@@ -73,11 +73,7 @@ pub(super) fn load(scenario: &Scenario, site: &Site) -> Result<LoadPlan> {
 }
 
 fn request(asked: &scenario::Request, key: Option<&SecretString>) -> Result<NamedRequest> {
-    let bodies = match &asked.body {
-        Some(path) => bodies(path, &asked.headers)?,
-        None => Vec::new(),
-    };
-    let request = if asked.body.is_some() { Request::post(bodies) } else { Request::get() };
+    let request = asked.bodies.clone().map_or_else(Request::get, Request::post);
     let mut request = request.with_method(&asked.method)?;
     request.path.clone_from(&asked.path);
     if let Some(key) = key {
@@ -134,12 +130,13 @@ pub(super) fn command(arguments: &[String], scenario: &Scenario) -> String {
     let mut words = vec!["plimsoll".to_owned()];
     let mut is_header = false;
     for word in arguments.iter().skip(1) {
-        words.push(match word.strip_prefix("--header=") {
-            Some(header) => format!("--header={}", without_value(header)),
-            None if is_header => without_value(word),
-            None => without_query(word),
+        let header = header_at(word);
+        words.push(match header {
+            Some(at) if at < word.len() => format!("{}{}", &word[..at], without_value(&word[at..])),
+            _ if is_header => without_value(word),
+            _ => without_query(word),
         });
-        is_header = word == "--header";
+        is_header = !is_header && header == Some(word.len());
     }
     if !words.iter().any(|word| word.starts_with("--seed")) {
         words.extend(["--seed".to_owned(), scenario.seed.to_string()]);
@@ -154,6 +151,21 @@ pub(super) fn without_query(word: &str) -> String {
         Some((address, _)) if address.contains("://") => format!("{address}?…"),
         _ => word.to_owned(),
     }
+}
+
+/// Where in a word the header begins that it gives: at its end, if the next word is the header.
+fn header_at(word: &str) -> Option<usize> {
+    const LONG: &str = "--header";
+    match word.strip_prefix(LONG) {
+        Some("") => return Some(word.len()),
+        Some(rest) if rest.starts_with('=') => return Some(LONG.len() + 1),
+        Some(_) => return None,
+        None => {}
+    }
+    let flags = word.strip_prefix('-').filter(|flags| !flags.starts_with('-'))?;
+    // Of flags in one word the first that takes a value takes the rest.
+    let takes_value = flags.find(|flag| "Hrdbo".contains(flag))?;
+    flags[takes_value..].starts_with('H').then_some(takes_value + 2)
 }
 
 fn without_value(header: &str) -> String {

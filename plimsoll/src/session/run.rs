@@ -12,7 +12,8 @@ use plimsoll_monitor::otlp::{Config, Run as OtlpRun};
 
 use super::conclude::{self, Ended};
 use super::measured::{Cut, Measured};
-use super::sink::{Folder, Sink, Telemetry, config};
+use super::secrets::Secrets;
+use super::sink::{Folder, Sink, Telemetry, config, switched_off};
 use super::site::{self, Site};
 use super::source::{Interrupt, LiveSource};
 use super::{Failure, Session, drive, plan, reach};
@@ -22,36 +23,54 @@ use crate::results::{Event, EventKind};
 use crate::scenario::{Place, Scenario};
 use crate::view::{self, View};
 
+/// What is printed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Printing {
+    /// The summary as JSON instead of text.
+    pub(crate) json: bool,
+    /// No progress and no plan.
+    pub(crate) quiet: bool,
+}
+
 /// Runs a scenario and tells how it ended.
-pub(crate) fn run(scenario: &Scenario) -> Result<Exit> {
+pub(crate) fn run(scenario: &Scenario, printing: Printing) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the session's runtime")?;
-    let ended = runtime.block_on(session(scenario));
+    let ended = runtime.block_on(session(scenario, printing));
     // A name lookup that hangs must not keep the process.
     runtime.shutdown_background();
     ended
 }
 
-async fn session(scenario: &Scenario) -> Result<Exit> {
+async fn session(scenario: &Scenario, printing: Printing) -> Result<Exit> {
     let interrupt = Interrupt::listen().context("cannot listen for signals")?;
     let otlp = match config(scenario.otlp.as_deref()) {
         Ok(config) => config,
         Err(error) => return Ok(refuse(&error)),
     };
     let mut summary = begun(scenario);
-    if !quota(scenario, &mut summary) {
-        return Ok(Exit::Deployment);
-    }
+    let fits = quota(scenario, &mut summary, printing);
     let mut folder = match Folder::create(scenario, summary) {
         Ok(folder) => folder,
         Err(error) => return Ok(refuse(&error)),
     };
-    let mut view = View::new();
-    let ended = Box::pin(on_site(scenario, otlp, &interrupt, &mut folder, &mut view)).await;
+    if let Some(off) = switched_off(scenario.otlp.as_deref()) {
+        view::note(&format!("note: {off}"));
+        folder.results.event(&Event::new(0.0, EventKind::Warning, off));
+    }
+    if !printing.quiet {
+        scenario.notes().iter().for_each(|note| view::note(&format!("note: {note}")));
+    }
+    let mut view = View::new(printing.quiet);
+    let ended = if fits {
+        Box::pin(on_site(scenario, otlp, &interrupt, &mut folder, &mut view)).await
+    } else {
+        Err(Failure::Quota)
+    };
     view.clear();
-    Ok(conclude::conclude(&scenario.name, &ended, folder))
+    Ok(conclude::conclude(&scenario.name, &ended, folder, printing, |exit| interrupt.decided(exit)))
 }
 
 /// The summary of a scenario that has not run.
@@ -71,17 +90,16 @@ pub(super) fn begun(scenario: &Scenario) -> Summary {
     summary
 }
 
-/// Shows the quota plan; `false` if it does not fit.
-fn quota(scenario: &Scenario, summary: &mut Summary) -> bool {
+/// Shows the quota plan, if the scenario asks for one; `false` if it does not fit.
+fn quota(scenario: &Scenario, summary: &mut Summary, printing: Printing) -> bool {
     let Some(check) = plan::quota(scenario) else {
         return true;
     };
-    view::note(&check.table);
+    if !check.fits || (scenario.quota.is_asked && !printing.quiet) {
+        view::note(&check.table);
+    }
     summary.quota = Some(check.result);
     summary.deployments = plan::deployments(scenario);
-    if !check.fits {
-        view::note(&"error: the quota does not allow these deployments; nothing was created");
-    }
     check.fits
 }
 
@@ -104,7 +122,7 @@ async fn on_site(
     }
     let host_is_gone = ended.as_ref().is_ok_and(|measured| matches!(measured.cut, Cut::Lost(_)));
     let endpoint = scenario.endpoint_name().filter(|_| !host_is_gone);
-    if let Err(error) = site.remove(endpoint).await {
+    if let Err(error) = site.remove(endpoint, interrupt).await {
         view.line(format!(
             "warning: the endpoint could not be deleted: {error}; its host is stopped all the same"
         ));
@@ -120,7 +138,7 @@ async fn bring_up(
     match &scenario.place {
         Place::Existing(existing) => Site::existing(existing).map_err(Failure::Target),
         Place::Deployed(deployed) => {
-            let site = Site::bring_up(scenario, deployed, view, &interrupt.stop).await;
+            let site = Site::bring_up(scenario, deployed, view, interrupt).await;
             site.map_err(|error| match error {
                 site::Error::Stopped => Failure::Interrupted,
                 error => Failure::Deployment(error),
@@ -138,6 +156,7 @@ async fn load(
     view: &mut View,
 ) -> Result<Measured, Failure> {
     let plan = plan::load(scenario, site).map_err(Failure::Plan)?;
+    let secrets = Secrets::of(scenario, site);
     let checked = Target::check(&plan.url).map_err(|error| Failure::Plan(error.into()))?;
     let mut warn = |note: Option<String>| {
         let Some(note) = note else { return };
@@ -161,7 +180,7 @@ async fn load(
     let run = otlp_run(scenario, &folder.summary.run, &target);
     let mut telemetry = Telemetry::new(otlp, run);
     let mut session = Session::new(scenario);
-    let source = LiveSource::start(plan, target, site, interrupt).await;
+    let source = LiveSource::start(plan, target, secrets, site, interrupt).await;
     let mut source = source.map_err(Failure::Generator)?;
     let mut sinks: [&mut dyn Sink; 3] = [folder, &mut telemetry, view];
     let driven = drive(&mut source, &mut session, &mut sinks).await;

@@ -17,7 +17,7 @@ use crate::results::{Event, EventKind, IntervalInfo};
 use crate::view::Live;
 
 pub(super) use folder::Folder;
-pub(super) use telemetry::{Telemetry, config};
+pub(super) use telemetry::{Telemetry, config, switched_off};
 
 /// Takes what a session tells.
 pub(super) trait Sink {

@@ -1,9 +1,16 @@
 //! Where the load goes: an endpoint that exists, or one that the run brings up and removes.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::key;
+use super::source::{Instances, Interrupt};
+use crate::scenario::{Deployed, Existing, Scenario};
+use crate::view::View;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use plimsoll_deploy::arm::{ArmDriver, Deployment, Error as DeployError};
 use plimsoll_host::local::{LocalHost, Options};
 use plimsoll_host::runtime::Runtime;
@@ -11,19 +18,19 @@ use plimsoll_loadgen::TlsOptions;
 use secrecy::SecretString;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
-
-use super::key;
-use super::source::Instances;
-use crate::scenario::{Deployed, Existing, Scenario};
-use crate::view::View;
 
 /// How often the instances are counted.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
+/// For a question to the control plane whether it is still there.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+
 /// For the deletion of the endpoint. Longer than instances take to end; the end of the host, which
 /// comes next, removes everything all the same.
 const REMOVE_LIMIT: Duration = Duration::from_secs(30);
+/// The same once the user wants the run to end. A host that has not ended by then is killed, and
+/// everything that it runs dies with it.
+const HURRIED_LIMIT: Duration = Duration::from_secs(5);
 
 /// The address to load, and what must be removed afterwards.
 pub(super) struct Site {
@@ -62,8 +69,8 @@ pub(super) enum Error {
     #[error("interrupted before the load began; what was created is removed")]
     Stopped,
     /// Its deletion hangs, and a user who stops a run cannot be kept waiting for ever.
-    #[error("it was still there after {} s", REMOVE_LIMIT.as_secs())]
-    StillThere,
+    #[error("it was still there after {} s", .0.as_secs())]
+    StillThere(Duration),
     /// This program's own file cannot be found.
     #[error("cannot find this program's own file, to start the local host from it")]
     Executable(#[source] std::io::Error),
@@ -88,12 +95,23 @@ impl Site {
         scenario: &Scenario,
         deployed: &Deployed,
         view: &mut View,
-        stop: &CancellationToken,
+        interrupt: &Interrupt,
     ) -> Result<Self, Error> {
         view.step("starting the local host", "");
         let executable = std::env::current_exe().map_err(Error::Executable)?;
-        let host = LocalHost::start(&executable, &Options { seed: scenario.seed, cache_dir: None })
-            .await?;
+        let options = Options { seed: scenario.seed, cache_dir: None };
+        let mut starting = pin!(LocalHost::start(&executable, &options));
+        let stop = &interrupt.stop;
+        let host = tokio::select! {
+            host = &mut starting => host?,
+            () = stop.cancelled() => {
+                // One that has begun to start is ended in order; one that hangs ends with its input.
+                if let Ok(Ok(host)) = tokio::time::timeout(HURRIED_LIMIT, starting).await {
+                    end(host, hurried(interrupt)).await;
+                }
+                return Err(Error::Stopped);
+            }
+        };
         let driver = Arc::new(host.driver()?);
         let created = tokio::select! {
             created = create(&driver, deployed, view) => created.map_err(Error::from),
@@ -118,7 +136,7 @@ impl Site {
                 })
             }
             Err(error) => {
-                drop(host.stop().await);
+                end(host, hurried(interrupt)).await;
                 Err(error)
             }
         }
@@ -141,23 +159,70 @@ impl Site {
         }
     }
 
+    /// Why what the run brought up is gone, if it is, though nobody has noticed: the end of a
+    /// process closes its connections, and with them the load may end, before it can be waited for.
+    pub(super) async fn gone(&mut self) -> Option<String> {
+        let Own { driver, .. } = self.own.as_ref()?;
+        let driver = Arc::clone(driver);
+        let asked = async move {
+            let answer = tokio::time::timeout(ANSWER_LIMIT, driver.list_endpoints()).await;
+            if answer.is_ok_and(|answer| answer.is_err()) {
+                tokio::time::sleep(ANSWER_LIMIT).await;
+            }
+        };
+        tokio::select! {
+            why = self.lost() => Some(why),
+            () = asked => None,
+        }
+    }
+
     /// Removes what the run created.
-    pub(super) async fn remove(self, endpoint: Option<&str>) -> Result<(), Error> {
+    pub(super) async fn remove(
+        self,
+        endpoint: Option<&str>,
+        interrupt: &Interrupt,
+    ) -> Result<(), Error> {
         let Some(own) = self.own else { return Ok(()) };
         own.counter.abort();
         let removed = match endpoint {
             Some(endpoint) => {
                 let deleting = own.driver.delete_endpoint(endpoint);
-                match tokio::time::timeout(REMOVE_LIMIT, deleting).await {
-                    Ok(deleted) => deleted.map_err(Error::from),
-                    Err(_) => Err(Error::StillThere),
+                tokio::select! {
+                    deleted = tokio::time::timeout(REMOVE_LIMIT, deleting) => match deleted {
+                        Ok(deleted) => deleted.map_err(Error::from),
+                        Err(_) => Err(Error::StillThere(REMOVE_LIMIT)),
+                    },
+                    () = hurried(interrupt) => {
+                        end(own.host, std::future::ready(())).await;
+                        return Err(Error::StillThere(HURRIED_LIMIT));
+                    }
                 }
             }
             None => Ok(()),
         };
-        drop(own.host.stop().await);
+        end(own.host, hurried(interrupt)).await;
         removed
     }
+}
+
+/// Ends the host, and kills it if that takes longer than `patience`.
+async fn end(host: LocalHost, patience: impl Future<Output = ()>) {
+    let process = host.pid().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+    let mut stopping = pin!(host.stop());
+    tokio::select! {
+        _ = &mut stopping => {}
+        () = patience => {
+            // It has not been waited for, so that the id is still its own.
+            let _ = process.map(|process| kill(process, Signal::SIGKILL));
+            let _ = stopping.await;
+        }
+    }
+}
+
+/// Returns when the user who has stopped the run should not be kept waiting any longer.
+async fn hurried(interrupt: &Interrupt) {
+    interrupt.stop.cancelled().await;
+    tokio::time::sleep(HURRIED_LIMIT).await;
 }
 
 async fn create(

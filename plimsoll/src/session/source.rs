@@ -21,6 +21,10 @@ pub(super) use live::LiveSource;
 pub(super) trait Source {
     /// The next event. Nothing may be asked for after the last one.
     async fn next(&mut self) -> Event;
+
+    /// Nothing more needs to become due: what is in flight is waited for, and then it ends. May be
+    /// said again.
+    fn stop(&mut self);
 }
 
 /// Something that happens in a run.

@@ -340,3 +340,25 @@ fn a_lost_worker_is_told_and_what_was_measured_is_kept() {
     assert!(page(&run.text("report.html")).contains("Invalid run"));
     assert!(run.text("junit.xml").contains("type=\"invalid\""));
 }
+
+#[test]
+fn a_run_until_decided_ends_with_the_look_that_decides() {
+    let mut scenario = script::scenario();
+    scenario.objectives.retain(|objective| objective.window().is_none());
+    scenario.until_decided(Duration::from_mins(10)).unwrap();
+    let limits = scenario.clone();
+    let second = move |index| {
+        let took = Duration::from_millis(10);
+        let answer = |_| Answer { request: 0, deployment: "", took, lag: Duration::ZERO };
+        Event::Interval(Box::new(script::second_of(&limits, index, answer)))
+    };
+    let source = Scripted::new((0..300).map(second).chain([ended(true)]));
+    let run = script::run_of(scenario, tempfile::tempdir().unwrap(), source);
+    assert_eq!(run.exit, Exit::Success);
+    let summary = run.summary();
+    assert_eq!(summary["verdict"], "met");
+    // Two seconds of warm-up, and the first look, which sees an interval once the next one is over.
+    assert_eq!(summary["load"]["duration_s"], 33.0);
+    assert!(run.text("events.jsonl").contains("decided after 35s"), "{}", run.text("events.jsonl"));
+    assert_eq!(summary["validity"]["state"], "valid", "{summary:#}");
+}

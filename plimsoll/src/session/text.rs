@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use plimsoll_domain::units::{format_duration, three_digits};
 use plimsoll_domain::{Class, Lags, Latencies, Quantile, Tally};
+use plimsoll_monitor::few::least_requests;
 use plimsoll_monitor::{Amount, Judgement, Report, Verdict, WindowCounts};
 
 use super::measured::{Cut, Measured};
@@ -19,7 +20,9 @@ pub(super) fn text(scenario: &str, measured: &Measured, summary: &Summary) -> St
         let _ = writeln!(text, "  {}", evidence(judgement));
     }
     let _ = writeln!(text, "  {}", counts(totals, summary));
-    let _ = writeln!(text, "  {}", latencies(totals, &report.lags));
+    for line in latencies(totals, &report.lags).into_iter().chain(statuses(totals)) {
+        let _ = writeln!(text, "  {line}");
+    }
     for (class, example) in &generator.examples {
         let _ = writeln!(text, "  {class}: {example}");
     }
@@ -59,6 +62,9 @@ fn evidence(judgement: &Judgement) -> String {
         if judged < planned {
             let _ = write!(text, ", {} not judged", planned - judged);
         }
+    }
+    if let Some(miss) = miss(judgement) {
+        let _ = write!(text, "  {miss}");
     }
     if let Some(undecided) = &judgement.undecided {
         let _ = write!(text, "\n{:16}{undecided}", "");
@@ -105,25 +111,91 @@ fn counts(totals: &Tally, summary: &Summary) -> String {
     text
 }
 
-fn latencies(totals: &Tally, lags: &Lags) -> String {
-    let response = |quantile| match totals.response_quantile(quantile) {
-        Some(Quantile::Finite(value)) => format_duration(value),
-        Some(Quantile::Infinite) => "∞".to_owned(),
-        None => "–".to_owned(),
-    };
-    let of = |latencies: &Latencies, quantile| {
-        latencies.quantile(quantile).map_or_else(|| "–".to_owned(), format_duration)
-    };
-    let mut text = format!(
-        "response p50 {}, p99 {}   service p50 {}, p99 {}   send lag p99 {}",
-        response(0.5),
-        response(0.99),
-        of(&totals.service, 0.5),
-        of(&totals.service, 0.99),
-        of(&lags.send, 0.99)
-    );
+/// The percentiles that people ask for. One beyond the last request would be its value again.
+fn percentiles(of: &Latencies, infinite: u64) -> String {
+    const USUAL: [(f64, &str); 5] =
+        [(0.5, "p50"), (0.9, "p90"), (0.95, "p95"), (0.99, "p99"), (0.999, "p99.9")];
+    let count = of.count() + infinite;
+    let told = USUAL.into_iter().filter(|(quantile, _)| count >= least_requests(*quantile));
+    let mut text: Vec<String> = told
+        .map(|(quantile, name)| match of.quantile_with_infinite(quantile, infinite) {
+            Some(Quantile::Finite(value)) => format!("{name} {}", format_duration(value)),
+            Some(Quantile::Infinite) => format!("{name} ∞"),
+            None => format!("{name} –"),
+        })
+        .collect();
+    text.extend(of.max().map(|max| format!("longest {}", format_duration(max))));
+    if text.is_empty() { "–".to_owned() } else { text.join("   ") }
+}
+
+fn latencies(totals: &Tally, lags: &Lags) -> Vec<String> {
+    let mut lines = vec![
+        format!("response  {}", percentiles(&totals.response, totals.infinite())),
+        format!("service   {}", percentiles(&totals.service, 0)),
+    ];
     if !totals.model.is_empty() {
-        let _ = write!(text, "   model p50 {}", of(&totals.model, 0.5));
+        lines.push(format!("model     {}", percentiles(&totals.model, 0)));
     }
-    text
+    lines.push(format!("send lag  {}", percentiles(&lags.send, 0)));
+    lines
+}
+
+/// Whole answers by status.
+fn statuses(totals: &Tally) -> Option<String> {
+    let each = totals.outcomes.statuses().into_iter();
+    let each: Vec<_> = each.map(|(status, count)| format!("{status} × {count}")).collect();
+    (!each.is_empty()).then(|| format!("statuses  {}", each.join(", ")))
+}
+
+/// By how much a value misses its bound; nothing if it does not.
+fn miss(judgement: &Judgement) -> Option<String> {
+    let (value, bound) = (judgement.value?.number, judgement.threshold.number);
+    if judgement.verdict != Verdict::Breached || !value.is_finite() || bound <= 0.0 {
+        return None;
+    }
+    let side = if judgement.objective.comparison().is_upper_bound() { "above" } else { "below" };
+    let share = value / bound;
+    Some(if share >= 2.0 {
+        format!("{} × the bound", three_digits(share))
+    } else {
+        format!("{} % {side} the bound", three_digits((share - 1.0).abs() * 100.0))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn latencies_of(count: u64) -> Latencies {
+        let mut latencies = Latencies::new();
+        (1..=count).for_each(|ms| latencies.record(Duration::from_millis(ms)));
+        latencies
+    }
+
+    #[test]
+    fn percentiles_are_those_that_there_are_requests_for() {
+        assert_eq!(percentiles(&latencies_of(15), 0), "p50 8ms   p90 14ms   longest 15ms");
+        assert_eq!(
+            percentiles(&latencies_of(90), 10),
+            "p50 50ms   p90 90ms   p95 ∞   p99 ∞   longest 90ms"
+        );
+        assert!(percentiles(&latencies_of(1000), 0).contains("p99.9 999ms"));
+        assert_eq!(percentiles(&Latencies::new(), 0), "–");
+    }
+
+    #[test]
+    fn a_miss_says_by_how_much() {
+        let of = |objective: &str, number: f64| {
+            let objective = objective.parse().unwrap();
+            let mut judgement = Judgement::pending(&objective);
+            judgement.verdict = Verdict::Breached;
+            judgement.value = Some(Amount { number, ..judgement.threshold });
+            miss(&judgement).unwrap_or_default()
+        };
+        assert_eq!(of("p99 < 200ms", 250.0), "25 % above the bound");
+        assert_eq!(of("error rate < 1%", 0.05), "5 × the bound");
+        assert_eq!(of("goodput > 90% within 1s", 0.45), "50 % below the bound");
+        assert_eq!(of("p99 < 200ms", f64::INFINITY), "");
+    }
 }

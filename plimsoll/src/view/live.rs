@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use plimsoll_domain::units::{format_duration, three_digits};
-use plimsoll_domain::{Quantile, Snapshot, Tally};
+use plimsoll_domain::{Quantile, Snapshot, Tally, plain};
+use plimsoll_monitor::{Amount, Standing, Verdict};
 
 use crate::results::InstanceCount;
 
@@ -35,6 +36,38 @@ pub(crate) struct Live {
     pub(crate) connections: u64,
     /// Instances ready and wanted.
     pub(crate) instances: Option<InstanceCount>,
+    /// How each objective stands.
+    pub(crate) objectives: Vec<Stand>,
+}
+
+/// How an objective stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Stand {
+    /// The objective.
+    objective: String,
+    /// Its value so far, or in the newest window.
+    value: String,
+    /// Its verdict, and when there will be one.
+    verdict: String,
+}
+
+impl Stand {
+    /// As the monitor says.
+    pub(crate) fn new(standing: &Standing<'_>) -> Self {
+        let verdict = match (standing.verdict, standing.next_look_s) {
+            (Verdict::Inconclusive, Some(next)) => {
+                format!("undecided; next look after {next} s of measuring")
+            }
+            (Verdict::Inconclusive, None) => "undecided".to_owned(),
+            (Verdict::Met, _) => "met so far".to_owned(),
+            (Verdict::Breached, _) => "breached".to_owned(),
+        };
+        Self {
+            objective: standing.objective.to_string(),
+            value: standing.value.map_or_else(|| "–".to_owned(), Amount::short),
+            verdict,
+        }
+    }
 }
 
 impl Live {
@@ -52,50 +85,63 @@ impl Live {
         self.connections = snapshot.generator.connections;
     }
 
-    /// Four lines for a terminal.
-    pub(crate) fn block(&self) -> String {
+    /// A few lines for a terminal of this width: what the last second was, what there is so far and
+    /// now, and how each objective stands.
+    pub(crate) fn block(&self, width: usize) -> String {
         let [offered, sent, done] = self.rates.map(three_digits);
         let [p50, p99] = self.percentiles.map(percentile);
-        let left = self.total.saturating_sub(self.elapsed);
-        let mut text = format!(
-            "{} · {}  {}  {} of {} s, {} s left\n",
-            self.scenario,
-            self.stage,
-            bar(self.elapsed, self.total),
-            self.elapsed.as_secs(),
-            self.total.as_secs(),
-            left.as_secs()
+        let name = format!("{} · {}", plain::line(&self.scenario), plain::line(&self.stage));
+        let (done_s, total_s) = (self.elapsed.as_secs(), self.total.as_secs());
+        let time = format!("{done_s} of {total_s} s, {}", self.left());
+        let room = width.saturating_sub(name.chars().count() + time.chars().count() + 4);
+        let bar = bar(self.elapsed, self.total, room.clamp(8, 80));
+        let mut text = format!("{name}  {bar}  {time}\n");
+        let _ = writeln!(
+            text,
+            "  a second  offered {offered}/s   sent {sent}/s   done {done}/s   p50 {p50}   p99 {p99}"
         );
-        let _ = writeln!(text, "  rate       offered {offered}/s   sent {sent}/s   done {done}/s");
-        let _ = writeln!(text, "  response   p50 {p50}   p99 {p99}");
-        let _ = write!(text, "  errors     failed {}   dropped {}   ", self.failed, self.dropped);
+        let Self { failed, dropped, in_flight, backlog, connections, .. } = self;
+        let _ = writeln!(text, "  so far    failed {failed}   dropped {dropped}");
         let _ = write!(
             text,
-            "in flight {}   waiting {}   connections {}",
-            self.in_flight, self.backlog, self.connections
+            "  now       in flight {in_flight}   waiting {backlog}   connections {connections}"
         );
         if let Some(InstanceCount { ready, wanted, .. }) = self.instances {
             let _ = write!(text, "   instances {ready}/{wanted}");
         }
+        for Stand { objective, value, verdict } in &self.objectives {
+            let _ = write!(text, "\n  {}   {value}   {verdict}", plain::line(objective));
+        }
         text
+    }
+
+    /// How much time is left, or what is waited for.
+    fn left(&self) -> String {
+        match self.total.checked_sub(self.elapsed) {
+            Some(left) if !left.is_zero() => format!("{:.0} s left", left.as_secs_f64().ceil()),
+            _ => "waiting for answers".to_owned(),
+        }
     }
 
     /// One line for a log.
     pub(crate) fn line(&self) -> String {
         let [offered, sent, done] = self.rates.map(three_digits);
         let [p50, p99] = self.percentiles.map(percentile);
-        let left = self.total.saturating_sub(self.elapsed);
         let mut text = format!(
-            "{:>4} s  {}: offered {offered}/s, sent {sent}/s, done {done}/s, p50 {p50}, p99 {p99}, failed {}, dropped {}",
+            "{:>4} s  {}: offered {offered}/s, sent {sent}/s, done {done}/s, p50 {p50}, p99 {p99}, \
+             so far failed {}, dropped {}",
             self.elapsed.as_secs(),
-            self.stage,
+            plain::line(&self.stage),
             self.failed,
             self.dropped
         );
         if let Some(InstanceCount { ready, wanted, .. }) = self.instances {
             let _ = write!(text, ", instances {ready}/{wanted}");
         }
-        let _ = write!(text, ", {} s left", left.as_secs());
+        for Stand { objective, value, .. } in &self.objectives {
+            let _ = write!(text, ", `{}` at {value}", plain::line(objective));
+        }
+        let _ = write!(text, ", {}", self.left());
         text
     }
 }
@@ -108,11 +154,10 @@ fn percentile(value: Option<Quantile>) -> String {
     }
 }
 
-fn bar(done: Duration, total: Duration) -> String {
-    const WIDTH: usize = 24;
+fn bar(done: Duration, total: Duration, width: usize) -> String {
     let share = done.as_secs_f64() / total.as_secs_f64().max(1e-9);
-    let filled = ((share * WIDTH as f64) as usize).min(WIDTH);
-    format!("{}{}", "█".repeat(filled), "░".repeat(WIDTH - filled))
+    let filled = ((share * width as f64) as usize).min(width);
+    format!("{}{}", "█".repeat(filled), "░".repeat(width - filled))
 }
 
 #[cfg(test)]
@@ -140,12 +185,16 @@ mod tests {
             Live { scenario: "quick".into(), total: Duration::from_secs(20), ..Live::default() };
         update(&mut live, &snapshot(Outcome::status(200)));
         live.instances = Some(InstanceCount { ready: 1, wanted: 2, starting: 1 });
-        let block = live.block();
+        let block = live.block(80);
         for part in
             ["quick · hold", "1 of 20 s, 19 s left", "sent 1/s", "p99 12ms", "instances 1/2"]
         {
             assert!(block.contains(part), "{part} is not in {block}");
         }
+        let longest = |width| live.block(width).lines().map(|line| line.chars().count()).max();
+        assert!(longest(80) <= Some(80) && longest(160) > Some(80), "{}", live.block(160));
+        live.elapsed = live.total;
+        assert!(live.block(80).contains("waiting for answers"), "nothing is left of the schedule");
     }
 
     #[test]

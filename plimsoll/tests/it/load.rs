@@ -8,6 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::started::{SOON, Started};
 use crate::support::{
     Answer, Ran, Server, adds_up, class, closed_port, count, eventually, plimsoll, summary,
 };
@@ -175,7 +176,14 @@ fn a_wrong_key_is_401_for_everyone_and_never_printed() {
 #[test]
 fn the_values_of_headers_and_the_query_are_never_written() {
     let server = Server::start(Answer::Status(200));
-    let headers = ["--header", "authorization: Bearer hush-hush", "--header=x-key: hush-hush"];
+    let headers = [
+        "--header",
+        "authorization: Bearer hush-hush",
+        "--header=x-key: hush-hush",
+        "-H",
+        "x-more: hush-hush",
+        "-Hx-last: hush-hush",
+    ];
     let ran = load(&format!("{}?code=hush-hush", server.url()), &headers).must_exit(0);
     assert!(!ran.text().contains("hush-hush"), "{}", ran.text());
     for entry in std::fs::read_dir(ran.folder()).expect("results").flatten() {
@@ -184,7 +192,28 @@ fn the_values_of_headers_and_the_query_are_never_written() {
     }
     let summary = ran.summary();
     let command = summary["run"]["command"].as_str().unwrap_or_default();
-    assert!(command.contains("authorization: …") && command.contains("x-key: …"), "{command}");
+    for name in ["authorization", "x-key", "x-more", "x-last"] {
+        assert!(command.contains(&format!("{name}: …")), "{command}");
+    }
+}
+
+// Some servers repeat in an error what they were asked with.
+#[test]
+fn an_example_of_a_failure_is_told_without_secrets() {
+    let server = Server::start(Answer::Echo);
+    let headers = ["-H", "authorization: Bearer hush-hush", "-H", "x-key: hush-hush-2"];
+    let ran = load(&format!("{}?code=hush-hush-3", server.url()), &headers).must_exit(3);
+    let example = "500: POST /score?… HTTP/1.1 ";
+    assert!(ran.stdout.contains(&format!("server_error: {example}")), "{}", ran.stdout);
+    let summary = ran.summary();
+    let told = summary["generator"]["examples"]["server_error"].as_str().unwrap_or_default();
+    assert!(told.starts_with(example) && told.chars().count() <= 201, "{told}");
+    for entry in std::fs::read_dir(ran.folder()).expect("results").flatten() {
+        let text = std::fs::read_to_string(entry.path()).expect("text");
+        assert!(!text.contains("hush-hush"), "{:?}", entry.path());
+        assert!(entry.file_name() != "report.html" || text.contains(example), "on the page");
+    }
+    assert!(!ran.text().contains("hush-hush"), "{}", ran.text());
 }
 
 #[test]
@@ -234,6 +263,73 @@ fn an_unanswered_request_times_out_and_is_counted() {
     adds_up(&summary);
     assert!(class(&summary, "client_timeout") > 0, "{summary:#}");
     assert!(count(&summary, "/load/dropped") > 0, "50 connections cannot carry it: {summary:#}");
+}
+
+#[test]
+fn a_body_may_come_from_a_pipe_or_the_command_line() {
+    let server = Server::start(Answer::Status(200));
+    for how in ["--body -", "--body /dev/stdin", "--body <(echo '{}')", "--data '{}'"] {
+        let script = format!("echo '{{}}' | \"$0\" load \"$1\" -r 20 -d 1s -o \"$2\" {how}");
+        let run = Started::with(|command, out| {
+            let binary = command.get_program().to_owned();
+            *command = Command::new("bash");
+            command.args(["-c", &script]).arg(binary).arg(server.url()).arg(out.join("results"))
+        });
+        let summary = run.ended(SOON).must_exit(0).summary();
+        assert_eq!(count(&summary, "/outcomes/ok"), count(&summary, "/load/offered"), "{how}");
+    }
+}
+
+#[test]
+fn a_pipe_that_nobody_writes_to_can_be_given_up() {
+    let run = Started::with(|command, out| {
+        let fifo = out.join("body.json");
+        let made = Command::new("mkfifo").arg(&fifo).status().expect("coreutils");
+        assert!(made.success());
+        command.args(["load", "http://127.0.0.1:1/", "-r", "1", "-d", "1s", "-b"]).arg(fifo)
+    });
+    // Opened as soon as it is read.
+    let pipe = run.results().with_file_name("body.json");
+    let _open = std::fs::File::options().write(true).open(pipe).expect("somebody reads");
+    run.terminate();
+    assert_eq!(run.ended(SOON).code, -1, "by the signal");
+}
+
+// For a while no file can be made anew, and then again: nothing is lost by that.
+#[test]
+fn a_run_that_has_no_descriptors_for_a_while_ends_as_it_was_judged() {
+    let server = Server::start(Answer::Never);
+    let run = Started::with(|command, out| {
+        let script = "ulimit -n 40; exec \"$0\" load \"$1\" -r 40 -d 3s --arrivals constant \
+                      --timeout 2500ms --objective 'p99 < 2s' -o \"$2\"";
+        let binary = command.get_program().to_owned();
+        *command = Command::new("bash");
+        command.args(["-c", script]).arg(binary).arg(server.url()).arg(out.join("results"))
+    });
+    let ran = run.ended(SOON);
+    let summary = ran.summary();
+    adds_up(&summary);
+    assert!(class(&summary, "client_fault") > 0, "{summary:#}");
+    assert_eq!(summary["validity"]["state"], "invalid");
+    assert_eq!((ran.code, &summary["exit_code"]), (4, &4.into()), "{}", ran.text());
+}
+
+#[test]
+fn a_folder_that_a_run_writes_to_is_refused() {
+    let server = Server::start(Answer::Status(200));
+    let mut run = Started::new(&["load", &server.url(), "-r", "20", "-d", "60s", "--seed", "1"]);
+    run.until_rows(1);
+    let second = ["load", &server.url(), "-r", "20", "-d", "1s", "--seed", "2", "-o"];
+    let output = plimsoll().args(second).arg(run.results()).output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("in use by another run"), "{said}");
+    run.terminate();
+    let ran = run.ended(SOON).must_exit(130);
+    assert_eq!(ran.summary()["scenario"]["seed"], 1);
+    // A run that is over holds it no more.
+    let output = plimsoll().args(second).arg(ran.folder()).output().expect("it starts");
+    assert_eq!((output.status.code(), &ran.summary()["scenario"]["seed"]), (Some(0), &2.into()));
 }
 
 #[test]
@@ -365,4 +461,43 @@ fn a_killed_run_leaves_what_it_measured_and_the_report_can_be_written() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let page = std::fs::read_to_string(folder.join("report.html")).expect("the report");
     assert!(page.contains("<svg"), "it has charts");
+}
+
+// Names, in a stage as in an alert, are others' words: a scenario may come from anywhere.
+#[test]
+fn hostile_names_reach_neither_the_terminal_nor_a_spreadsheet() {
+    let server = Server::start(Answer::Status(200));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let scenario = folder.path().join("scenario.yml");
+    let text = format!(
+        "name: names\ntarget: {{url: '{}'}}\nrequest: {{method: GET}}\nload:\n  stages:\n\
+         \x20   - {{name: '=HYPERLINK(\"x\")', duration: 1s, rps: 20}}\n\
+         \x20   - {{name: \"\\e]0;title\\a\\e[2J\\u202egone\", duration: 1s, rps: 20}}\n\
+         alerts: [{{name: \"\\e[2J\", objective: p99 < 1us in every 1s, severity: critical}}]\n",
+        server.url()
+    );
+    std::fs::write(&scenario, text).expect("it can be written");
+    let ran = Ran::with_out(&["run", scenario.to_str().expect("UTF-8")]).must_exit(0);
+    let shown =
+        |text: &str| text.lines().flat_map(str::chars).all(plimsoll_domain::plain::is_shown);
+    assert!(shown(&ran.text()) && ran.text().contains(r"alert \u{1b}[2J: "), "{}", ran.text());
+    for entry in std::fs::read_dir(ran.folder()).expect("results").flatten() {
+        let text = std::fs::read_to_string(entry.path()).expect("text");
+        assert!(!text.contains(['\u{1b}', '\u{7}']), "{:?}", entry.path());
+    }
+    let read = |name: &str| std::fs::read_to_string(ran.folder().join(name)).expect("it is there");
+    assert!(read("timeline.csv").contains(",\"'=HYPERLINK("), "{}", read("timeline.csv"));
+    assert!(shown(&read("report.html")) && read("report.html").contains("=HYPERLINK"));
+}
+
+#[test]
+fn colours_are_where_somebody_sees_them() {
+    let said = |variable: &str| {
+        let mut command = plimsoll();
+        command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env(variable, "1");
+        let output = command.args(["check", "no-such-file.yml"]).output().expect("it starts");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(!said("X").contains('\u{1b}'), "on a pipe");
+    assert!(said("CLICOLOR_FORCE").contains("\u{1b}[1;31merror:"), "{}", said("CLICOLOR_FORCE"));
 }

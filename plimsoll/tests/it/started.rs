@@ -179,7 +179,11 @@ impl Started {
     }
 
     pub(crate) fn terminate(&self) {
-        kill(self.id(), Signal::SIGTERM).expect("it runs");
+        self.signal(Signal::SIGTERM);
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(self.id(), signal).expect("it runs");
     }
 
     fn id(&self) -> Pid {

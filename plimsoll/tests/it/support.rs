@@ -16,6 +16,8 @@ pub(crate) enum Answer {
     Status(u16),
     /// 200 if the request carries this `Authorization`, else 401.
     OnlyWith(&'static str),
+    /// 500, with the request's head as body.
+    Echo,
     /// Not at all.
     Never,
 }
@@ -47,11 +49,13 @@ fn serve(stream: &TcpStream, answer: Answer) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     loop {
         let (mut length, mut authorization) = (0, String::new());
+        let mut head = String::new();
         loop {
             let mut line = String::new();
             if reader.read_line(&mut line).ok()? == 0 {
                 return None;
             }
+            head += &line;
             let line = line.trim();
             if line.is_empty() {
                 break;
@@ -70,9 +74,10 @@ fn serve(stream: &TcpStream, answer: Answer) -> Option<()> {
             Answer::Status(status) => status,
             Answer::OnlyWith(wanted) if authorization == wanted => 200,
             Answer::OnlyWith(_) => 401,
+            Answer::Echo => 500,
             Answer::Never => continue,
         };
-        let text = "{\"ok\": true}";
+        let text = if status == 500 { head } else { "{\"ok\": true}".to_owned() };
         let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{text}", text.len());
         let mut stream = stream;
         stream.write_all(head.as_bytes()).ok()?;

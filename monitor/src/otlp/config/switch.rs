@@ -10,6 +10,18 @@
 use super::super::error::Error;
 use super::value::{Environment, choice};
 
+/// What the environment switches off, for a person who has asked for an export; `None` if nothing.
+pub(super) fn switched_off(env: &Environment<'_>) -> Option<String> {
+    let disabled = choice(env, "OTEL_SDK_DISABLED", &[("true", true), ("false", false)]);
+    if disabled.is_ok_and(|disabled| disabled == Some(true)) {
+        return Some("metrics and alerts, by OTEL_SDK_DISABLED=true".to_owned());
+    }
+    let signals = [("metrics", "OTEL_METRICS_EXPORTER"), ("alerts", "OTEL_LOGS_EXPORTER")];
+    let off = signals.into_iter().filter(|(_, name)| is_none(env, name).unwrap_or(false));
+    let off: Vec<_> = off.map(|(signal, name)| format!("{signal}, by {name}=none")).collect();
+    (!off.is_empty()).then(|| off.join("; "))
+}
+
 /// Whether the environment wants nothing of a signal to leave, whose exporter is selected by the
 /// variable `exporter`.
 pub(super) fn is_off(env: &Environment<'_>, exporter: &str) -> Result<bool, Error> {

@@ -46,6 +46,22 @@ fn the_standards_off_switches_win_over_every_endpoint() {
 }
 
 #[test]
+fn what_is_switched_off_though_it_is_asked_for_is_told() {
+    let off = |flag, env: &[(&str, &str)]| {
+        Config::switched_off(flag, &|name| {
+            env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    };
+    let flag = Some("http://localhost:4317");
+    let all = off(flag, &[("OTEL_SDK_DISABLED", "true")]).unwrap();
+    assert!(all.ends_with("metrics and alerts, by OTEL_SDK_DISABLED=true"), "{all}");
+    let some = off(flag, &[("OTEL_LOGS_EXPORTER", "none")]).unwrap();
+    assert!(some.ends_with("alerts, by OTEL_LOGS_EXPORTER=none"), "{some}");
+    assert_eq!(off(flag, &[]), None);
+    assert_eq!(off(None, &[("OTEL_SDK_DISABLED", "true")]), None, "nobody has asked");
+}
+
+#[test]
 fn an_exporter_that_is_selected_is_used() {
     let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://h:4317");
     let on = [("OTEL_METRICS_EXPORTER", "otlp"), ("OTEL_LOGS_EXPORTER", "console, OTLP")];

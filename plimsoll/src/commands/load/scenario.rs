@@ -1,25 +1,29 @@
 //! The scenario that the flags describe.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use plimsoll_domain::schedule::{ArrivalProcess, Profile, Stage};
 use plimsoll_loadgen::{Request as LoadRequest, Target};
 
 use super::{Args, Arrivals, Header};
 use crate::scenario::{
-    Existing, Headers, LONGEST_STAGE, Load, Place, Quota, Request, Scenario, bodies,
+    Existing, Headers, LONGEST_STAGE, Load, Place, Quota, Request, Scenario, bodies, payloads,
 };
+use crate::session::Printing;
 
 /// What can be said of the flags without asking the network.
 fn check(args: &Args) -> Result<(), String> {
-    if args.duration.is_zero() {
+    let length = duration(args);
+    if length.is_zero() {
         return Err("--duration must be longer than 0".to_owned());
     }
     if args.timeout < Duration::from_millis(1) {
         return Err("--timeout must be at least 1ms".to_owned());
     }
-    if args.duration.max(args.warmup.unwrap_or_default()) > LONGEST_STAGE {
+    if length.max(args.warmup.unwrap_or_default()) > LONGEST_STAGE {
         return Err("--duration and --warmup are at most 30 days".to_owned());
     }
     if let Some(file) = args.ca_file.as_ref().filter(|file| !file.is_file()) {
@@ -45,30 +49,46 @@ fn check(args: &Args) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) fn scenario(args: Args) -> Result<Scenario, String> {
+fn stages(rate: f64, warmup: Option<Duration>, duration: Duration) -> Vec<Stage> {
+    let hold = Stage::hold("hold", rate, duration);
+    let warmup = warmup.filter(|warmup| !warmup.is_zero());
+    let warmup = warmup.map(|duration| Stage::hold("warm-up", rate, duration).as_warmup());
+    warmup.into_iter().chain([hold]).collect()
+}
+
+/// One body from the command line.
+fn inline(data: &str, headers: &Headers) -> Result<Vec<Bytes>, String> {
+    let body = payloads(headers).text(Path::new("--data"), data.as_bytes().to_vec());
+    body.map_err(|error| error.to_string())
+}
+
+/// How long is measured at least; with `--until-decided` alone that is a moment.
+fn duration(args: &Args) -> Duration {
+    args.duration.unwrap_or(Duration::from_secs(1))
+}
+
+pub(super) fn scenario(args: Args) -> Result<(Scenario, Printing), String> {
     check(&args)?;
-    let method = match (&args.method, &args.body) {
+    let stages = stages(args.rate, args.warmup, duration(&args));
+    let headers = args.headers.into_iter().map(|Header { name, value }| (name, value));
+    let headers: Headers = headers.collect();
+    let bodies = match (&args.data, &args.body) {
+        (Some(data), _) => Some(inline(data, &headers)?),
+        (None, Some(body)) => Some(bodies(body, &headers).map_err(|error| error.to_string())?),
+        (None, None) => None,
+    };
+    let method = match (&args.method, &bodies) {
         (Some(method), _) => method.to_ascii_uppercase(),
         (None, Some(_)) => "POST".to_owned(),
         (None, None) => "GET".to_owned(),
     };
-    let headers = args.headers.into_iter().map(|Header { name, value }| (name, value));
-    let headers: Headers = headers.collect();
-    if let Some(body) = &args.body {
-        bodies(body, &headers).map_err(|error| error.to_string())?;
-    } else if method == "POST" {
-        return Err("a POST request needs --body: a JSON file, a .jsonl file, or a folder of them"
-            .to_owned());
+    if bodies.is_none() && method == "POST" {
+        return Err(
+            "a POST request needs --data, or --body: a JSON file, a .jsonl file, a folder of \
+                    them, or - for standard input"
+                .to_owned(),
+        );
     }
-    let stage = |name: &str, duration: Duration, warmup: bool| Stage {
-        name: name.to_owned(),
-        duration,
-        from_rps: args.rate,
-        to_rps: args.rate,
-        warmup,
-    };
-    let warmup = args.warmup.filter(|warmup| !warmup.is_zero()).map(|d| stage("warm-up", d, true));
-    let stages = warmup.into_iter().chain([stage("hold", args.duration, false)]).collect();
     let mut scenario = Scenario {
         name: "load".to_owned(),
         description: None,
@@ -84,7 +104,7 @@ pub(super) fn scenario(args: Args) -> Result<Scenario, String> {
             name: "score".to_owned(),
             weight: 1.0,
             path: None,
-            body: args.body,
+            bodies,
             method,
             headers,
             deployment: None,
@@ -102,14 +122,18 @@ pub(super) fn scenario(args: Args) -> Result<Scenario, String> {
             drain: args.timeout,
         },
         objectives: args.objectives,
+        until_decided: false,
         alerts: Vec::new(),
-        quota: Quota { region: "local".to_owned(), limits: None },
+        quota: Quota { is_asked: false, region: "local".to_owned(), limits: None },
         folder: None,
         otlp: None,
     };
+    if let Some(most) = args.until_decided {
+        scenario.until_decided(most).map_err(|wrong| format!("--until-decided {wrong}"))?;
+    }
     if let Some((objective, what, hint)) = scenario.misfit() {
         return Err(format!("--objective `{objective}`: {what}; {hint}"));
     }
-    args.outputs.override_in(&mut scenario);
-    Ok(scenario)
+    let printing = args.outputs.override_in(&mut scenario);
+    Ok((scenario, printing))
 }

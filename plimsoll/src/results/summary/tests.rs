@@ -4,7 +4,7 @@ use plimsoll_domain::{
     Class, Hints, Key, Latency, Limit, Limits, Moment, Names, Outcome, Recorder, Sample, Snapshot,
     StageName,
 };
-use plimsoll_monitor::{Comparison, Unit};
+use plimsoll_monitor::{Comparison, Unit, Validity};
 
 use super::*;
 
@@ -67,6 +67,7 @@ fn summary() -> Summary {
     };
     let scenario = ScenarioName { name: "quickstart".to_owned(), seed: 7 };
     let mut summary = Summary::begun(run, scenario);
+    summary.validity = Validity::default();
     let whole = snapshot();
     let lags = whole.measured_lags();
     summary.measure(&whole.measured(), &lags, whole.length());

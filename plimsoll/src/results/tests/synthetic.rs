@@ -7,7 +7,7 @@ use plimsoll_domain::{
     Class, Key, Latency, Limit, Limits, Moment, Names, Outcome, Recorder, Sample, Snapshot,
     StageName,
 };
-use plimsoll_monitor::{Comparison, Unit, Verdict};
+use plimsoll_monitor::{Comparison, Unit, Validity, Verdict};
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, LogNormal};
 use rand_pcg::Pcg64;
@@ -139,9 +139,42 @@ pub(crate) fn header(shape: &Shape) -> Header {
     }
 }
 
+/// What the load was sent to.
+fn deployed(summary: &mut Summary) {
+    summary.deployments = vec![Deployment {
+        name: "blue".to_owned(),
+        instance_type: "Standard_DS3_v2".to_owned(),
+        instance_count: 2,
+        runtime: "builtin".to_owned(),
+        traffic_percent: Some(100),
+    }];
+    summary.quota = Some(Quota {
+        region: "westeurope".to_owned(),
+        fits: Some(true),
+        families: vec![QuotaFamily {
+            family: "Standard DSv2 Family".to_owned(),
+            instances: 2,
+            reserved_instances: 3,
+            vcpus: 12,
+            used: Some(8),
+            limit: Some(100),
+        }],
+    });
+}
+
 /// Writes the run as it goes, and gives its last summary.
 pub(crate) fn write_run(dir: &Path, shape: &Shape) -> (Results, Summary) {
+    write_run_on(dir, shape, |_| {})
+}
+
+/// The same, on a folder with which `happens` something before the run.
+pub(crate) fn write_run_on(
+    dir: &Path,
+    shape: &Shape,
+    happens: impl FnOnce(&mut Results),
+) -> (Results, Summary) {
     let mut results = Results::create(dir, header(shape)).expect("the folder is free");
+    happens(&mut results);
     let mut whole = Snapshot::default();
     let mut run = header(shape).run;
     run.started = "2026-11-23T03:40:00Z".to_owned();
@@ -172,31 +205,14 @@ pub(crate) fn write_run(dir: &Path, shape: &Shape) -> (Results, Summary) {
     summary.keys = KeyResult::all(&whole);
     summary.warmup = WarmupCounts::new(&whole.warmup());
     summary.generator.set_release_lag(&lags.release);
-    summary.deployments = vec![Deployment {
-        name: "blue".to_owned(),
-        instance_type: "Standard_DS3_v2".to_owned(),
-        instance_count: 2,
-        runtime: "builtin".to_owned(),
-        traffic_percent: Some(100),
-    }];
-    summary.quota = Some(Quota {
-        region: "westeurope".to_owned(),
-        fits: Some(true),
-        families: vec![QuotaFamily {
-            family: "Standard DSv2 Family".to_owned(),
-            instances: 2,
-            reserved_instances: 3,
-            vcpus: 12,
-            used: Some(8),
-            limit: Some(100),
-        }],
-    });
+    deployed(&mut summary);
     summary.objectives = objectives(&summary);
     if shape.rps >= 500 && shape.stall_ms == 0 {
         summary.objectives.retain(|o| o.verdict == Verdict::Met);
     }
     results.summary(&summary);
     summary.run.complete = true;
+    summary.validity = Validity::default();
     let any = |verdict| summary.objectives.iter().any(|o| o.verdict == verdict);
     let (verdict, code) = match () {
         () if any(Verdict::Breached) => (Verdict::Breached, 3),

@@ -9,9 +9,11 @@ impl Sink for View {
         match output {
             Output::Interval(interval) => self.live(interval.live),
             // The stage is in the state of the load.
-            Output::Event(event) if event.kind != EventKind::Phase => self.line(&*event.message),
+            Output::Event(event)
+                if event.kind == EventKind::Phase && event.details.contains_key("stage") => {}
+            Output::Event(event) => self.line(&*event.message),
             Output::Alert(alert) => self.line(alert_event(alert).message),
-            Output::Begun { .. } | Output::Event(_) => {}
+            Output::Begun { .. } => {}
         }
         Ok(())
     }

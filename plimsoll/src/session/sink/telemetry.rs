@@ -25,6 +25,11 @@ pub(in crate::session) fn config(url: Option<&str>) -> Result<Option<Config>, Er
     Config::resolve(url, &|name| std::env::var(name).ok())
 }
 
+/// What of the export that is asked for is switched off, in words.
+pub(in crate::session) fn switched_off(url: Option<&str>) -> Option<String> {
+    Config::switched_off(url, &|name| std::env::var(name).ok())
+}
+
 impl Telemetry {
     /// Exports `run` once the load begins, if there is a receiver.
     pub(in crate::session) fn new(config: Option<Config>, run: Run) -> Self {

@@ -1,9 +1,27 @@
-//! Ctrl-C and SIGTERM: the first stops the load and waits for what is in flight, the second skips
-//! that wait. Neither skips the removal of what the run created.
+//! Ctrl-C, SIGTERM and SIGHUP (a closed terminal): the first stops the load and waits for what is in
+//! flight, the second skips that wait, the third ends the process on the spot. The first two do not
+//! skip the removal of what the run created; after the third the host removes itself, as after a
+//! kill.
+//!
+//! A signal that was ignored when the process began stays ignored, as `nohup` wants it.
+//!
+//! A thread of its own listens, since the session's may hang: in a write to a terminal or pipe that
+//! nobody reads, or to a disk that is gone. If it does not take notice of a signal within
+//! [`NOTICED`], the process ends with the exit code that the results have, or as interrupted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinHandle;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+
+use crate::exit::Exit;
+
+/// How long the session may take to notice a signal. Writing the results is among what it may do
+/// meanwhile.
+const NOTICED: Duration = Duration::from_secs(5);
 
 /// Tells when the user wants the run to end.
 #[derive(Debug)]
@@ -12,36 +30,139 @@ pub(in crate::session) struct Interrupt {
     pub(in crate::session) stop: CancellationToken,
     /// Cancelled by the second.
     pub(in crate::session) abort: CancellationToken,
-    listener: JoinHandle<()>,
+    /// What the process ends with if it must end on the spot.
+    exit: Arc<AtomicU8>,
+    /// Ends the thread.
+    over: CancellationToken,
 }
 
 impl Interrupt {
-    /// Starts to listen; must be called in a tokio runtime.
+    /// Starts to listen; must be called in a tokio runtime, which is the one that is watched.
     pub(in crate::session) fn listen() -> std::io::Result<Self> {
-        let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let interrupt = signal(SignalKind::interrupt())?;
-        let terminate = signal(SignalKind::terminate())?;
-        let tokens = (stop.clone(), abort.clone());
-        let listener = tokio::spawn(async move {
-            let (mut interrupt, mut terminate) = (interrupt, terminate);
-            next(&mut interrupt, &mut terminate).await;
-            tokens.0.cancel();
-            next(&mut interrupt, &mut terminate).await;
-            tokens.1.cancel();
+        let interrupt = Self {
+            stop: CancellationToken::new(),
+            abort: CancellationToken::new(),
+            exit: Arc::new(AtomicU8::new(Exit::Interrupted.code())),
+            over: CancellationToken::new(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let signals = {
+            let _inside = runtime.enter();
+            Signals::listen()?
+        };
+        let (pings, mut pinged) = mpsc::unbounded_channel::<oneshot::Sender<()>>();
+        // Ends with its sender, or with the runtime.
+        tokio::spawn(async move {
+            while let Some(answer) = pinged.recv().await {
+                let _ = answer.send(());
+            }
         });
-        Ok(Self { stop, abort, listener })
+        let listener = Listener {
+            signals,
+            steps: [interrupt.stop.clone(), interrupt.abort.clone()],
+            pings,
+            exit: Arc::clone(&interrupt.exit),
+        };
+        let over = interrupt.over.clone();
+        let listen = move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = listener.listen() => {}
+                    () = over.cancelled() => {}
+                }
+            });
+        };
+        std::thread::Builder::new().name("signals".to_owned()).spawn(listen)?;
+        Ok(interrupt)
+    }
+
+    /// The results are written and say this: a signal changes it no more.
+    pub(in crate::session) fn decided(&self, exit: Exit) {
+        self.exit.store(exit.code(), Ordering::Relaxed);
     }
 }
 
 impl Drop for Interrupt {
     fn drop(&mut self) {
-        self.listener.abort();
+        self.over.cancel();
     }
 }
 
-async fn next(interrupt: &mut Signal, terminate: &mut Signal) {
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// What the thread does.
+struct Listener {
+    signals: Signals,
+    steps: [CancellationToken; 2],
+    pings: mpsc::UnboundedSender<oneshot::Sender<()>>,
+    exit: Arc<AtomicU8>,
+}
+
+impl Listener {
+    async fn listen(mut self) {
+        for step in self.steps.clone() {
+            self.signals.next().await;
+            step.cancel();
+            let (answer, mut answered) = oneshot::channel();
+            let _ = self.pings.send(answer);
+            // The session may be over, and its runtime gone: then nobody answers, and it is fine.
+            if tokio::time::timeout(NOTICED, &mut answered).await.is_err() {
+                self.end();
+            }
+        }
+        self.signals.next().await;
+        self.end();
     }
+
+    /// Ends the process.
+    fn end(&self) {
+        std::process::exit(self.exit.load(Ordering::Relaxed).into());
+    }
+}
+
+/// The signals that end a run.
+struct Signals {
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
+    hang_up: Option<Signal>,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        let ignored = ignored();
+        let unless_ignored = |kind: SignalKind| {
+            let is_ignored = ignored >> (kind.as_raw_value() - 1) & 1 == 1;
+            if is_ignored { Ok(None) } else { signal(kind).map(Some) }
+        };
+        Ok(Self {
+            // A shell without job control has what it starts in the background ignore this one;
+            // whoever sends it to such a run all the same means it.
+            interrupt: Some(signal(SignalKind::interrupt())?),
+            terminate: unless_ignored(SignalKind::terminate())?,
+            hang_up: unless_ignored(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            () = received(&mut self.interrupt) => {}
+            () = received(&mut self.terminate) => {}
+            () = received(&mut self.hang_up) => {}
+        }
+    }
+}
+
+/// Returns when the signal comes; never, if it is ignored.
+async fn received(signal: &mut Option<Signal>) {
+    if let Some(signal) = signal
+        && signal.recv().await.is_some()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
+}
+
+/// The signals that this process ignores: as it was started, where none has been listened for.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Event, Instances, Interrupt, Source};
+use crate::session::secrets::Secrets;
 use crate::session::site::Site;
 
 /// Snapshots that may wait for the session; the generator merges further ones.
@@ -27,6 +28,11 @@ pub(in crate::session) struct LiveSource<'a> {
     stop: CancellationToken,
     /// Ends everything.
     abort: CancellationToken,
+    secrets: Secrets,
+    /// The load was cut by the user or by the end of the site, which is told once.
+    is_cut: bool,
+    /// What is told last, if something else had to be told before it.
+    last: Option<Event>,
 }
 
 impl<'a> LiveSource<'a> {
@@ -34,6 +40,7 @@ impl<'a> LiveSource<'a> {
     pub(in crate::session) async fn start(
         plan: LoadPlan,
         target: Target,
+        secrets: Secrets,
         site: &'a mut Site,
         interrupt: &'a Interrupt,
     ) -> Result<Self, Error> {
@@ -44,11 +51,39 @@ impl<'a> LiveSource<'a> {
         let instances = site.instances();
         let first_due = Some(running.first_due());
         let running = Some(running);
-        Ok(Self { site, interrupt, snapshots, instances, running, t0, first_due, stop, abort })
+        Ok(Self {
+            site,
+            interrupt,
+            snapshots,
+            instances,
+            running,
+            t0,
+            first_due,
+            stop,
+            abort,
+            secrets,
+            is_cut: false,
+            last: None,
+        })
     }
 
     fn at(&self) -> Duration {
         clock::now().since(self.t0)
+    }
+
+    /// What is told after the last snapshot: the end, unless the site's comes first.
+    async fn last(&mut self, stopping: bool) -> Event {
+        let ended = self.ended().await;
+        if stopping {
+            return ended;
+        }
+        match self.site.gone().await {
+            None => ended,
+            Some(why) => {
+                self.last = Some(ended);
+                Event::Lost { at: self.at(), why }
+            }
+        }
     }
 
     async fn ended(&mut self) -> Event {
@@ -66,26 +101,38 @@ impl<'a> LiveSource<'a> {
 }
 
 impl Source for LiveSource<'_> {
+    fn stop(&mut self) {
+        self.stop.cancel();
+    }
+
     async fn next(&mut self) -> Event {
         if let Some(first_due) = self.first_due.take() {
             return Event::Begun { first_due };
         }
+        if let Some(last) = self.last.take() {
+            return last;
+        }
         loop {
-            let (stopping, aborting) = (self.stop.is_cancelled(), self.abort.is_cancelled());
+            let (stopping, aborting) = (self.is_cut, self.abort.is_cancelled());
             tokio::select! {
                 snapshot = self.snapshots.recv() => return match snapshot {
-                    Some(snapshot) => Event::Interval(Box::new(snapshot)),
-                    None => self.ended().await,
+                    Some(mut snapshot) => {
+                        self.secrets.hide_in(&mut snapshot.generator.examples);
+                        Event::Interval(Box::new(snapshot))
+                    }
+                    None => self.last(stopping).await,
                 },
                 instances = change(&mut self.instances) => {
                     return Event::Instances { at: self.at(), instances };
                 }
                 why = self.site.lost(), if !stopping => {
+                    self.is_cut = true;
                     self.stop.cancel();
                     self.abort.cancel();
                     return Event::Lost { at: self.at(), why };
                 }
                 () = self.interrupt.stop.cancelled(), if !stopping => {
+                    self.is_cut = true;
                     self.stop.cancel();
                     return Event::Interrupted { at: self.at() };
                 }

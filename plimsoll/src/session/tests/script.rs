@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::scenario::{self, Scenario};
 use crate::session::sink::{Folder, Output, Sink};
 use crate::session::source::{Event, Instances, Source};
-use crate::session::{Failure, Session, conclude, drive, run as composer};
+use crate::session::{Failure, Printing, Session, conclude, drive, run as composer};
 
 const SCENARIO: &str = "
 name: scripted
@@ -63,6 +63,13 @@ impl Scripted {
 }
 
 impl Source for Scripted {
+    /// What has not been told yet is not told any more but the last event.
+    fn stop(&mut self) {
+        let last = self.events.pop_back();
+        self.events.clear();
+        self.events.extend(last);
+    }
+
     async fn next(&mut self) -> Event {
         let event = self.events.pop_front().expect("a script ends with a last event");
         if event.is_last() {
@@ -212,7 +219,13 @@ pub(in crate::session) fn run_of(
     let (mut session, mut recording) = (Session::new(&scenario), Recording(Vec::new()));
     let mut sinks: [&mut dyn Sink; 2] = [&mut results, &mut recording];
     at_once(drive(&mut source, &mut session, &mut sinks)).unwrap();
-    let exit = conclude::conclude(&scenario.name, &Ok(session.finish()), results);
+    let exit = conclude::conclude(
+        &scenario.name,
+        &Ok(session.finish()),
+        results,
+        Printing::default(),
+        |_| {},
+    );
     Run { exit, told: recording.0, folder }
 }
 

@@ -73,6 +73,26 @@ fn a_host_that_is_killed_ends_the_run_with_what_was_measured() {
     assert!(ran.folder().join("report.html").is_file());
 }
 
+// Its end closes the connections, and the load ends with them, before anybody can wait for it.
+#[test]
+fn a_host_that_is_killed_while_answers_are_waited_for_fails_the_deployment() {
+    let folder = two_instances(1)
+        .replace("blue-deployment.yml", "constant: {ms: 5}", "constant: {ms: 60000}")
+        .replace("blue-deployment.yml", "request_timeout_ms: 2000", "request_timeout_ms: 90000")
+        .replace("blue-deployment.yml", "_per_instance: 8", "_per_instance: 100")
+        .replace("scenario.yml", "timeout: 2s", "timeout: 80s")
+        .load("    - {name: hold, duration: 1s, rps: 20}", &["error rate < 60%"]);
+    let mut run = folder.start(&[]);
+    run.until_rows(2);
+    run.host().signal(Signal::SIGKILL);
+    let ran = run.ended(SOON).must_exit(5);
+    nothing_is_left(&ran);
+    let summary = ran.summary();
+    adds_up(&summary);
+    assert_eq!(summary["exit_code"], 5);
+    assert_eq!(summary["validity"]["state"], "invalid");
+}
+
 #[test]
 fn a_killed_run_leaves_results_and_no_process() {
     let folder = two_instances(60);

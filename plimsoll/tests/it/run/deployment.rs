@@ -125,7 +125,11 @@ fn a_quota_that_does_not_fit_is_refused_before_anything_starts() {
         assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
     }
     assert!(!ran.stderr.contains("starting the local host"), "{}", ran.stderr);
-    assert!(!ran.folder().exists(), "there is no result of nothing");
+    // What a CI server collects tells of it, too.
+    let summary = ran.summary();
+    assert_eq!((&summary["exit_code"], &summary["quota"]["fits"]), (&5.into(), &false.into()));
+    let junit = std::fs::read_to_string(ran.folder().join("junit.xml")).expect("it is written");
+    assert!(junit.contains("the quota does not allow"), "{junit}");
 }
 
 /// A body that the model cannot take is a counted outcome, not the end of the run.

@@ -1,8 +1,12 @@
 //! Ctrl-C, in every phase of a run.
 
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
 use super::A_SCENARIO;
-use crate::started::{Folder, SOON, nothing_is_left};
-use crate::support::{adds_up, class, count};
+use crate::started::{Folder, SOON, Started, nothing_is_left};
+use crate::support::{Answer, Server, adds_up, class, count, eventually};
 
 /// Instances that take this long for each answer.
 fn answers_after(ms: u32) -> Folder {
@@ -67,12 +71,46 @@ fn ctrl_c_before_the_load_removes_what_has_been_created() {
 }
 
 #[test]
-fn sigterm_is_like_ctrl_c() {
+fn sigterm_and_a_closed_terminal_are_like_ctrl_c() {
+    for signal in [Signal::SIGTERM, Signal::SIGHUP] {
+        let folder = answers_after(5);
+        let mut run = folder.start(&[]);
+        run.until_rows(1);
+        run.signal(signal);
+        let ran = run.ended(SOON).must_exit(130);
+        nothing_is_left(&ran);
+        assert_eq!(ran.summary()["run"]["interrupted"], true, "{signal}");
+        assert!(ran.folder().join("report.html").is_file(), "{signal}");
+    }
+}
+
+// As under `nohup`.
+#[test]
+fn a_closed_terminal_is_nothing_to_a_run_that_ignores_it() {
+    let server = Server::start(Answer::Status(200));
+    let mut run = Started::with(|command, out| {
+        let script = "trap '' HUP; exec \"$0\" load \"$1\" --rate 20 --duration 3s --out \"$2\"";
+        let binary = command.get_program().to_owned();
+        *command = std::process::Command::new("sh");
+        command.args(["-c", script]).arg(binary).arg(server.url()).arg(out.join("results"))
+    });
+    run.until_rows(1);
+    run.signal(Signal::SIGHUP);
+    assert_eq!(run.ended(SOON).must_exit(0).summary()["run"]["interrupted"], false);
+}
+
+#[test]
+fn a_hung_host_does_not_keep_a_run_that_is_stopped() {
     let folder = answers_after(5);
     let mut run = folder.start(&[]);
     run.until_rows(1);
+    let host = run.host();
+    host.signal(Signal::SIGSTOP);
     run.terminate();
-    let ran = run.ended(SOON).must_exit(130);
-    nothing_is_left(&ran);
-    assert_eq!(ran.summary()["run"]["interrupted"], true);
+    run.until_printed("interrupted");
+    run.terminate();
+    // Far below the half minute that a deletion may take otherwise.
+    let ran = run.ended(Duration::from_secs(25)).must_exit(130);
+    eventually(SOON, "the end of the host", || (!host.is_alive()).then_some(()));
+    assert_eq!(ran.summary()["run"]["complete"], true);
 }

@@ -1,0 +1,103 @@
+//! What `--help` says beyond the flags: examples, exit codes, and the language of objectives.
+
+/// What a script or a CI job learns from the end of the command; for `plimsoll --help`.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+    0  all objectives met, run valid
+    1  internal error, or results could not be written
+    2  wrong usage, or a wrong file
+    3  an objective breached
+    4  inconclusive, or the run is invalid
+    5  deployment or quota failed
+  130  interrupted; partial results are written
+
+Environment:
+  PLIMSOLL_LOG        what is logged to standard error, for example `debug` [default: warn]
+  PLIMSOLL_CACHE_DIR  where environments are kept between runs [default: the user's cache folder]
+  NO_COLOR, CLICOLOR_FORCE, OTEL_*  as their standards say
+
+`plimsoll help objectives` tells what an objective can say.";
+
+/// For `plimsoll run --help`.
+pub(crate) const RUN: &str = "\
+Examples:
+  plimsoll run scenarios/quickstart
+  plimsoll run scenario.yml --out results/nightly --quiet
+  plimsoll run scenario.yml --until-decided 10m --otlp http://localhost:4317";
+
+/// For `plimsoll load --help`.
+pub(crate) const LOAD: &str = "\
+Examples:
+  plimsoll load http://127.0.0.1:8080/score -r 500 -d 30s -b request.json --objective \"p99 < 200ms\"
+  plimsoll load https://e.westeurope.inference.ml.azure.com/score -r 50 -d 5m --key-env SCORING_KEY \\
+      --data '{\"data\": [[1, 2, 3]]}' --objective \"error rate < 1% in every 10s\"
+  generate | plimsoll load http://127.0.0.1:8080/score -r 20 --until-decided 10m -b - \\
+      --objective \"p95 < 80ms\"";
+
+/// For `plimsoll check --help`.
+pub(crate) const CHECK: &str = "\
+Examples:
+  plimsoll check scenarios/*/*.yml
+  plimsoll check blue.yml --endpoint-name shop --set model=azureml:prices:4";
+
+/// For `plimsoll quota --help`.
+pub(crate) const QUOTA: &str = "\
+Examples:
+  plimsoll quota -f blue-deployment.yml --region westeurope
+  plimsoll quota -f scenario.yml --limits usages.json --json";
+
+/// For `plimsoll help objectives`.
+pub(crate) const OBJECTIVES: &str = "\
+An objective is an indicator, a comparison and a threshold, over the run or in windows.
+
+  p99 < 200ms                              the 99th percentile of response time, over the run
+  p95 of service time < 50ms               from sending to the end of the answer
+  p99.9 of send lag < 5ms                  how late the generator itself sends
+  error rate < 1%                          arrivals without a right answer
+  goodput >= 95% within 200ms              right answers within a limit, of all arrivals
+  goodput > 450/s within 200ms             the same, per second
+
+Of one stage, request or deployment (write `of deployment green` where a name is of two things):
+  p99 of peak < 400ms      p99 of green < 200ms      error rate of explain of peak < 2%
+
+In windows it is a statement of fact about this run; over the run it is judged with confidence 99 %:
+  p99 < 200ms in every 10s                 no window may be wrong
+  p99 < 200ms in 95% of 10s windows        one in twenty may be
+  error rate < 1% over the run             as without it
+
+Response time counts from the moment at which a request was due, and what got no right answer counts
+as infinitely slow; `p99 < 200ms successes only` leaves that out. There is no mean and no max.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+    use plimsoll_monitor::Objective;
+
+    #[test]
+    fn what_is_shown_as_an_objective_is_one() {
+        let starts = |line: &str| {
+            let line = line.trim_start();
+            line.starts_with('p') || line.starts_with("error rate") || line.starts_with("goodput")
+        };
+        let examples: Vec<&str> = OBJECTIVES
+            .lines()
+            .filter(|line| line.starts_with("  ") && starts(line))
+            .flat_map(|line| line.split("  ").map(str::trim))
+            .filter(|text| starts(text) && text.contains(['<', '>']))
+            .collect();
+        assert!(examples.len() >= 12, "{examples:?}");
+        for example in examples {
+            Objective::parse(example).unwrap_or_else(|error| panic!("{example}: {error}"));
+        }
+    }
+
+    #[test]
+    fn every_exit_code_is_explained() {
+        use Exit::{Breached, Deployment, Inconclusive, Internal, Interrupted, Success, Usage};
+        for exit in [Success, Internal, Usage, Breached, Inconclusive, Deployment, Interrupted] {
+            let line = format!("  {}  ", exit.code());
+            assert!(EXIT_CODES.lines().any(|text| text.contains(&line)), "{exit:?}");
+        }
+    }
+}
