@@ -111,7 +111,7 @@ pub(super) fn figures(summary: &Summary) -> Vec<Figure> {
             value: words::percentile(latency, latency.p99),
             detail: format!(
                 "p99.9 {}, longest {}",
-                words::percentile(latency, latency.p99_9),
+                words::p99_9(latency),
                 latency.max.map_or("–".to_owned(), words::ms)
             ),
         },

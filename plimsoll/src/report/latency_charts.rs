@@ -36,7 +36,7 @@ pub(super) fn percentiles_chart(run: &Run) -> Option<Chart> {
             words::percentile(stats, stats.p50),
             words::percentile(stats, stats.p90),
             words::percentile(stats, stats.p99),
-            words::percentile(stats, stats.p99_9),
+            words::p99_9(stats),
         ),
         description: "Percentiles of response time in each second, on a logarithmic axis, with \
                       the objectives' thresholds."
@@ -52,6 +52,10 @@ pub(super) fn percentiles_chart(run: &Run) -> Option<Chart> {
     chart.grid();
     chart.line("max", "longest", values_of(&rows, scale, |row| row.response_max_ms));
     chart.line("p99", "p99", values_of(&rows, scale, |row| row.response_p99_ms));
+    // What is judged is drawn.
+    if run.summary.objectives.iter().any(|objective| objective.name.starts_with("p95 ")) {
+        chart.line("p95", "p95", values_of(&rows, scale, |row| row.response_p95_ms));
+    }
     chart.line("p90", "p90", values_of(&rows, scale, |row| row.response_p90_ms));
     chart.line("p50", "p50", values_of(&rows, scale, |row| row.response_p50_ms));
     chart.line("service", "p99 of service time", values_of(&rows, scale, |row| row.service_p99_ms));

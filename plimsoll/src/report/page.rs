@@ -106,8 +106,8 @@ fn generator(summary: &Summary) -> String {
         .cpu_wait_max
         .map_or("not measured".to_owned(), |wait| words::percentage(wait * 100.0));
     format!(
-        "Release lag p99 {}, longest {}; at most {}, {} in flight and {} waiting for a \
-         connection; processor at most {cpu}, wait for it at most {wait} of an interval.",
+        "Release lag p99 {}, longest {}; at the ends of intervals at most {}, {} in flight and \
+         {} waiting for a connection; processor at most {cpu}, wait for it at most {wait} of an interval.",
         words::percentile(lag, lag.p99),
         lag.max.map_or("–".to_owned(), words::ms),
         words::counted(state.connections_max, "connection"),

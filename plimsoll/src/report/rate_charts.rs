@@ -161,7 +161,9 @@ pub(super) fn values_of(
     value: impl Fn(&Row) -> Option<f64>,
 ) -> impl Iterator<Item = (f64, Option<f64>)> {
     let duration = duration(rows);
-    rows.iter().map(move |row| {
+    // The drain may be a blink, whose few answers are no point of a curve.
+    let points = rows.iter().filter(|row| row.phase != "drain" || row.length_s >= 0.5);
+    points.map(move |row| {
         let middle = row.start_s().midpoint(row.t_s);
         let value = value(row).filter(|value| value.is_finite());
         (middle / duration, value.map(|value| scale.at(value)))

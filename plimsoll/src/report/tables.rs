@@ -147,7 +147,7 @@ fn row(name: &str, detail: &str, stats: &LatencyStats) -> TableRow {
             at(stats.p90),
             at(stats.p95),
             at(stats.p99),
-            at(stats.p99_9),
+            words::p99_9(stats),
             exact(stats.max),
         ],
         bar: 0.0,

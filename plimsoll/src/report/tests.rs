@@ -245,3 +245,23 @@ fn a_run_that_was_cut_short_does_not_pass_in_junit() {
     assert!(!counts(|summary| summary.run.interrupted = true));
     assert!(!counts(|summary| summary.exit_code = Some(5)));
 }
+
+#[test]
+fn a_percentile_of_too_few_requests_is_not_shown_and_what_is_judged_is_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_results, mut summary) = write_run(folder.path(), &Shape::small("quickstart"));
+    let few = crate::results::summary::LatencyStats { count: 181, ..Default::default() };
+    let p99_9 = Some(9.0);
+    assert_eq!(words::p99_9(&crate::results::summary::LatencyStats { p99_9, ..few.clone() }), "–");
+    let many = crate::results::summary::LatencyStats { p99_9, count: 1000, ..few };
+    assert_ne!(words::p99_9(&many), "–");
+    let draws_p95 = |summary: &Summary| {
+        let page = write_page(folder.path(), summary).unwrap();
+        std::fs::read_to_string(page).unwrap().contains("class=\"p95\"")
+    };
+    summary.objectives.truncate(1);
+    summary.objectives[0].name = "p99 < 200ms".to_owned();
+    assert!(!draws_p95(&summary));
+    summary.objectives[0].name = "p95 < 200ms".to_owned();
+    assert!(draws_p95(&summary));
+}

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use plimsoll_domain::units::three_digits;
+use plimsoll_monitor::few::least_requests;
 use plimsoll_monitor::{Comparison, Unit};
 
 use crate::results::summary::{Interval, LatencyStats, ObjectiveResult, Summary};
@@ -27,6 +28,14 @@ pub(super) fn percentile(stats: &LatencyStats, value: Option<f64>) -> String {
         None if stats.is_empty() => "–".to_owned(),
         None => "∞".to_owned(),
     }
+}
+
+/// The p99.9, if there are requests for it: of fewer than a thousand it is the largest.
+pub(super) fn p99_9(stats: &LatencyStats) -> String {
+    if stats.count + stats.infinite < least_requests(0.999) {
+        return "–".to_owned();
+    }
+    percentile(stats, stats.p99_9)
 }
 
 /// A count with its thousands apart: `12,345`.
