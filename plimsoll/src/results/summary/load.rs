@@ -54,8 +54,15 @@ pub struct OutcomeCounts {
     /// Each class that occurred: `ok`, `late`, `refused_admission`, `refused_rate`, `throttled`,
     /// `server_timeout`, `client_timeout`, `model_error`, `server_error`, `auth`,
     /// `unexpected_status`, `failed_check`, `connect`, `tls`, `closed`, `protocol`, `client_fault`,
-    /// `aborted`, and of what was never sent `dropped` and `capped`.
+    /// `aborted`, and of what was never sent `dropped`, `capped` and `missed`.
     pub classes: Counts,
+    /// The class `client_timeout`, also when there is none: as in version 1.
+    #[serde(default)]
+    pub timeout: u64,
+    /// Of the classes those of failed connections (`connect`, `tls`, `closed`, `protocol`): as in
+    /// version 1.
+    #[serde(default)]
+    pub transport_kinds: Counts,
     /// Whole answers, right or wrong, by HTTP status.
     pub status: Counts,
     /// The model's own status behind a 424, where the gateway tells it.
@@ -65,7 +72,9 @@ pub struct OutcomeCounts {
 
 impl OutcomeCounts {
     pub(super) fn new(outcomes: &Outcomes) -> Self {
-        let classes = outcomes.classes().into_iter();
+        let named = |(class, count): (Class, u64)| (class.name().to_owned(), count);
+        let classes = outcomes.classes();
+        let transport = classes.iter().filter(|(class, _)| class.is_transport());
         let mut model_status = Counts::new();
         for (outcome, count) in outcomes.iter() {
             if let Some(status) = outcome.model_status {
@@ -74,7 +83,9 @@ impl OutcomeCounts {
         }
         Self {
             ok: outcomes.ok(),
-            classes: classes.map(|(class, count)| (class.name().to_owned(), count)).collect(),
+            timeout: outcomes.of(Class::ClientTimeout),
+            transport_kinds: transport.map(|(class, count)| named((*class, *count))).collect(),
+            classes: classes.into_iter().map(named).collect(),
             status: outcomes.statuses().into_iter().map(|(s, n)| (s.to_string(), n)).collect(),
             model_status,
         }
