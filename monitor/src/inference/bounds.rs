@@ -38,8 +38,15 @@ impl Bounds {
         samples.min(samples / design_effect * self.loss)
     }
 
-    /// The lower end of the share.
+    /// The lower end of the share. Where each request of several batches is bad, batches do not
+    /// differ and no effect is estimated, so nothing is lost for that: an endpoint that is down is
+    /// breached after seconds (Parker et al., *NCHS Data Presentation Standards for Proportions*,
+    /// 2017, count all samples where the share is 0 or 1).
     pub(super) fn low(&self, samples: f64, bad: f64, design_effect: f64) -> f64 {
+        if bad >= samples && samples > 0.0 && self.loss > 0.0 {
+            let effective = samples / design_effect;
+            return effective_share_interval(effective, effective, self.confidence).0;
+        }
         self.ends(samples, bad, design_effect).0
     }
 
@@ -71,6 +78,14 @@ mod tests {
         let (wide, narrow) = (share_interval(9, 900, 0.95), share_interval(100, 10_000, 0.95));
         assert!(wide.0 < low && low < narrow.0, "{low}");
         assert!(narrow.1 < high && high < wide.1, "{high}");
+    }
+
+    #[test]
+    fn two_batches_of_nothing_but_bad_requests_are_enough() {
+        let bounds = Bounds::new(2, 0.99);
+        assert!(bounds.low(40.0, 40.0, 1.0) > 0.87, "0.005^(1/40)");
+        assert!(bounds.low(40.0, 39.0, 1.0) < 0.01, "one right answer, and the batches may differ");
+        assert!((bounds.high(40.0, 0.0, 1.0) - 1.0).abs() < 1e-9, "never a pass");
     }
 
     #[test]
