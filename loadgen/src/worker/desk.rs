@@ -223,7 +223,7 @@ impl Desk {
         let Some(pending) = failed else { return };
         self.sent(&pending);
         let sent = began.max(pending.released);
-        let read = (now, self.unread(now).min(now.since(sent)));
+        let read = (now, self.unread(sent, now));
         let sample = pending.sample(Duration::ZERO, sent, read, Outcome::of(failure.class));
         let mut recorder = self.recorder.borrow_mut();
         recorder.record(pending.key, &sample);
@@ -291,10 +291,11 @@ impl Desk {
         next
     }
 
-    /// How long the loop has wanted to run and did not; that long an answer read now may have lain.
-    pub(super) fn unread(&self, now: Moment) -> Duration {
+    /// How long the loop has wanted to run and did not; that long an answer to what was `sent` may
+    /// have lain if it is read now.
+    pub(super) fn unread(&self, sent: Moment, now: Moment) -> Duration {
         let late = now.since(self.wakes_at.get());
-        if late < pauses::SHORTEST { Duration::ZERO } else { late }
+        if late < pauses::SHORTEST { Duration::ZERO } else { late.min(now.since(sent)) }
     }
 
     // How it is done.

@@ -198,7 +198,7 @@ async fn send(
             _ => desk.sent(&pending),
         }
     }
-    let read = (done, desk.unread(done).min(done.since(sent.unwrap_or(at))));
+    let read = (done, desk.unread(sent.unwrap_or(at), done));
     let sample = |outcome| pending.sample(handover, sent.unwrap_or(at), read, outcome);
     let (class, why) = match end {
         End::Answered(answer) => {
