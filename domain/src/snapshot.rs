@@ -10,6 +10,9 @@ use crate::{Generator, Key, Lags, Names, Tally};
 
 /// One interval (one second, as a rule). Requests are counted in the interval in which they became
 /// due (`offered`), were sent (`sent`) and ended (everything else).
+///
+/// As JSON, a second at 10,000 requests per second of ten requests and two deployments takes 280 kB;
+/// what makes it long are the buckets of the latencies, so the rate hardly matters from there on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Consecutive, from 0.

@@ -1,7 +1,7 @@
 //! The results folder of a run, written as the run goes, so that a killed run leaves what it
 //! measured.
 //!
-//! Each interval appends to `timeline.csv` and `latency.hlog` and replaces `summary.json` (with
+//! Each interval appends to `timeline.csv`, `timeline-by-key.csv` and `latency.hlog` and replaces `summary.json` (with
 //! `complete: false`); [`Results::finish`] writes the last summary. What is made from these files
 //! (`report.html`, `junit.xml`) is the [`report`](crate::report)'s.
 //!
@@ -157,9 +157,12 @@ pub struct Results {
     dir: PathBuf,
     run: String,
     timeline: Appender,
+    by_key: Appender,
     hlog: Appender,
     events: Appender,
     rows: u64,
+    /// Whether the timeline by key has begun.
+    has_keys: bool,
     last_s: f64,
     summary_is_old: bool,
     losses: Vec<Loss>,
@@ -196,9 +199,11 @@ impl Results {
             dir: dir.to_owned(),
             run: header.run.id,
             timeline: Appender::create(dir.join(folder::TIMELINE))?,
+            by_key: Appender::create(dir.join(folder::BY_KEY))?,
             hlog: Appender::create(dir.join(folder::HLOG))?,
             events: Appender::create(dir.join(folder::EVENTS))?,
             rows: 0,
+            has_keys: false,
             last_s: 0.0,
             summary_is_old: false,
             losses: Vec::new(),
@@ -231,6 +236,10 @@ impl Results {
         let written = self.timeline.append(&timeline::lines(&row, self.rows == 0));
         self.keep(written);
         self.rows += 1;
+        let lines = timeline::by_key::lines(snapshot, !self.has_keys);
+        self.has_keys |= !lines.is_empty();
+        let written = self.by_key.append(&lines);
+        self.keep(written);
         let written = self.hlog.append(&hlog::lines(snapshot));
         self.keep(written);
     }

@@ -100,3 +100,33 @@ proptest! {
         prop_assert_eq!(all.offered, seen.len() as u64);
     }
 }
+
+/// What a machine sends each second at 10,000 requests per second: ten requests that two
+/// deployments answer, with latencies as wide as those of a busy service.
+#[test]
+fn a_busy_second_of_ten_requests_and_two_deployments_travels_in_280_kb() {
+    let requests: Vec<String> = (0..10).map(|number| format!("request-{number}")).collect();
+    let stage = StageName { name: "hold".to_owned(), warmup: false };
+    let names = Names::new(vec![stage], requests, ["blue", "green"].map(str::to_owned));
+    let limit = Limit { of: Latency::Response, at: Duration::from_millis(200) };
+    let mut recorder = Recorder::new(names, Limits::new([limit], Some(limit.at)));
+    let times = rand_distr::LogNormal::new(3.0, 0.5).expect("a width");
+    let mut random = <rand_pcg::Pcg64 as rand::SeedableRng>::seed_from_u64(1);
+    for number in 0..10_000_u64 {
+        let key = Key { request: (number % 10) as u16, ..Key::default() };
+        recorder.offer(key);
+        recorder.send(key);
+        let millis: f64 = rand_distr::Distribution::sample(&times, &mut random);
+        let due = Moment::from_nanos(number * 100_000);
+        let sent = due + Duration::from_nanos(20_000 + number * 7 % 30_000);
+        let outcome = Outcome { class: Class::Ok, status: Some(200), model_status: None };
+        let done = due + Duration::from_secs_f64(millis / 1e3);
+        let sample = Sample { released: sent, sent, ..Sample::new(due, done, outcome) };
+        let key = Key { deployment: 1 + (number / 10 % 2) as u16, ..key };
+        recorder.record(key, &sample);
+    }
+    let snapshot = recorder.take(0, Duration::ZERO, Duration::from_secs(1));
+    assert_eq!((snapshot.all().sent, snapshot.tallies.len()), (10_000, 30));
+    let bytes = serde_json::to_vec(&snapshot).expect("it travels").len();
+    assert!((250_000..280_000).contains(&bytes), "{bytes} bytes");
+}

@@ -30,11 +30,14 @@ use alarms::Alarms;
 use idle::Idle;
 pub(super) use pending::{Pending, Why};
 use sharing::Sharing;
+pub(super) use slot::{Next, Order, SlotId};
+use slot::{Slot, State};
 
 mod alarms;
 mod idle;
 mod pending;
 mod sharing;
+mod slot;
 #[cfg(test)]
 mod tests;
 
@@ -44,9 +47,6 @@ pub(super) const SILENCE: Duration = Duration::from_millis(5);
 /// How often an arrival may come back from a connection that turned out to be closed.
 const MAX_RETURNS: u8 = 3;
 
-/// The place of a connection.
-pub(super) type SlotId = usize;
-
 /// What one worker's queue may do.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
@@ -55,65 +55,11 @@ pub(super) struct Rules {
     pub(super) timeout: Duration,
 }
 
-/// What a free connection does next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
-    Send(Pending),
-    /// Until it is given something.
-    Wait,
-    Close,
-}
-
-/// What a slot is told from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
-    /// It waits with nothing to do, and is not needed.
-    Close,
-    /// What it does has taken too long: opening, or the exchange.
-    TimeOut,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Running,
     Draining,
     Aborting,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum State {
-    Vacant,
-    Opening {
-        began: Moment,
-        turn: u64,
-    },
-    /// The attempt is given up, and this arrival fails with it.
-    GivenUp {
-        pending: Pending,
-    },
-    /// Idle without a request so far.
-    Silent {
-        since: Moment,
-        turn: u64,
-    },
-    /// Idle after an answer.
-    Idle,
-    InFlight {
-        pending: Pending,
-        taken: Moment,
-    },
-    /// Its arrival has ended; it says when it is free.
-    Finishing,
-    Closing,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    state: State,
-    /// The rank of its connection's first answer among all first answers.
-    first_answer: Option<u64>,
-    /// Whether it stays open without a request.
-    warm: bool,
 }
 
 /// Arrivals and connections of one worker.
@@ -520,15 +466,6 @@ impl Queue {
         while let Some(slot) = self.idle.pop() {
             self.slots[slot].state = State::Closing;
             tell(slot, Order::Close);
-        }
-    }
-}
-
-impl Slot {
-    fn pending(&self) -> Option<&Pending> {
-        match &self.state {
-            State::InFlight { pending, .. } | State::GivenUp { pending } => Some(pending),
-            _ => None,
         }
     }
 }

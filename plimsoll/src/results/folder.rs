@@ -19,6 +19,8 @@ pub const SUMMARY: &str = "summary.json";
 pub const REPORT: &str = "report.html";
 /// The timeline's file name.
 pub const TIMELINE: &str = "timeline.csv";
+/// The file name of the timeline by stage, request and deployment.
+pub const BY_KEY: &str = "timeline-by-key.csv";
 /// The interval log's file name.
 pub const HLOG: &str = "latency.hlog";
 /// `junit.xml`, for continuous-integration servers.
@@ -85,7 +87,7 @@ pub(super) fn claim(dir: &Path) -> Result<Claim, Error> {
 
 /// Whether a run of ours writes a file of this name.
 fn is_ours(name: &str) -> bool {
-    let all = [SUMMARY, REPORT, TIMELINE, HLOG, JUNIT, EVENTS, RESERVE];
+    let all = [SUMMARY, REPORT, TIMELINE, BY_KEY, HLOG, JUNIT, EVENTS, RESERVE];
     all.contains(&name) || all.iter().any(|of| temporary(of) == name)
 }
 

@@ -21,7 +21,10 @@ fn a_run_leaves_its_four_files() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, [folder::EVENTS, folder::HLOG, folder::SUMMARY, folder::TIMELINE]);
+    assert_eq!(
+        names,
+        [folder::EVENTS, folder::HLOG, folder::SUMMARY, folder::BY_KEY, folder::TIMELINE]
+    );
     let rows = timeline::read(&fs::read_to_string(folder.path().join(folder::TIMELINE)).unwrap());
     assert_eq!(rows.len(), 12);
     let measured = rows.iter().filter(|row| row.phase == "measured");

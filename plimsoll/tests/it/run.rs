@@ -12,8 +12,15 @@ use crate::started::{Folder, Started, nothing_is_left};
 use crate::support::{Ran, adds_up, closed_port, count};
 
 /// The files of a results folder.
-const RESULTS: [&str; 6] =
-    ["summary.json", "report.html", "timeline.csv", "latency.hlog", "junit.xml", "events.jsonl"];
+const RESULTS: [&str; 7] = [
+    "summary.json",
+    "report.html",
+    "timeline.csv",
+    "timeline-by-key.csv",
+    "latency.hlog",
+    "junit.xml",
+    "events.jsonl",
+];
 
 /// The longest of the scenarios, with all that comes before and after.
 const A_SCENARIO: Duration = Duration::from_mins(2);
@@ -124,6 +131,19 @@ fn requests_and_deployments_are_told_apart_to_the_last_file() {
     for tag in ["response/score/green", "service/explain/blue", "warmup_response/score/blue"] {
         assert!(log.contains(&format!("Tag={tag},")), "{tag}");
     }
+    let by_key = std::fs::read_to_string(ran.folder().join("timeline-by-key.csv")).expect("rows");
+    let mut rows = csv::Reader::from_reader(by_key.as_bytes());
+    let names = rows.headers().expect("names").clone();
+    let column = |name: &str| names.iter().position(|other| other == name).expect("a column");
+    let columns = ["stage", "request", "deployment"].map(column);
+    let of_key = |row: &csv::StringRecord| columns.map(|at| row[at].to_owned());
+    let ok = rows
+        .records()
+        .map(|row| row.expect("a row"))
+        .filter(|row| of_key(row) == ["hold", "score", "green"])
+        .map(|row| row[column("ok")].parse::<u64>().expect("a count"))
+        .sum::<u64>();
+    assert_eq!(ok, green, "{by_key}");
     let page = std::fs::read_to_string(ran.folder().join("report.html")).expect("the report");
     assert!(page.contains("score · green") && page.contains("explain · blue"), "{page}");
 }
