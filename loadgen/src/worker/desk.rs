@@ -243,8 +243,8 @@ impl Desk {
         let (by, copy) = (answer.deployment(), answer.session());
         let deployment = self.who.borrow_mut().of(by, copy, &mut recorder);
         recorder.record(Key { deployment, ..key }, sample);
-        if let Some(words) = answer.words() {
-            recorder.example(sample.outcome.class, || words);
+        if !answer.outcome.is_ok() {
+            recorder.example(sample.outcome.class, || answer.words());
         }
     }
 

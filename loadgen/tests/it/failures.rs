@@ -87,7 +87,14 @@ async fn a_server_that_serves_one_connection_at_a_time_is_not_blocked_by_idle_on
 async fn an_idle_connection_that_was_closed_is_replaced() {
     let server = Server::start(Mode::CloseSilently);
     let result = short(&server.url(), |_| {}).await;
-    assert_eq!(result.all.outcomes.ok(), 200, "{:?}", result.all.outcomes);
+    let ends = &result.all.outcomes;
+    // On a busy machine a request may have gone out between a server's answer and its close. Such
+    // a one has failed at once, as the server may have read it; none waits.
+    let closed = ends.of(Class::Closed);
+    assert_eq!(ends.ok() + closed, 200, "{ends:?}");
+    assert!(closed <= 10, "{ends:?}");
+    let slowest = result.all.failed.max();
+    assert!(slowest < Some(Duration::from_secs(2)), "{slowest:?}");
 }
 
 #[tokio::test]
