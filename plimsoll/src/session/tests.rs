@@ -41,7 +41,7 @@ fn a_whole_run_leads_to_a_verdict_and_its_files() {
     assert_eq!(summary["warmup"]["offered"], 200);
     assert_eq!(summary["run"]["complete"], true);
     assert_eq!(summary["generator"]["connections_max"], 9);
-    assert_eq!(run.folder_names().len(), 6);
+    assert_eq!(run.folder_names().len(), 7);
     insta::assert_snapshot!("events", run.text("events.jsonl"));
     insta::assert_snapshot!("timeline", run.text("timeline.csv"));
     let page = page(&run.text("report.html"));
