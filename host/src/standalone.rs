@@ -1,10 +1,8 @@
 //! The local host as a process: where its token comes from, what it says, when it ends.
 
-use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -16,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::state_dir::StateDir;
-use super::{Error, HostConfig, serve, url};
-use crate::local::ReadyLine;
+use super::{Error, HostConfig, Https, secrets, serve, url};
+use crate::local::{HttpsLine, ReadyLine};
 
 /// A longer first line of input is no token.
 const TOKEN_BYTES: usize = 256;
@@ -27,6 +25,8 @@ const TOKEN_BYTES: usize = 256;
 pub struct Options {
     /// Where the control plane listens.
     pub listen: SocketAddr,
+    /// Where the control plane is served over HTTPS too, with a certificate authority of its own.
+    pub https: Option<SocketAddr>,
     /// Where environments are kept between runs.
     pub cache_dir: PathBuf,
     /// Seed of the draws between deployments by traffic weight, and of synthetic service times.
@@ -55,11 +55,11 @@ pub async fn run(options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Err
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let token = if options.supervised { token_from_input(&shutdown)? } else { made_up_token() };
-    if !options.listen.ip().is_loopback() {
-        return Err(Error::NotLoopback { address: options.listen });
-    }
-    let listen = |source| Error::Listen { address: options.listen, source };
-    let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
+    let listener = listen(options.listen).await?;
+    let secure = match options.https {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
     let address = listener.local_addr()?;
     let parent = std::env::temp_dir();
     let at = |source| Error::StateDir { path: parent.clone(), source };
@@ -67,17 +67,25 @@ pub async fn run(options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Err
     let state_dir = folder.path.clone();
     let token_file = (!options.supervised).then(|| state_dir.join("token"));
     if let Some(file) = &token_file {
-        write_secret(file, &token).map_err(at)?;
+        secrets::write(file, &format!("{}\n", token.expose_secret())).map_err(at)?;
     }
+    let https = secure.map(|listener| Https::new(listener, &state_dir)).transpose().map_err(at)?;
+    let told = |https: &Https| Ok(HttpsLine { url: https.url()?, ca: https.ca().to_owned() });
+    let line = ReadyLine {
+        url: url(address),
+        state_dir: state_dir.clone(),
+        https: https.as_ref().map(told).transpose().map_err(Error::Start)?,
+    };
     let config = HostConfig {
         executable: std::env::current_exe()?,
         cache_dir: options.cache_dir,
-        state_dir: state_dir.clone(),
+        state_dir,
         workspace: Workspace::local(),
         token,
         seed: options.seed,
+        https,
     };
-    ready(&Ready { line: ReadyLine { url: url(address), state_dir }, token_file });
+    ready(&Ready { line, token_file });
     let serving = serve(config, listener, shutdown.clone());
     tokio::pin!(serving);
     tokio::select! {
@@ -87,6 +95,13 @@ pub async fn run(options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Err
     }
     shutdown.cancel();
     serving.await
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    if !address.ip().is_loopback() {
+        return Err(Error::NotLoopback { address });
+    }
+    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
 }
 
 /// Every caller's connection takes a descriptor. With the usual limit of 1,024 an overload would
@@ -125,9 +140,4 @@ fn token_from_input(shutdown: &CancellationToken) -> io::Result<SecretString> {
         shutdown.cancel();
     })?;
     Ok(token.into())
-}
-
-fn write_secret(path: &Path, token: &SecretString) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    writeln!(file, "{}", token.expose_secret())
 }

@@ -165,6 +165,42 @@ pub struct ScaleSettings {
     pub scale_type: String,
 }
 
+/// What a PATCH of an endpoint may change.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointPatch {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Value>,
+}
+
+/// Which key is to be made anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyType {
+    Primary,
+    Secondary,
+}
+
+/// Asks for a new key: the one that is given, else one that is made up.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegenerateKeys {
+    pub key_type: KeyType,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_value: Option<String>,
+}
+
+/// A token for an endpoint; times are Unix seconds.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Token {
+    pub access_token: String,
+    pub expiry_time_utc: u64,
+    pub refresh_after_time_utc: u64,
+    pub token_type: String,
+}
+
 /// A registered model, code folder or environment.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -179,6 +215,11 @@ pub struct AssetProperties {
     pub conda_file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_anonymous: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_archived: Option<bool>,
+    /// All that is none of the above: kept as it was sent.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, Value>,
 }
 
 /// What a PATCH of a deployment may change.

@@ -79,7 +79,9 @@ mod tests {
     use tokio_util::task::TaskTracker;
 
     use super::*;
-    use crate::gateway::Gateway;
+    use crate::blobs::Blobs;
+    use crate::gateway::{Callers, Gateway};
+    use crate::issuer::Issuer;
     use crate::spawner::Spawner;
     use crate::store::Endpoint;
 
@@ -91,7 +93,9 @@ mod tests {
             workspace: Workspace::local(),
             token: "token".into(),
             seed: 1,
-            url: "http://127.0.0.1:1".to_owned(),
+            storage_authority: "127.0.0.1:1".to_owned(),
+            blobs: Blobs::new("state".into()),
+            issuer: Arc::new(Issuer::new().unwrap()),
             store: std::sync::Mutex::default(),
             spawner: Spawner::start(Handle::current()).unwrap(),
             shutdown: CancellationToken::new(),
@@ -121,7 +125,9 @@ mod tests {
                 sku: None,
                 properties,
             },
-            gateway: Arc::new(Gateway::new(["a".into(), "b".into()], 1)),
+            keys: ["a".into(), "b".into()],
+            issuer: Arc::new(Issuer::new().unwrap()),
+            gateway: Arc::new(Gateway::new(Callers::Keys(["a".into(), "b".into()]), 1)),
             deployments: BTreeMap::new(),
             stop: CancellationToken::new(),
         }

@@ -56,6 +56,7 @@ impl TestHost {
             workspace: Workspace::local(),
             token: TOKEN.into(),
             seed: 7,
+            https: None,
         };
         let serving = tokio::spawn(plimsoll_host::serve(config, listener, shutdown.clone()));
         let driver = ArmDriver::new(&url, Workspace::local(), &TOKEN.into()).unwrap();
@@ -79,6 +80,12 @@ impl TestHost {
     /// Asks the control plane for something of the workspace.
     pub(super) async fn ask(&self, method: Method, rest: &str, body: &str) -> Answer {
         let url = format!("{}{}{rest}?api-version=2025-12-01", self.url, Workspace::local());
+        call(method, &url, &[("authorization", &format!("Bearer {TOKEN}"))], body).await
+    }
+
+    /// As [`ask`](Self::ask), with more in the query.
+    pub(super) async fn ask_with(&self, method: Method, rest: &str, body: &str) -> Answer {
+        let url = format!("{}{}{rest}&api-version=2025-12-01", self.url, Workspace::local());
         call(method, &url, &[("authorization", &format!("Bearer {TOKEN}"))], body).await
     }
 

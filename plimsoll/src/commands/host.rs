@@ -17,6 +17,9 @@ pub struct Args {
     /// Loopback address of the control plane; port 0 lets the system choose
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+    /// Serve the control plane over HTTPS too, as Azure's SDK needs it, with a certificate authority of its own
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:0")]
+    https: Option<SocketAddr>,
     /// Where environments are kept between runs [default: the user's cache folder]
     #[arg(long, value_name = "FOLDER")]
     cache_dir: Option<PathBuf>,
@@ -35,6 +38,7 @@ pub struct Args {
 pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
     let options = standalone::Options {
         listen: args.listen,
+        https: args.https,
         cache_dir: args.cache_dir.unwrap_or_else(runtime::cache_dir),
         seed: args.seed,
         supervised: args.supervised,
@@ -58,12 +62,18 @@ fn announce(ready: &standalone::Ready) {
     let mut out = io::stdout().lock();
     let _ = match &ready.token_file {
         None => writeln!(out, "{}", serde_json::json!(ready.line)),
-        Some(file) => writeln!(
-            out,
-            "The control plane is at {}\nIts bearer token is in {}\nPress Ctrl-C to stop it.",
-            ready.line.url,
-            file.display()
-        ),
+        Some(file) => {
+            let https = ready.line.https.as_ref().map_or_else(String::new, |https| {
+                let (url, ca) = (&https.url, https.ca.display());
+                format!("\nand over HTTPS at {url}, whose callers trust {ca}")
+            });
+            writeln!(
+                out,
+                "The control plane is at {}{https}\nIts bearer token is in {}\nPress Ctrl-C to stop it.",
+                ready.line.url,
+                file.display()
+            )
+        }
     };
     let _ = out.flush();
 }
@@ -76,7 +86,7 @@ mod tests {
     fn an_address_that_cannot_be_listened_on_is_wrong_usage() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         for listen in [taken.local_addr().unwrap(), ([0, 0, 0, 0], 0).into()] {
-            let args = Args { listen, cache_dir: None, seed: 0, supervised: false };
+            let args = Args { listen, https: None, cache_dir: None, seed: 0, supervised: false };
             assert_eq!(run(args).unwrap(), Exit::Usage, "{listen}");
         }
     }
