@@ -6,7 +6,12 @@
 //! that the live host, the simulator and a replay of a record decide alike.
 
 mod decision;
+pub mod hpa;
+pub mod quantity;
+mod settings;
+pub mod span;
 mod state;
+mod time;
 
 pub use decision::{Decision, Held, Step};
 pub use state::{Instance, Memory, Metric, Phase, Point, Reading, State};

@@ -103,6 +103,15 @@ pub struct Metric {
     pub points: Vec<Point>,
 }
 
+impl Metric {
+    /// The value at a moment: the one that is given, or that of the last point before it. Points
+    /// of instances are none of the target as a whole.
+    pub fn value_at(&self, now: Timestamp) -> Option<f64> {
+        let whole = |point: &&Point| point.instance.is_none() && point.time <= now;
+        self.value.or_else(|| Some(self.points.iter().rfind(whole)?.value))
+    }
+}
+
 /// One point of a metric's history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -120,4 +129,8 @@ pub struct Point {
 /// What an engine carries on from one decision to the next. Each engine uses its own part.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Memory {}
+pub struct Memory {
+    /// That of a HorizontalPodAutoscaler.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hpa: Option<crate::hpa::Memory>,
+}
