@@ -1,4 +1,4 @@
-//! The HorizontalPodAutoscaler of Kubernetes, `autoscaling/v2`, as v1.37.2 decides: with a tolerance
+//! The `HorizontalPodAutoscaler` of Kubernetes, `autoscaling/v2`, as v1.37.2 decides: with a tolerance
 //! for each direction (KEP-4951) and the way from zero (KEP-2021) that are on by default there.
 //!
 //! Sources, named beside each rule: `pkg/controller/podautoscaler` (`replica_calculator.go`,

@@ -130,7 +130,7 @@ pub struct Point {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Memory {
-    /// That of a HorizontalPodAutoscaler.
+    /// That of a `HorizontalPodAutoscaler`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hpa: Option<crate::hpa::Memory>,
 }

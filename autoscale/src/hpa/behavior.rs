@@ -9,7 +9,7 @@ use super::raw::{PolicyType, Select};
 use super::spec::{Behavior, Rules};
 use crate::time::seconds_between;
 
-/// What the controller remembers of one HorizontalPodAutoscaler.
+/// What the controller remembers of one `HorizontalPodAutoscaler`.
 ///
 /// Left out, the controller has just started, and takes the present count for its first
 /// recommendation (`recordInitialRecommendation`): for one stabilization window it will not go below.
@@ -86,7 +86,6 @@ impl Memory {
         let new = Count { time: now, instances: desired };
         keep(&mut self.recommendations, new, |count| count.age(now) > up_window.max(down_window));
         // In this order: raised first, lowered then.
-        #[expect(clippy::manual_clamp, reason = "the bounds may cross, and the order decides")]
         current.max(lowest).min(highest)
     }
 

@@ -41,7 +41,9 @@ impl Hpa {
             round.memory.scaled_to_zero = replicas == 0 && self.min == 0 && self.has_totals();
         }
         let Round { memory, steps, unguarded, held, .. } = round;
-        let memory = crate::Memory { hpa: Some(memory), ..state.memory.clone() };
+        let hpa = Some(memory);
+        let mut memory = state.memory.clone();
+        memory.hpa = hpa;
         Decision { replicas, unguarded, held, steps, memory }
     }
 
@@ -131,17 +133,14 @@ impl Round<'_> {
             self.steps.push(step(source, proposal));
         }
         let desired = largest.filter(|desired| failed == 0 || *desired >= self.state.replicas);
-        match desired {
-            Some(desired) => {
-                self.unguarded = untolerated;
-                self.say("metrics", desired, "the largest of what they ask for");
-            }
-            None => {
-                let of = self.hpa.sources.len();
-                let text =
-                    format!("{failed} of {of} metrics cannot be read, so the count is not lowered");
-                self.say("metrics", self.state.replicas, text);
-            }
+        if let Some(desired) = desired {
+            self.unguarded = untolerated;
+            self.say("metrics", desired, "the largest of what they ask for");
+        } else {
+            let of = self.hpa.sources.len();
+            let text =
+                format!("{failed} of {of} metrics cannot be read, so the count is not lowered");
+            self.say("metrics", self.state.replicas, text);
         }
         desired
     }

@@ -19,7 +19,7 @@ pub(crate) const FORMATS: &[Format] = &[Format {
     free: false,
 }];
 
-/// Reads a HorizontalPodAutoscaler.
+/// Reads a `HorizontalPodAutoscaler`.
 ///
 /// # Errors
 /// All that is wrong with it.

@@ -1,9 +1,9 @@
-//! The rules of a HorizontalPodAutoscaler, checked. Amounts are in thousandths, as in Kubernetes.
+//! The rules of a `HorizontalPodAutoscaler`, checked. Amounts are in thousandths, as in Kubernetes.
 
 use super::raw::{PolicyType, RawSelector, Select, SelectorOperator};
 use std::collections::BTreeMap;
 
-/// A HorizontalPodAutoscaler, ready to decide.
+/// A `HorizontalPodAutoscaler`, ready to decide.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hpa {
     /// Its name.
