@@ -21,6 +21,7 @@ mod scalar;
 mod text;
 mod yaml;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -169,8 +170,7 @@ impl Document {
 
     /// Whether there is a value at `path`.
     pub fn has(&self, path: &str) -> bool {
-        let mut parts = path.split('/').filter(|part| !part.is_empty());
-        parts.try_fold(&self.root, |node, part| node.child(part)).is_some()
+        parts(path).try_fold(&self.root, |node, part| node.child(&part)).is_some()
     }
 
     /// The value at `path`, or the innermost one on the way to it.
@@ -181,9 +181,9 @@ impl Document {
     /// That value, and the place of its key if it is in a map.
     fn walk(&self, path: &str) -> (&Node, Option<Range<usize>>) {
         let (mut node, mut key) = (&self.root, None);
-        for part in path.split('/').filter(|part| !part.is_empty()) {
-            let Some(child) = node.child(part) else { break };
-            key = node.key(part);
+        for part in parts(path) {
+            let Some(child) = node.child(&part) else { break };
+            key = node.key(&part);
             node = child;
         }
         (node, key)
@@ -219,6 +219,22 @@ impl Document {
         let length = text.find('\n').unwrap_or(text.len()).max(usize::from(!text.is_empty()));
         span.start..span.start + length
     }
+}
+
+/// The keys of a path: `/` within a key is written `~1`, and `~` is written `~0` (RFC 6901).
+fn parts(path: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    path.split('/').filter(|part| !part.is_empty()).map(|part| {
+        if part.contains('~') {
+            Cow::Owned(part.replace("~1", "/").replace("~0", "~"))
+        } else {
+            Cow::Borrowed(part)
+        }
+    })
+}
+
+/// A key as a part of a path.
+pub fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]
@@ -327,6 +343,16 @@ mod tests {
         assert_eq!(place("/tags/missing"), (2, 1));
         assert_eq!(place("/tags/b"), (3, 6));
         assert_eq!(place("/missing"), (1, 1));
+    }
+
+    #[test]
+    fn a_key_with_a_slash_has_a_place() {
+        let document = Document::parse("t.yml", "tags:\n  a/b: 2\n  c~d: 3\n").expect("it is YAML");
+        for (key, line) in [("a/b", 2), ("c~d", 3)] {
+            let path = format!("/tags/{}", escape(key));
+            assert!(document.has(&path), "{path}");
+            assert_eq!(document.problem_at(&path, "wrong").line(), line, "{path}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("plimsoll-host", &["plimsoll-domain", "plimsoll-document", "plimsoll-deploy"]),
     ("plimsoll-loadgen", &["plimsoll-domain"]),
     ("plimsoll-monitor", &["plimsoll-domain"]),
+    ("plimsoll-autoscale", &["plimsoll-domain", "plimsoll-document"]),
     (
         "plimsoll",
         &[
@@ -26,6 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "plimsoll-host",
             "plimsoll-loadgen",
             "plimsoll-monitor",
+            "plimsoll-autoscale",
         ],
     ),
     (

@@ -1,0 +1,23 @@
+//! The `HorizontalPodAutoscaler` of Kubernetes, `autoscaling/v2`, as v1.37.2 decides: with a tolerance
+//! for each direction (KEP-4951) and the way from zero (KEP-2021) that are on by default there.
+//!
+//! Sources, named beside each rule: `pkg/controller/podautoscaler` (`replica_calculator.go`,
+//! `horizontal.go`), `pkg/apis/autoscaling` (defaults, validation).
+//!
+//! What a state says: CPU in cores and memory in bytes stand under `cpu` and `memory` in an
+//! instance's `metrics` and `requests`, those of one container under `CONTAINER/cpu`. A metric of an
+//! object names it in `resource` (`Ingress/main`); an external metric has no `resource`.
+
+mod behavior;
+mod calculator;
+mod controller;
+mod pods;
+mod raw;
+mod read;
+mod spec;
+#[cfg(test)]
+mod tests;
+
+pub use behavior::{Count, Memory};
+pub use read::read;
+pub use spec::Hpa;

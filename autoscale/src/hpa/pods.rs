@@ -1,0 +1,109 @@
+//! Which pods count: `groupPods`, `calculateRequests` and `getReadyPodsCount` of
+//! `pkg/controller/podautoscaler/replica_calculator.go`.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::spec::Parameters;
+use crate::quantity::milli;
+use crate::time::seconds_between;
+use crate::{Instance, Phase, Reading, State};
+
+/// How a pod counts for one metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Ready,
+    /// Pending, or too young for its CPU to mean anything.
+    Unready,
+    /// Reports nothing.
+    Missing,
+    /// Deleted or failed.
+    Ignored,
+}
+
+/// The pods of a state; where it lists none, as many ready ones that report nothing as are wanted.
+pub(super) fn of(state: &State) -> Cow<'_, [Instance]> {
+    if !state.instances.is_empty() {
+        return Cow::Borrowed(&state.instances);
+    }
+    let silent = |index| Instance {
+        name: format!("instance-{index}"),
+        phase: Phase::Ready,
+        started: None,
+        ready_since: None,
+        requests: BTreeMap::new(),
+        metrics: BTreeMap::new(),
+    };
+    // No more than can matter: a count beyond it is as ready, and as silent.
+    Cow::Owned((0..state.replicas).map(silent).collect())
+}
+
+/// How many are ready (`getReadyPodsCount`).
+pub(super) fn ready(pods: &[Instance]) -> u32 {
+    pods.iter().filter(|pod| pod.phase == Phase::Ready).count() as u32
+}
+
+/// How many there are (`scale.status.replicas`): all but those that end or have failed.
+pub(super) fn present(pods: &[Instance]) -> u32 {
+    let there = |pod: &&Instance| !matches!(pod.phase, Phase::Deleted | Phase::Failed);
+    pods.iter().filter(there).count() as u32
+}
+
+/// What each pod reports of a metric, in thousandths; a value that is not finite is missing.
+pub(super) fn samples(pods: &[Instance], metric: &str) -> Vec<Option<Reading>> {
+    let reading = |pod: &Instance| pod.metrics.get(metric).copied();
+    pods.iter().map(reading).map(|r| r.filter(|r| r.value.is_finite())).collect()
+}
+
+/// How each pod counts. Only the CPU looks at readiness.
+pub(super) fn group(
+    pods: &[Instance],
+    samples: &[Option<Reading>],
+    cpu: bool,
+    now: Timestamp,
+    parameters: &Parameters,
+) -> Vec<Standing> {
+    let standing = |(pod, sample): (&Instance, &Option<Reading>)| match (pod.phase, sample) {
+        (Phase::Deleted | Phase::Failed, _) => Standing::Ignored,
+        (Phase::Pending, _) => Standing::Unready,
+        (_, None) => Standing::Missing,
+        (_, Some(sample)) if cpu && too_young(pod, sample, now, parameters) => Standing::Unready,
+        _ => Standing::Ready,
+    };
+    pods.iter().zip(samples).map(standing).collect()
+}
+
+/// Whether a pod's CPU is not to be trusted yet. A pod whose start is not given runs for longer
+/// than any period; one that is unready and was never said to be otherwise has never been ready.
+fn too_young(pod: &Instance, sample: &Reading, now: Timestamp, parameters: &Parameters) -> bool {
+    let ready = pod.phase == Phase::Ready;
+    let initializing =
+        pod.started.is_some_and(|at| seconds_between(at, now) < parameters.cpu_initialization);
+    if initializing {
+        let since = pod.ready_since.or(pod.started);
+        let window = sample.window.unwrap_or(0.0);
+        let whole =
+            since.is_none_or(|since| seconds_between(since, sample.time.unwrap_or(now)) >= window);
+        return !ready || !whole;
+    }
+    let ever_ready = match (pod.started, pod.ready_since) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(start), Some(since)) => seconds_between(start, since) >= parameters.initial_readiness,
+    };
+    !ready && !ever_ready
+}
+
+/// What each pod requests of a resource, in thousandths.
+///
+/// # Errors
+/// The pod that requests none: then there is no utilization (`calculateRequests`).
+pub(super) fn requests(pods: &[Instance], resource: &str) -> Result<Vec<i64>, String> {
+    let request = |pod: &Instance| match pod.requests.get(resource) {
+        Some(request) if request.is_finite() => Ok(milli(*request)),
+        _ => Err(format!("`{}` requests no `{resource}`", pod.name)),
+    };
+    pods.iter().map(request).collect()
+}

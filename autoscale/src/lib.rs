@@ -1,0 +1,17 @@
+//! Autoscale rules that people have, as engines: pure functions from what is known to what is wanted.
+//!
+//! An engine is an executable specification. It is asked with a [`State`] (the moment, the instances,
+//! the metrics, and what it remembers) and answers with a [`Decision`] that holds every intermediate
+//! value and the memory to carry on. None of them reads a clock, draws a random number or does I/O, so
+//! that the live host, the simulator and a replay of a record decide alike.
+
+mod decision;
+pub mod hpa;
+pub mod quantity;
+mod settings;
+pub mod span;
+mod state;
+mod time;
+
+pub use decision::{Decision, Held, Step};
+pub use state::{Instance, Memory, Metric, Phase, Point, Reading, State};
