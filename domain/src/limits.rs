@@ -83,7 +83,7 @@ impl Limits {
 /// What was counted at one limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitCounts {
-    /// Requests below the limit: right answers for response time, any answer for service time,
+    /// Requests below the limit: right answers for response time, any answer but refusals for service time,
     /// anything sent for send lag.
     pub below: u64,
     /// The same, at most the limit.

@@ -91,6 +91,11 @@ impl Class {
         !matches!(self, Self::Dropped | Self::Capped | Self::Missed)
     }
 
+    /// Whether the target answered without having worked on it: it took as long as saying no does.
+    pub fn is_refused(self) -> bool {
+        matches!(self, Self::RefusedAdmission | Self::RefusedRate | Self::Throttled | Self::Auth)
+    }
+
     /// Whether the connection failed.
     pub fn is_transport(self) -> bool {
         matches!(self, Self::Connect | Self::Tls | Self::Closed | Self::Protocol)
@@ -203,6 +208,11 @@ impl Outcome {
     /// Whether a whole answer arrived, right or wrong.
     pub fn is_answered(self) -> bool {
         self.status.is_some()
+    }
+
+    /// Whether a whole answer arrived that was worked for: only such a one has a service time.
+    pub fn is_served(self) -> bool {
+        self.is_answered() && !self.class.is_refused()
     }
 }
 

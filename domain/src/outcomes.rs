@@ -52,6 +52,11 @@ impl Outcomes {
         self.sum(Outcome::is_answered)
     }
 
+    /// Whole answers that were worked for, right or wrong.
+    pub fn served(&self) -> u64 {
+        self.sum(Outcome::is_served)
+    }
+
     /// Right answers, however late.
     pub fn ok(&self) -> u64 {
         self.sum(Outcome::is_ok)

@@ -24,7 +24,7 @@ pub struct Tally {
     /// Response times of wrong answers, timeouts and failed connections; in percentiles of
     /// response time these requests count as +∞.
     pub failed: Latencies,
-    /// Service times (done − sent) of everything answered.
+    /// Service times (done − sent) of every answer that was worked for: not of refusals.
     pub service: Latencies,
     /// Model times, where the server tells them.
     pub model: Latencies,
@@ -51,7 +51,7 @@ impl Tally {
         let (response, service) = (sample.response_time(), sample.service_time());
         let outcome = sample.outcome;
         self.outcomes.add(outcome, 1);
-        if outcome.is_answered() {
+        if outcome.is_served() {
             self.service.record(service);
         }
         if outcome.is_ok() {
@@ -68,7 +68,7 @@ impl Tally {
         let own = sample.own_delay();
         count(&mut self.limits, limits, |of| match of {
             Latency::Response => Some((response, outcome.is_ok(), own)),
-            Latency::Service => Some((service, outcome.is_answered(), own)),
+            Latency::Service => Some((service, outcome.is_served(), own)),
             Latency::SendLag => None,
         });
     }
@@ -206,6 +206,21 @@ mod tests {
         let below = |limit| tally.limits[limits.position(limit).unwrap()].below;
         assert_eq!(below(at(Latency::Response, 200)), 1);
         assert_eq!(below(at(Latency::Service, 5)), 1);
+    }
+
+    // A 429 comes at once, and would make the service look the faster the more it refuses.
+    #[test]
+    fn a_refusal_is_no_service() {
+        let limit = Limit { of: Latency::Service, at: Duration::from_millis(5) };
+        let limits = Limits::new([limit], None);
+        let mut tally = Tally::default();
+        for status in [429, 401, 403] {
+            tally.record(&sample(Outcome::status(status), 1), &limits);
+        }
+        assert_eq!((tally.service.count(), tally.limits[0].below), (0, 0));
+        tally.record(&sample(Outcome::status(424), 1), &limits);
+        assert_eq!((tally.service.count(), tally.limits[0].below), (1, 1));
+        assert_eq!((tally.failed.count(), tally.outcomes.served()), (4, 1));
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Counts {
             }
             Indicator::Latency { of: Latency::Service, .. } => {
                 let sent = tally.ended() - outcomes.dropped();
-                let infinite = sent - outcomes.answered();
+                let infinite = sent - outcomes.served();
                 let at = at(&tally.limits);
                 let ours = at.delayed * SPREAD + ours;
                 (Self::new(sent, good(at), infinite, ours), LimitCounts::default())

@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | percentile of response time | every arrival that ended | due to done; +∞ without a right answer |
 //! | … `successes only` | right answers | due to done |
-//! | percentile of service time | everything sent | sent to done; +∞ without any answer |
+//! | percentile of service time | everything sent | sent to done; +∞ without any answer, or with a refusal (429, 401, 403, 503 with `Retry-After`) |
 //! | percentile of send lag | every arrival that ended | due to sent; +∞ if never sent |
 //! | error rate | every arrival that ended | the share without a right answer |
 //! | goodput | every arrival | right answers within the limit: their share, or their number per second |

@@ -164,7 +164,14 @@ impl Track {
     }
 
     /// The verdict of the whole run, which ended at `end`.
-    pub(crate) fn judge(mut self, total: &Selected, end: Duration, limits: &Limits) -> Judgement {
+    pub(crate) fn judge(self, total: &Selected, end: Duration, limits: &Limits) -> Judgement {
+        let counts = Counts::of(&self.objective, limits, total, false);
+        let has_limit = self.objective.limit().is_some() && counts.samples > 0;
+        let missed = has_limit.then_some((counts.bad, counts.samples));
+        Judgement { missed, ..self.verdict(total, end, limits) }
+    }
+
+    fn verdict(mut self, total: &Selected, end: Duration, limits: &Limits) -> Judgement {
         if self.objective.window().is_some() {
             let planned = planned_windows(&self.objective, &self.measured);
             return verdict::judge_windows(&self.objective, &self.record, planned);

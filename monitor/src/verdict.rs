@@ -54,6 +54,9 @@ pub struct Judgement {
     pub threshold: Amount,
     /// How many samples the value comes from.
     pub samples: u64,
+    /// Of everything measured that it is about, how many missed the limit that it sets on a
+    /// latency, and of how many; `None` for an error rate, and without a sample.
+    pub missed: Option<(u64, u64)>,
     /// What the requests of the run are worth; `None` in windows, where nothing is inferred, and
     /// without a sample.
     pub evidence: Option<Evidence>,
@@ -95,6 +98,7 @@ impl Judgement {
             value: None,
             threshold: objective.threshold(),
             samples: 0,
+            missed: None,
             evidence: None,
             windows: objective.window().map(|_| WindowCounts::default()),
         }

@@ -3,7 +3,8 @@
 //!
 //! `report.html` is one self-contained page. It refers to nothing outside itself and
 //! needs no script: charts are drawn here as SVG, with their axis labels as text of the page, so
-//! that they stay readable at any width. Long runs are
+//! that they stay readable at any width. Where scripts run, one of ours shows the values under the
+//! pointer, which the drawings hold as attributes. Long runs are
 //! thinned to about a thousand points a line: counts as rates over the thinned stretch, percentiles
 //! as the worst in it, because percentiles cannot be averaged.
 
@@ -14,6 +15,7 @@ use plimsoll_domain::plain;
 
 use crate::results::summary::Summary;
 use crate::results::{Error, Event, events, folder, timeline};
+use latency_charts::further_quantiles;
 use page::Page;
 use recorded::Recorded;
 
@@ -21,6 +23,7 @@ mod chart;
 mod figures;
 mod heat_map;
 mod junit;
+mod lanes;
 mod latency_charts;
 mod objectives;
 mod page;
@@ -79,7 +82,7 @@ pub(crate) fn write_page(dir: &Path, summary: &Summary) -> Result<PathBuf, Error
     let hlog = folder::read(&dir.join(folder::HLOG)).unwrap_or_default();
     let run = Run {
         summary: summary.clone(),
-        recorded: Recorded::read(&hlog, rows.last().map_or(0.0, |row| row.t_s)),
+        recorded: Recorded::read(&hlog, &rows, &further_quantiles(&summary.objectives)),
         events: events::read(&text(folder::EVENTS)),
         rows,
     };

@@ -7,7 +7,11 @@
 
 use std::fmt::Write;
 
+use super::lanes::Lane;
 use super::scale::{Scale, Tick};
+
+/// The height that a label takes, in percent of a chart's.
+const LABEL: f64 = 7.5;
 
 /// The size of the drawing in its own coordinates.
 pub(super) const SIZE: f64 = 1000.0;
@@ -31,6 +35,12 @@ pub(super) struct Chart {
     pub(super) legend: Vec<Legend>,
     /// Text at a height on the right, such as a threshold's name.
     pub(super) labels: Vec<Label>,
+    /// What is shown under the pointer: the places of the points on the axis, and their names,
+    /// each list in one text.
+    pub(super) places: String,
+    pub(super) moments: String,
+    /// What happened meanwhile, along the same axis.
+    pub(super) lanes: Vec<Lane>,
     /// Names of stretches of time.
     pub(super) bands: Vec<Band>,
     /// A last word, such as how it was thinned.
@@ -50,6 +60,18 @@ pub(super) struct Label {
     /// In percent from the bottom.
     pub(super) at: f64,
     pub(super) text: String,
+}
+
+/// A point of a line, in shares of the axes.
+#[derive(Debug, Clone)]
+pub(super) struct Point {
+    pub(super) x: f64,
+    /// `None` where there is no value.
+    pub(super) y: Option<f64>,
+    /// The value as it is read.
+    pub(super) text: String,
+    /// Whether it stands for itself, and no line leads to it.
+    pub(super) apart: bool,
 }
 
 /// A named stretch of time.
@@ -95,34 +117,74 @@ impl Chart {
         self.bands = bands.to_vec();
     }
 
-    /// Draws a line through `points` (shares of the axes), broken where there is no value.
+    /// Names the points of every line: where they are (shares of the axis) and what stands there.
+    pub(super) fn name_points(&mut self, points: impl Iterator<Item = (f64, String)>) {
+        let (places, moments): (Vec<_>, Vec<_>) =
+            points.map(|(x, text)| (coordinate(x * SIZE), text)).unzip();
+        (self.places, self.moments) = (places.join("|"), moments.join("|"));
+    }
+
+    /// Draws a line through `points`, broken where there is no value.
     pub(super) fn line(
         &mut self,
         class: &'static str,
         text: &str,
-        points: impl Iterator<Item = (f64, Option<f64>)>,
+        points: impl Iterator<Item = Point>,
     ) {
-        let path = line_path(points);
+        let points: Vec<Point> = points.collect();
+        let path = line_path(&points);
         if !path.is_empty() {
-            self.path(class, &path);
+            let values: Vec<&str> = points.iter().map(|point| point.text.as_str()).collect();
+            let _ = write!(
+                self.svg,
+                r#"<path class="{class}" data-n="{text}" data-v="{}" d="{path}"/>"#,
+                values.join("|")
+            );
             self.legend.push(Legend { class, text: text.to_owned() });
         }
     }
 
-    /// Draws a dashed line at a threshold and names it at its end.
-    pub(super) fn threshold(&mut self, scale: Scale, value: f64, text: String) {
-        if scale.holds(value) {
-            let at = scale.at(value);
-            self.path("threshold", &format!("M0 {}H{SIZE}", coordinate(SIZE - at * SIZE)));
-            self.labels.push(Label { at: at * 100.0, text });
+    /// Draws a dashed line at each threshold and names it at its end. Names that would hide each
+    /// other move apart; one line has one name.
+    pub(super) fn thresholds(&mut self, scale: Scale, all: impl Iterator<Item = (f64, String)>) {
+        let mut all: Vec<_> = all.filter(|(value, _)| scale.holds(*value)).collect();
+        all.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (mut path, mut last) = (String::new(), f64::NAN);
+        for (value, text) in all {
+            let at = scale.at(value) * 100.0;
+            if (at - last).abs() < 0.05
+                && let Some(label) = self.labels.last_mut()
+            {
+                label.text = format!("{} · {text}", label.text);
+                continue;
+            }
+            last = at;
+            let _ = write!(path, "M0 {}H{SIZE}", coordinate(SIZE - at * SIZE / 100.0));
+            let free = self.labels.last().map_or(at, |label| at.max(label.at + LABEL));
+            self.labels.push(Label { at: free, text });
+        }
+        self.path("threshold", &path);
+        let mut most = 100.0 - LABEL / 2.0;
+        for label in self.labels.iter_mut().rev() {
+            label.at = label.at.min(most);
+            most = label.at - LABEL;
         }
     }
 
-    /// Marks stretches (shares of the x axis) along the upper edge.
-    pub(super) fn upper_marks(&mut self, text: &str, stretches: impl Iterator<Item = (f64, f64)>) {
+    /// Draws what a percentile must stay below: a gate at its place on the axis.
+    pub(super) fn gate(&mut self, x: f64, y: f64) {
+        let (from, to) = ((x - 0.025).max(0.0), (x + 0.025).min(1.0));
+        let [x, from, to] = [x, from, to].map(|share| coordinate(share * SIZE));
+        let y = coordinate(SIZE - y * SIZE);
+        self.path("gate", &format!("M{from} {y}H{to}M{x} {y}V0"));
+    }
+
+    /// Shades stretches (shares of the x axis) over the whole height.
+    pub(super) fn shade(&mut self, text: &str, stretches: impl Iterator<Item = (f64, f64)>) {
         let mut path = String::new();
         for (from, to) in stretches {
-            let _ = write!(path, "M{} 4H{}", coordinate(from * SIZE), coordinate(to * SIZE));
+            let (from, to) = (coordinate(from * SIZE), coordinate(to * SIZE));
+            let _ = write!(path, "M{from} 0H{to}V{SIZE}H{from}z");
         }
         if !path.is_empty() {
             self.path("infinite", &path);
@@ -137,18 +199,19 @@ impl Chart {
     }
 }
 
-fn line_path(points: impl Iterator<Item = (f64, Option<f64>)>) -> String {
+fn line_path(points: &[Point]) -> String {
     let mut path = String::new();
     let mut pen_down = false;
-    for (x, y) in points {
+    for Point { x, y, apart, .. } in points {
         let Some(y) = y else {
             pen_down = false;
             continue;
         };
         let (x, y) = (coordinate(x * SIZE), coordinate(SIZE - y * SIZE));
         // A lone point is a dot: a line without length has round ends.
-        let _ = if pen_down { write!(path, "L{x} {y}") } else { write!(path, "M{x} {y}h0") };
-        pen_down = true;
+        let is_led_to = pen_down && !apart;
+        let _ = if is_led_to { write!(path, "L{x} {y}") } else { write!(path, "M{x} {y}h0") };
+        pen_down = !apart;
     }
     path
 }
@@ -163,9 +226,31 @@ pub(super) fn coordinate(value: f64) -> String {
 mod tests {
     use super::*;
 
+    fn point(x: f64, y: Option<f64>, apart: bool) -> Point {
+        Point { x, y, text: "v".to_owned(), apart }
+    }
+
     #[test]
-    fn a_line_breaks_where_there_is_no_value() {
+    fn a_line_breaks_where_there_is_no_value_and_before_what_stands_apart() {
         let points = [(0.0, Some(0.0)), (0.25, Some(0.5)), (0.5, None), (1.0, Some(1.0))];
-        assert_eq!(line_path(points.into_iter()), "M0 1000h0L250 500M1000 0h0");
+        let points = points.map(|(x, y)| point(x, y, false));
+        assert_eq!(line_path(&points), "M0 1000h0L250 500M1000 0h0");
+        let points = [(0.0, false), (0.5, false), (1.0, true)];
+        let points = points.map(|(x, apart)| point(x, Some(0.0), apart));
+        assert_eq!(line_path(&points), "M0 1000h0L500 1000M1000 1000h0");
+    }
+
+    #[test]
+    fn thresholds_at_one_height_share_a_name_and_near_ones_move_apart() {
+        let scale = Scale::around([1.0, 1000.0].into_iter()).unwrap();
+        let all = [(200.0, "a"), (200.0, "b"), (205.0, "c"), (990.0, "d"), (995.0, "e")];
+        let mut chart = Chart::default();
+        chart.thresholds(scale, all.into_iter().map(|(value, text)| (value, text.to_owned())));
+        let texts: Vec<_> = chart.labels.iter().map(|label| label.text.as_str()).collect();
+        assert_eq!(texts, ["a · b", "c", "d", "e"]);
+        for pair in chart.labels.windows(2) {
+            assert!(pair[1].at - pair[0].at >= LABEL - 1e-9, "{:?}", chart.labels);
+        }
+        assert!(chart.labels.iter().all(|label| (0.0..=100.0).contains(&label.at)));
     }
 }

@@ -108,16 +108,16 @@ pub(super) fn figures(summary: &Summary) -> Vec<Figure> {
     vec![
         Figure {
             name: "Response time p99",
-            value: words::percentile(latency, latency.p99),
+            value: words::at(latency, 0.99),
             detail: format!(
                 "p99.9 {}, longest {}",
-                words::p99_9(latency),
+                words::at(latency, 0.999),
                 latency.max.map_or("–".to_owned(), words::ms)
             ),
         },
         Figure {
             name: "Response time p50",
-            value: words::percentile(latency, latency.p50),
+            value: words::at(latency, 0.5),
             detail: format!("mean {}", latency.mean.map_or("–".to_owned(), words::ms)),
         },
         Figure {
@@ -128,7 +128,7 @@ pub(super) fn figures(summary: &Summary) -> Vec<Figure> {
         Figure {
             name: "Goodput",
             value: words::rate(load.goodput_rps),
-            detail: "right answers within the objective".to_owned(),
+            detail: "ok, and not late".to_owned(),
         },
         Figure {
             name: "Errors",

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::Run;
 use super::chart::{Band, SIZE, coordinate};
-use super::rate_charts::{bands, duration};
+use super::rate_charts::bands;
 use super::recorded::{FIRST_ROW_NS, Heat, ROWS_PER_DECADE};
 use super::scale::{Tick, time_ticks};
 use super::words;
@@ -17,7 +17,8 @@ pub(super) const SHADES: u64 = 8;
 /// The heat map as the page shows it.
 #[derive(Debug)]
 pub(super) struct HeatMap {
-    pub(super) columns: usize,
+    /// Columns, of which the last may be cut: the axis is that of the other charts.
+    pub(super) columns: f64,
     pub(super) rows: u16,
     pub(super) svg: String,
     /// The strip of failures; empty if nothing failed.
@@ -25,6 +26,11 @@ pub(super) struct HeatMap {
     pub(super) x: Vec<Tick>,
     pub(super) y: Vec<Tick>,
     pub(super) bands: Vec<Band>,
+    /// What is shown under the pointer: places on the axis, what stands there, and the counts.
+    pub(super) places: String,
+    pub(super) moments: String,
+    pub(super) answers: String,
+    pub(super) failed: String,
     pub(super) most: String,
     pub(super) column: String,
 }
@@ -34,22 +40,63 @@ pub(super) fn heat_map(run: &Run) -> Option<HeatMap> {
     let heat = &run.recorded.heat;
     let (low, high) = row_range(heat)?;
     let most = heat.cells.values().flatten().copied().max().filter(|most| *most > 0)?;
-    let seconds = heat.width_s * heat.columns as f64;
-    let shown = duration(&run.rows).min(seconds) / seconds;
+    let seconds = heat.duration_s;
+    let (answers, failed) = counts(heat, &run.rows);
+    let list = |counts: &[u64]| {
+        let each = counts.iter().map(|count| words::count(*count));
+        each.collect::<Vec<_>>().join("|")
+    };
     Some(HeatMap {
-        columns: heat.columns,
+        columns: heat.duration_s / heat.width_s,
         rows: high - low,
         svg: cells(heat, low, high, most),
         failures: failures(heat, &run.rows),
         x: time_ticks(seconds),
         y: ticks(low, high),
-        bands: bands(&run.rows)
-            .into_iter()
-            .map(|band| Band { at: band.at * shown, width: band.width * shown, ..band })
-            .collect(),
+        bands: bands(&run.rows),
+        places: places(heat),
+        moments: moments(heat),
+        answers: list(&answers),
+        failed: list(&failed),
         most: words::counted(most, "request"),
         column: words::span(heat.width_s),
     })
+}
+
+/// When a column begins, in seconds.
+fn edge(heat: &Heat, column: usize) -> f64 {
+    (column as f64 * heat.width_s).min(heat.duration_s)
+}
+
+/// The middles of the columns, in coordinates.
+fn places(heat: &Heat) -> String {
+    let middle = |column| edge(heat, column).midpoint(edge(heat, column + 1)) / heat.duration_s;
+    let each = (0..heat.columns).map(|column| coordinate(middle(column) * SIZE));
+    each.collect::<Vec<_>>().join("|")
+}
+
+/// The time of each column.
+fn moments(heat: &Heat) -> String {
+    let edge = |column| words::span(edge(heat, column));
+    let each = (0..heat.columns).map(|column| format!("{} to {}", edge(column), edge(column + 1)));
+    each.collect::<Vec<_>>().join("|")
+}
+
+/// Right answers and failures in each column.
+fn counts(heat: &Heat, rows: &[Row]) -> (Vec<u64>, Vec<u64>) {
+    let mut answers = vec![0; heat.columns];
+    for cells in heat.cells.values() {
+        answers.iter_mut().zip(cells).for_each(|(all, count)| *all += count);
+    }
+    let mut failed = vec![0; heat.columns];
+    for row in rows {
+        failed[column(heat, row)] += row.failed + row.dropped;
+    }
+    (answers, failed)
+}
+
+fn column(heat: &Heat, row: &Row) -> usize {
+    ((row.start_s() / heat.width_s) as usize).min(heat.columns - 1)
 }
 
 /// The rows in use and one of air on each side, at least a factor of ten.
@@ -95,7 +142,7 @@ fn shade(count: u64, most: u64) -> u64 {
 fn failures(heat: &Heat, rows: &[Row]) -> String {
     let mut ended = vec![(0u64, 0u64); heat.columns];
     for row in rows {
-        let column = ((row.start_s() / heat.width_s) as usize).min(heat.columns - 1);
+        let column = column(heat, row);
         ended[column].0 += row.failed + row.dropped;
         ended[column].1 += row.ok + row.failed + row.dropped;
     }
@@ -142,10 +189,18 @@ mod tests {
         assert_eq!(shade(1, 1), SHADES);
     }
 
+    // The last column of 3.5 s is half as wide, and the axis ends with it.
+    #[test]
+    fn the_axis_is_that_of_the_other_charts() {
+        let heat = Heat::new(3.5);
+        assert_eq!((heat.columns, places(&heat).as_str()), (4, "142.9|428.6|714.3|928.6"));
+        assert!(moments(&heat).ends_with("3\u{a0}s to 3.5\u{a0}s"), "{}", moments(&heat));
+    }
+
     #[test]
     fn neighbours_of_one_shade_are_one_rectangle() {
         let cells_of = BTreeMap::from([(20u16, vec![5, 5, 0, 5])]);
-        let heat = Heat { width_s: 1.0, columns: 4, cells: cells_of };
+        let heat = Heat { cells: cells_of, ..Heat::new(4.0) };
         let svg = cells(&heat, 19, 35, 5);
         assert_eq!(svg, r#"<path class="h8" d="M0 14h2v1h-2zM3 14h1v1h-1z"/>"#);
     }

@@ -9,7 +9,7 @@ use super::latency_charts::percentiles_chart;
 use super::objectives::{self, ObjectiveRow};
 use super::rate_charts::{lag_chart, rate_chart};
 use super::spectrum::spectrum_chart;
-use super::tables::{self, EventRow, Split, TableRow};
+use super::tables::{self, EventRow, Group, InstanceRow, Split, TableRow};
 use super::{Run, words};
 use crate::results::summary::{Otlp, Quota, Summary};
 
@@ -30,7 +30,11 @@ pub(super) struct Page<'a> {
     latencies: Vec<TableRow>,
     outcomes: Vec<TableRow>,
     statuses: String,
+    groups: Vec<Group>,
     keys: Vec<TableRow>,
+    instances: Vec<InstanceRow>,
+    machine: String,
+    links: Vec<(&'static str, &'static str)>,
     offered: String,
     events: Vec<EventRow>,
     events_left_out: usize,
@@ -43,7 +47,7 @@ pub(super) struct Page<'a> {
 impl<'a> Page<'a> {
     pub(super) fn new(run: &'a Run) -> Self {
         let summary = &run.summary;
-        Self {
+        let mut page = Self {
             summary,
             banner: banner(summary),
             figures: figures(summary),
@@ -57,7 +61,11 @@ impl<'a> Page<'a> {
             latencies: tables::latencies(summary),
             outcomes: tables::outcomes(summary),
             statuses: tables::statuses(summary),
+            groups: tables::groups(summary),
             keys: tables::keys(summary),
+            instances: tables::instances(summary),
+            machine: tables::machine(&summary.run.machine),
+            links: Vec::new(),
             offered: words::count(summary.load.offered),
             events: tables::events(&run.events),
             events_left_out: run.events.len().saturating_sub(tables::MOST_EVENTS),
@@ -65,7 +73,30 @@ impl<'a> Page<'a> {
             otlp: summary.otlp.as_ref().map(otlp).unwrap_or_default(),
             quota: summary.quota.as_ref().map(quota).unwrap_or_default(),
             generator: generator(summary),
-        }
+        };
+        page.links = page.parts();
+        page
+    }
+
+    /// The parts that there are: what each is called at its start, and in a link to it.
+    fn parts(&self) -> Vec<(&'static str, &'static str)> {
+        let all = [
+            ("objectives", "Objectives", true),
+            ("rate", "Load", self.rate.is_some()),
+            ("percentiles", "Response time", self.percentiles.is_some()),
+            ("heat", "Heat map", self.heat.is_some()),
+            ("spectrum", "Spectrum", self.spectrum.is_some()),
+            ("lag", "Send lag", self.lag.is_some()),
+            ("latency", "Latencies", true),
+            ("outcomes", "Outcomes", true),
+            ("groups", "By stage and deployment", !self.groups.is_empty()),
+            ("instances", "Instances", !self.instances.is_empty()),
+            ("deployments", "Deployments", !self.summary.deployments.is_empty()),
+            ("events", "Events", true),
+            ("how", "How it was measured", true),
+        ];
+        let there = all.into_iter().filter(|(.., is_there)| *is_there);
+        there.map(|(id, name, _)| (id, name)).collect()
     }
 }
 

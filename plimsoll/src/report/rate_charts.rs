@@ -1,11 +1,14 @@
 //! What the schedule asked and what the generator did: rates, and send lag.
 
 use super::Run;
-use super::chart::{Band, Chart};
+use super::chart::{Band, Chart, Point};
 use super::scale::{Scale, time_ticks};
 use super::thin::thin;
 use super::words;
 use crate::results::timeline::Row;
+
+/// A rate over a shorter time, and the few answers in it, are no point of a curve.
+const SHORTEST_S: f64 = 0.5;
 
 /// The seconds that time axes cover.
 pub(super) fn duration(rows: &[Row]) -> f64 {
@@ -39,36 +42,60 @@ pub(super) fn bands(rows: &[Row]) -> Vec<Band> {
     bands
 }
 
-/// A point in the middle of each row that is long enough for its rate to mean something.
+/// The middle of each row, as a share of the time axis.
+pub(super) fn middles(rows: &[Row]) -> impl Iterator<Item = f64> {
+    let duration = duration(rows);
+    rows.iter().map(move |row| row.start_s().midpoint(row.t_s) / duration)
+}
+
+/// Names the points of every line over time.
+pub(super) fn name_points(chart: &mut Chart, rows: &[Row]) {
+    let all = duration(rows);
+    let moments = rows.iter().map(|row| {
+        if row.length_s > 1.5 {
+            return format!("from {}", words::clock(row.start_s(), all));
+        }
+        format!("{} to {}", words::clock(row.start_s(), all), words::clock(row.t_s, all))
+    });
+    chart.name_points(middles(rows).zip(moments));
+}
+
+/// A point in the middle of each row that is long enough for its rate to mean something. What
+/// comes in the drain is no part of the curve.
 pub(super) fn rates(
     rows: &[Row],
     scale: Scale,
     count: impl Fn(&Row) -> f64,
-) -> impl Iterator<Item = (f64, Option<f64>)> {
-    let duration = duration(rows);
-    rows.iter().filter(|row| row.length_s >= 0.5).map(move |row| {
-        let middle = row.start_s().midpoint(row.t_s);
-        (middle / duration, Some(scale.at(count(row) / row.length_s)))
+) -> impl Iterator<Item = Point> {
+    middles(rows).zip(rows).map(move |(x, row)| {
+        let rate = (row.length_s >= SHORTEST_S).then(|| count(row) / row.length_s);
+        let text = rate.map_or("–".to_owned(), words::rate);
+        Point { x, y: rate.map(|rate| scale.at(rate)), text, apart: is_drain(row) }
     })
 }
 
-/// Target, sent, done, failed and dropped over time.
+/// After the schedule's end.
+fn is_drain(row: &Row) -> bool {
+    row.phase == "drain"
+}
+
+/// Target rate, sent, ok, failed and dropped over time.
 pub(super) fn rate_chart(run: &Run) -> Chart {
     let (rows, each) = thin(&run.rows);
     let failed: u64 = rows.iter().map(|row| row.failed).sum();
     let dropped: u64 = rows.iter().map(|row| row.dropped).sum();
     let highest = rows
         .iter()
-        .filter(|row| row.length_s >= 0.5)
+        .filter(|row| row.length_s >= SHORTEST_S)
         .map(|row| row.target_rps.max(row.sent.max(row.ok) as f64 / row.length_s))
         .fold(0.0, f64::max);
     let scale = Scale::from_zero(highest);
     let mut chart = Chart {
         id: "rate",
-        title: "Load: asked, sent, done",
+        title: "Load: target rate, sent, ok",
         lead: lead(run),
-        description: "Requests per second over time: what the schedule asked, what was sent, what \
-                      came back right, what failed and what was dropped."
+        description: "Requests per second over time: the schedule's rate, what was sent, what was \
+                      ok, what failed and what was dropped."
             .to_owned(),
         x: time_ticks(duration(&rows)),
         y: scale.ticks(words::number),
@@ -79,13 +106,14 @@ pub(super) fn rate_chart(run: &Run) -> Chart {
     };
     chart.bands(&bands(&run.rows));
     chart.grid();
+    name_points(&mut chart, &rows);
     chart.line(
         "target",
-        "asked by the schedule",
+        "target rate of the schedule",
         rates(&rows, scale, |r| r.target_rps * r.length_s),
     );
     chart.line("sent", "sent", rates(&rows, scale, |r| r.sent as f64));
-    chart.line("done", "right answers", rates(&rows, scale, |r| r.ok as f64));
+    chart.line("done", "ok (right answers)", rates(&rows, scale, |r| r.ok as f64));
     if failed > 0 {
         chart.line("failed", "failed", rates(&rows, scale, |r| r.failed as f64));
     }
@@ -141,6 +169,7 @@ pub(super) fn lag_chart(run: &Run) -> Option<Chart> {
     };
     chart.bands(&bands(&run.rows));
     chart.grid();
+    name_points(&mut chart, &rows);
     chart.line(
         "service",
         "p99 of send lag (sent − due)",
@@ -154,19 +183,17 @@ pub(super) fn lag_chart(run: &Run) -> Option<Chart> {
     Some(chart)
 }
 
-/// A point in the middle of each row; a gap where it has no finite value.
+/// A point in the middle of each row; a gap where it has no value. What ends in the drain stands
+/// apart: of what was in flight, the slowest.
 pub(super) fn values_of(
     rows: &[Row],
     scale: Scale,
     value: impl Fn(&Row) -> Option<f64>,
-) -> impl Iterator<Item = (f64, Option<f64>)> {
-    let duration = duration(rows);
-    // The drain may be a blink, whose few answers are no point of a curve.
-    let points = rows.iter().filter(|row| row.phase != "drain" || row.length_s >= 0.5);
-    points.map(move |row| {
-        let middle = row.start_s().midpoint(row.t_s);
-        let value = value(row).filter(|value| value.is_finite());
-        (middle / duration, value.map(|value| scale.at(value)))
+) -> impl Iterator<Item = Point> {
+    middles(rows).zip(rows).map(move |(x, row)| {
+        let value = value(row).filter(|_| !is_drain(row) || row.length_s >= SHORTEST_S);
+        let text = value.map_or("–".to_owned(), words::ms);
+        Point { x, y: value.map(|value| scale.at(value)), text, apart: is_drain(row) }
     })
 }
 

@@ -2,10 +2,13 @@
 //! cells. The log is read once, interval by interval, so memory does not grow with the run.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use plimsoll_domain::latencies::rank_of;
 
 use crate::results::hlog;
+use crate::results::timeline::Row;
 
 /// Columns of the heat map, at most.
 const MOST_COLUMNS: usize = 300;
@@ -19,6 +22,9 @@ pub(super) const FIRST_ROW_NS: f64 = 1_000.0;
 pub(super) struct Recorded {
     totals: BTreeMap<String, Histogram<u64>>,
     pub(super) heat: Heat,
+    /// Further percentiles of response time, each with its value in every row, in milliseconds and
+    /// with failures as infinite.
+    pub(super) judged: Vec<(f64, Vec<Option<f64>>)>,
 }
 
 /// How many right answers fell in each cell of time and response time, warm-up included.
@@ -26,20 +32,34 @@ pub(super) struct Recorded {
 pub(super) struct Heat {
     /// Seconds per column.
     pub(super) width_s: f64,
+    /// Seconds that all of them cover; the last may be cut.
+    pub(super) duration_s: f64,
     pub(super) columns: usize,
     /// Counts by row (of response time, in powers of ten), then column.
     pub(super) cells: BTreeMap<u16, Vec<u64>>,
 }
 
 impl Recorded {
-    pub(super) fn read(log: &[u8], duration_s: f64) -> Self {
-        let width_s = (duration_s / MOST_COLUMNS as f64).ceil().max(1.0);
-        let columns = ((duration_s / width_s).ceil() as usize).max(1);
-        let heat = Heat { width_s, columns, cells: BTreeMap::new() };
-        let mut recorded = Self { totals: BTreeMap::new(), heat };
+    /// Reads a log, and `quantiles` of the intervals that these rows are of.
+    pub(super) fn read(log: &[u8], rows: &[Row], quantiles: &[f64]) -> Self {
+        let duration_s = rows.last().map_or(0.0, |row| row.t_s);
+        let judged = quantiles.iter().map(|quantile| (*quantile, vec![None; rows.len()]));
+        let heat = Heat::new(duration_s);
+        let mut recorded = Self { totals: BTreeMap::new(), heat, judged: judged.collect() };
+        // An interval may have answers of the warm-up beside others.
+        let mut open: Option<(Duration, Histogram<u64>)> = None;
         for interval in hlog::read(log) {
             if matches!(interval.tag.as_str(), "response" | "warmup_response") {
                 recorded.heat.add(interval.start.as_secs_f64(), &interval.histogram);
+                match &mut open {
+                    Some((start, of)) if *start == interval.start => {
+                        let _ = of.add(&interval.histogram);
+                    }
+                    open => {
+                        let whole = open.replace((interval.start, interval.histogram.clone()));
+                        whole.iter().for_each(|(start, of)| recorded.judge(rows, *start, of));
+                    }
+                }
             }
             match recorded.totals.get_mut(&interval.tag) {
                 // A histogram of other bounds is not ours; the page shows what is.
@@ -47,7 +67,22 @@ impl Recorded {
                 None => drop(recorded.totals.insert(interval.tag, interval.histogram)),
             }
         }
+        open.iter().for_each(|(start, of)| recorded.judge(rows, *start, of));
         recorded
+    }
+
+    /// Takes the further percentiles of one interval, which began at `start`.
+    fn judge(&mut self, rows: &[Row], start: Duration, histogram: &Histogram<u64>) {
+        let start = start.as_secs_f64();
+        let near = |row: &Row| (row.start_s() - start).abs() < 0.01;
+        let after = rows.partition_point(|row| row.start_s() < start - 0.01);
+        let Some(row) = rows.get(after).filter(|row| near(row)) else { return };
+        let count = histogram.len();
+        for (quantile, values) in &mut self.judged {
+            let rank = rank_of(*quantile, count + row.failed + row.dropped);
+            let finite = || histogram.value_at_quantile((rank as f64 - 0.5) / count as f64) as f64;
+            values[after] = Some(if rank <= count { finite() / 1e6 } else { f64::INFINITY });
+        }
     }
 
     /// A latency over the whole measured time, in nanoseconds; `None` if there is none.
@@ -57,6 +92,14 @@ impl Recorded {
 }
 
 impl Heat {
+    /// No counts yet, of so many seconds.
+    pub(super) fn new(duration_s: f64) -> Self {
+        let duration_s = duration_s.max(0.001);
+        let width_s = (duration_s / MOST_COLUMNS as f64).ceil().max(1.0);
+        let columns = ((duration_s / width_s).ceil() as usize).max(1);
+        Self { width_s, duration_s, columns, cells: BTreeMap::new() }
+    }
+
     fn add(&mut self, start_s: f64, histogram: &Histogram<u64>) {
         let column = ((start_s / self.width_s) as usize).min(self.columns - 1);
         for bucket in histogram.iter_recorded() {

@@ -18,8 +18,13 @@ pub(super) enum Scale {
         low: f64,
         /// The value at the end.
         high: f64,
+        /// The share of the axis that finite values take; infinity is at its end.
+        finite: f64,
     },
 }
+
+/// The share of an axis that finite values take where some are infinite.
+const FINITE: f64 = 0.9;
 
 /// A labelled place on an axis.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,9 +44,12 @@ impl Scale {
         Self::Linear { low: 0.0, high: (highest * 1.04 / step).ceil() * step }
     }
 
-    /// A logarithmic axis around positive values: at least a factor of ten, ends on 1, 2 or 5.
+    /// A logarithmic axis around positive values: at least a factor of ten, ends on 1, 2 or 5. If
+    /// some are infinite, they have a place above all others.
     pub(super) fn around(values: impl Iterator<Item = f64>) -> Option<Self> {
+        let mut finite = 1.0;
         let (low, high) = values
+            .inspect(|value| finite = if value.is_infinite() { FINITE } else { finite })
             .filter(|value| value.is_finite() && *value > 0.0)
             .fold((f64::INFINITY, 0.0f64), |(low, high), v| (low.min(v), high.max(v)));
         if high == 0.0 {
@@ -49,33 +57,39 @@ impl Scale {
         }
         let low = round_down(low * 0.9);
         let high = -round_down(-high * 1.15);
-        Some(Self::Log { low, high: high.max(low * 10.0) })
+        Some(Self::Log { low, high: high.max(low * 10.0), finite })
     }
 
     /// The share of the axis below `value`, kept within 0 to 1.
     pub(super) fn at(self, value: f64) -> f64 {
         let share = match self {
             Self::Linear { low, high } => (value - low) / (high - low),
-            Self::Log { low, high } => (value.max(low) / low).ln() / (high / low).ln(),
+            Self::Log { .. } if value == f64::INFINITY => 1.0,
+            Self::Log { low, high, finite } => {
+                finite * ((value.max(low) / low).ln() / (high / low).ln()).min(1.0)
+            }
         };
         if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) }
     }
 
     /// Whether `value` lies on the axis.
     pub(super) fn holds(self, value: f64) -> bool {
-        let (Self::Linear { low, high } | Self::Log { low, high }) = self;
+        let (Self::Linear { low, high } | Self::Log { low, high, .. }) = self;
         (low..=high).contains(&value)
     }
 
     /// The ticks, written by `text`.
     pub(super) fn ticks(self, text: impl Fn(f64) -> String) -> Vec<Tick> {
-        let values = match self {
+        let values: Vec<(f64, bool)> = match self {
             Self::Linear { low, high } => {
                 let step = human_step((high - low) / 4.0);
                 let count = ((high - low) / step + 1e-9).floor() as u32;
                 (0..=count).map(|i| (low + f64::from(i) * step, false)).collect()
             }
-            Self::Log { low, high } => log_ticks(low, high),
+            Self::Log { low, high, finite } => {
+                let above = (finite < 1.0).then_some((f64::INFINITY, false));
+                log_ticks(low, high).into_iter().chain(above).collect()
+            }
         };
         values
             .into_iter()
@@ -158,6 +172,16 @@ mod tests {
         let scale = Scale::around([2.3, 80.0].into_iter()).unwrap();
         assert_eq!(texts(&scale.ticks(|v| format!("{v}"))), ["2", "5", "10", "20", "50", "100"]);
         assert!(Scale::around([0.0, f64::INFINITY].into_iter()).is_none());
+    }
+
+    #[test]
+    fn infinity_has_a_place_above_all_others() {
+        let scale = Scale::around([2.3, 80.0, f64::INFINITY].into_iter()).unwrap();
+        let ticks = scale.ticks(words::ms);
+        let last = ticks.last().unwrap();
+        assert_eq!((last.text.as_str(), last.at), ("∞", 100.0));
+        assert!(ticks[..ticks.len() - 1].iter().all(|tick| tick.at <= 90.0 + 1e-9), "{ticks:?}");
+        assert!(scale.at(f64::INFINITY) > scale.at(1e9));
     }
 
     #[test]

@@ -2,13 +2,12 @@
 //! gap between the two lines is what a closed-loop tool hides.
 
 use hdrhistogram::Histogram;
-use plimsoll_monitor::Unit;
 
 use super::Run;
-use super::chart::Chart;
+use super::chart::{Chart, Legend, Point};
 use super::scale::{Scale, Tick};
 use super::words;
-use crate::results::summary::Series;
+use crate::results::summary::{ObjectiveResult, Series};
 
 /// Points of a line.
 const POINTS: u32 = 240;
@@ -20,19 +19,18 @@ pub(super) fn spectrum_chart(run: &Run) -> Option<Chart> {
     let infinite = run.summary.latency_ms.response.infinite;
     let ended = response.map_or(0, Histogram::len) + infinite;
     let nines = (ended.max(10) as f64).log10().clamp(2.0, 7.0);
-    let values = [response, service].into_iter().flatten().flat_map(|histogram| {
+    let ends = [response, service].into_iter().flatten().flat_map(|histogram| {
         [histogram.value_at_quantile(0.0) as f64 / 1e6, histogram.max() as f64 / 1e6]
     });
-    let thresholds: Vec<(f64, f64)> = run
-        .summary
-        .objectives
-        .iter()
-        .filter(|objective| {
-            objective.unit == Unit::Milliseconds && objective.of == Series::Response
-        })
+    let beyond = (infinite > 0).then_some(f64::INFINITY);
+    let objectives = run.summary.objectives.iter();
+    let judged = |objective: &&ObjectiveResult| objective.of == Series::Response;
+    let gates: Vec<(f64, f64)> = objectives
+        .filter(judged)
         .filter_map(|objective| Some((objective.quantile?, objective.threshold)))
         .collect();
-    let scale = Scale::around(values.chain(thresholds.iter().map(|(_, value)| *value)))?;
+    let thresholds = gates.iter().map(|(_, value)| *value);
+    let scale = Scale::around(ends.chain(thresholds).chain(beyond))?;
     let mut chart = Chart {
         id: "spectrum",
         title: "Percentile spectrum",
@@ -47,10 +45,7 @@ pub(super) fn spectrum_chart(run: &Run) -> Option<Chart> {
         ..Chart::default()
     };
     chart.grid();
-    for (quantile, value) in thresholds {
-        let text = format!("{} asked: {}", name(quantile), words::ms(value));
-        chart.threshold(scale, value, text);
-    }
+    chart.name_points(quantiles(nines).map(|(x, quantile)| (x, words::quantile(quantile))));
     for (class, text, histogram, failed) in [
         ("p99", "response time (from when it was due)", response, infinite),
         ("service", "service time (from when it was sent)", service, 0),
@@ -59,14 +54,24 @@ pub(super) fn spectrum_chart(run: &Run) -> Option<Chart> {
             chart.line(class, text, points(histogram, failed, nines, scale));
         }
     }
-    if infinite > 0 {
-        let finite = (ended - infinite) as f64 / ended as f64;
-        chart.upper_marks(
-            "response time infinite: no right answer",
-            [(place(finite, nines), 1.0)].into_iter(),
-        );
+    let mut names = Vec::new();
+    for (quantile, value) in gates {
+        chart.gate(place(quantile, nines), scale.at(value));
+        names.push(format!("{} {}", words::quantile(quantile), words::ms(value)));
+    }
+    if !names.is_empty() {
+        let text = format!("the objectives' limits: {}", names.join(", "));
+        chart.legend.push(Legend { class: "threshold", text });
     }
     Some(chart)
+}
+
+/// Where the points are on the axis, and the quantile there. The more nines, the more digits.
+fn quantiles(nines: f64) -> impl Iterator<Item = (f64, f64)> {
+    (0..=POINTS).map(move |i| {
+        let x = f64::from(i) / f64::from(POINTS);
+        (x, 1.0 - 10f64.powf(-x * nines))
+    })
 }
 
 fn points(
@@ -74,15 +79,16 @@ fn points(
     infinite: u64,
     nines: f64,
     scale: Scale,
-) -> impl Iterator<Item = (f64, Option<f64>)> {
+) -> impl Iterator<Item = Point> {
     let (count, all) = (histogram.len(), histogram.len() + infinite);
-    (0..=POINTS).map(move |i| {
-        let x = f64::from(i) / f64::from(POINTS);
-        let quantile = 1.0 - 10f64.powf(-x * nines);
+    quantiles(nines).map(move |(x, quantile)| {
         let rank = plimsoll_domain::latencies::rank_of(quantile, all);
-        let value = (rank <= count)
-            .then(|| histogram.value_at_quantile((rank as f64 - 0.5) / count as f64) as f64 / 1e6);
-        (x, value.map(|value| scale.at(value)))
+        let value = if rank <= count {
+            histogram.value_at_quantile((rank as f64 - 0.5) / count as f64) as f64 / 1e6
+        } else {
+            f64::INFINITY
+        };
+        Point { x, y: Some(scale.at(value)), text: words::ms(value), apart: false }
     })
 }
 
@@ -97,16 +103,10 @@ fn percentile_ticks(nines: f64) -> Vec<Tick> {
         .filter(|quantile| -(1.0f64 - quantile).log10() <= nines + 1e-9)
         .map(|quantile| Tick {
             at: place(quantile, nines) * 100.0,
-            text: name(quantile),
+            text: words::quantile(quantile),
             minor: [0.75, 0.95, 0.995].contains(&quantile),
         })
         .collect()
-}
-
-/// A quantile's name: `p99.9`.
-fn name(quantile: f64) -> String {
-    let text = format!("{:.6}", quantile * 100.0);
-    format!("p{}", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 #[cfg(test)]
@@ -117,7 +117,7 @@ mod tests {
     fn each_nine_takes_the_same_width() {
         assert!((place(0.99, 4.0) - 0.5).abs() < 1e-9);
         assert!((place(0.999, 4.0) - 0.75).abs() < 1e-9);
-        assert_eq!(name(0.999), "p99.9");
-        assert_eq!(name(0.0), "p0");
+        assert_eq!(words::quantile(0.999), "p99.9");
+        assert_eq!(words::quantile(0.0), "p0");
     }
 }

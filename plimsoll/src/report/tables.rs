@@ -1,10 +1,13 @@
-//! Tables of the report: latencies, outcomes, model time, events.
+//! Tables of the report: latencies, outcomes, groups, instances, model time, events.
 
 use plimsoll_domain::Class;
 
 use super::words;
 use crate::results::Event;
-use crate::results::summary::{Counts, KeyResult, LatencyStats, OutcomeCounts, Summary};
+use crate::results::summary::{
+    Counts, GroupResult, Groups, InstanceResult, KeyResult, LatencyStats, Machine, OutcomeCounts,
+    Summary,
+};
 
 /// A row of cells, the first of which names it.
 #[derive(Debug)]
@@ -87,30 +90,115 @@ fn meaning(class: Class) -> &'static str {
     }
 }
 
-/// What was measured by stage, request and deployment, where there is more than one of them.
+/// What was measured, told apart in one way.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// In which.
+    pub(super) by: &'static str,
+    pub(super) rows: Vec<TableRow>,
+}
+
+/// By stage, by deployment where one told, and by request where there is more than one.
+pub(super) fn groups(summary: &Summary) -> Vec<Group> {
+    let Groups { stages, deployments, requests } = &summary.groups;
+    let named = deployments.iter().any(|each| !each.name.is_empty());
+    let all = [
+        ("Stage", stages, !stages.is_empty()),
+        ("Deployment", deployments, named),
+        ("Request", requests, requests.len() > 1),
+    ];
+    let shown = all.into_iter().filter(|(.., is_shown)| *is_shown);
+    shown.map(|(by, of, _)| Group { by, rows: of.iter().map(group_row).collect() }).collect()
+}
+
+fn group_row(group: &GroupResult) -> TableRow {
+    let name = if group.name.is_empty() { "nobody told" } else { &group.name };
+    TableRow {
+        name: name.to_owned(),
+        detail: if group.warmup { "warm-up, not judged".to_owned() } else { String::new() },
+        cells: measured(group.ended, group.outcomes.ok, &group.response_ms, &group.service_ms),
+        bar: 0.0,
+        class: "",
+    }
+}
+
+/// The same by all three together, where there is more than one request or deployment.
 pub(super) fn keys(summary: &Summary) -> Vec<TableRow> {
     let measured = summary.keys.iter().filter(|key| !key.outcomes.classes.is_empty());
-    let rows: Vec<_> = measured.map(key_row).collect();
-    if rows.len() < 2 { Vec::new() } else { rows }
+    let mut kinds: Vec<_> = measured.clone().map(|key| (&key.request, &key.deployment)).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    if kinds.len() < 2 { Vec::new() } else { measured.map(key_row).collect() }
 }
 
 fn key_row(key: &KeyResult) -> TableRow {
     let ended: u64 = key.outcomes.classes.values().sum();
-    let at = |value: Option<f64>| words::percentile(&key.response_ms, value);
     let who = key.deployment.as_deref().unwrap_or("nobody told");
     TableRow {
         name: format!("{} · {who}", key.request),
         detail: if key.warmup { format!("{} (warm-up)", key.stage) } else { key.stage.clone() },
-        cells: vec![
-            words::count(ended),
-            words::percent(ended - key.outcomes.ok, ended),
-            at(key.response_ms.p50),
-            at(key.response_ms.p95),
-            at(key.response_ms.p99),
-        ],
+        cells: measured(ended, key.outcomes.ok, &key.response_ms, &key.service_ms),
         bar: 0.0,
         class: "",
     }
+}
+
+fn measured(ended: u64, ok: u64, response: &LatencyStats, service: &LatencyStats) -> Vec<String> {
+    vec![
+        words::count(ended),
+        words::percent(ended.saturating_sub(ok), ended),
+        words::at(response, 0.5),
+        words::at(response, 0.95),
+        words::at(response, 0.99),
+        words::at(service, 0.99),
+    ]
+}
+
+/// An instance of which a reader wants to know more.
+#[derive(Debug)]
+pub(super) struct InstanceRow {
+    pub(super) name: String,
+    pub(super) state: String,
+    pub(super) exception: String,
+    /// The last lines of its log.
+    pub(super) log: String,
+}
+
+/// Instances in trouble, and those whose log was kept.
+pub(super) fn instances(summary: &Summary) -> Vec<InstanceRow> {
+    let shown = |each: &&InstanceResult| each.is_in_trouble() || !each.log.is_empty();
+    let row = |each: &InstanceResult| InstanceRow {
+        name: format!("{} · {}", each.deployment, each.name),
+        state: match (each.ready, each.restarts) {
+            (true, 0) => "ready".to_owned(),
+            (true, restarts) => format!("ready, started again {restarts} ×"),
+            (false, 0) => "not ready".to_owned(),
+            (false, restarts) => format!("not ready, started again {restarts} ×"),
+        },
+        exception: each.exception.clone().unwrap_or_default(),
+        log: each.log.join("\n"),
+    };
+    summary.instances.iter().filter(shown).map(row).collect()
+}
+
+/// The machine that the load came from, in a sentence; empty where a summary does not tell.
+pub(super) fn machine(machine: &Machine) -> String {
+    let Machine { system, kernel, processor, architecture, cores, memory_bytes } = machine;
+    if architecture.is_empty() {
+        return String::new();
+    }
+    let or = |text: &str, other: &str| if text.is_empty() { other } else { text }.to_owned();
+    let memory = match memory_bytes {
+        0 => String::new(),
+        bytes => format!(", {} of memory", words::gigabytes(*bytes)),
+    };
+    format!(
+        "{} of {} ({architecture}){memory}; {}, kernel {}.",
+        words::counted(u64::from(*cores), "core"),
+        or(processor, "a processor without a name"),
+        or(system, "Linux"),
+        or(kernel, "unknown"),
+    )
 }
 
 /// The latencies as numbers.
@@ -118,7 +206,7 @@ pub(super) fn latencies(summary: &Summary) -> Vec<TableRow> {
     let latency = &summary.latency_ms;
     let mut rows = vec![
         row("response time", "done − due; failures are infinite", &latency.response),
-        row("service time", "done − sent, of everything answered", &latency.service),
+        row("service time", "done − sent, of every answer but refusals", &latency.service),
         row("send lag", "sent − due, of everything sent", &latency.send_lag),
     ];
     let more = [
@@ -135,7 +223,6 @@ pub(super) fn latencies(summary: &Summary) -> Vec<TableRow> {
 
 fn row(name: &str, detail: &str, stats: &LatencyStats) -> TableRow {
     let exact = |value: Option<f64>| value.map_or("–".to_owned(), words::ms);
-    let at = |value: Option<f64>| words::percentile(stats, value);
     TableRow {
         name: name.to_owned(),
         detail: detail.to_owned(),
@@ -143,11 +230,11 @@ fn row(name: &str, detail: &str, stats: &LatencyStats) -> TableRow {
             words::count(stats.count),
             exact(stats.min),
             exact(stats.mean),
-            at(stats.p50),
-            at(stats.p90),
-            at(stats.p95),
-            at(stats.p99),
-            words::p99_9(stats),
+            words::at(stats, 0.5),
+            words::at(stats, 0.9),
+            words::at(stats, 0.95),
+            words::at(stats, 0.99),
+            words::at(stats, 0.999),
             exact(stats.max),
         ],
         bar: 0.0,

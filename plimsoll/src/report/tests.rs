@@ -69,7 +69,7 @@ fn the_page_is_well_formed_and_holds_what_it_promises() {
     }
     for part in [
         "Objectives breached",
-        "Load: asked, sent, done",
+        "Load: target rate, sent, ok",
         "Response time over time",
         "Latency heat map",
         "Percentile spectrum",
@@ -108,11 +108,16 @@ fn the_page_refers_to_nothing_outside_itself() {
     let (html, _) = page_of(&Shape::small("quickstart"));
     let (_, attributes) = parse(&html);
     for (name, value) in attributes {
-        assert!(!["src", "href", "srcset", "data"].contains(&name.as_str()), "{name}={value}");
+        let is_within = name == "href" && value.starts_with('#');
+        assert!(
+            is_within || !["src", "href", "srcset", "data"].contains(&&*name),
+            "{name}={value}"
+        );
     }
-    for part in ["url(", "@import", "<script", "<link", "<iframe"] {
+    for part in ["url(", "@import", "<link", "<iframe", "fetch(", "XMLHttpRequest", "innerHTML"] {
         assert!(!html.contains(part), "`{part}` is on the page");
     }
+    assert_eq!(html.matches("<script").count(), 1, "the one that shows values");
 }
 
 #[test]
@@ -133,7 +138,7 @@ fn hostile_names_stay_text() {
     conclude(folder.path(), results, &summary);
     let html = fs::read_to_string(folder.path().join(folder::REPORT)).unwrap();
     let (text, _) = parse(&html);
-    assert!(!html.contains("<script"));
+    assert!(!html.contains("<script>alert"));
     assert!(text.matches("<script>alert(1)</script>\"'&{{").count() >= 9, "{text}");
     let junit = fs::read_to_string(folder.path().join(folder::JUNIT)).unwrap();
     assert!(!junit.contains("<script"), "{junit}");
@@ -149,8 +154,9 @@ fn every_drawing_has_a_title_and_every_reference_a_target() {
     unique.sort_unstable();
     unique.dedup();
     assert_eq!(unique.len(), ids.len(), "an id is there twice: {ids:?}");
-    for (_, value) in attributes.iter().filter(|(name, _)| name == "aria-labelledby") {
-        for id in value.split(' ') {
+    let refers = |name: &str| ["aria-labelledby", "href"].contains(&name);
+    for (_, value) in attributes.iter().filter(|(name, _)| refers(name)) {
+        for id in value.split(' ').map(|id| id.trim_start_matches('#')) {
             assert!(ids.contains(&id), "nothing has the id `{id}`");
         }
     }
@@ -170,15 +176,16 @@ fn a_long_run_makes_a_small_page() {
         response_p99_ms: Some(20.0 + f64::from(second * 7919 % 101)),
         ..rows[second as usize % rows.len()].clone()
     });
-    let mut recorded = Recorded::read(&[], 3600.0);
+    let rows: Vec<timeline::Row> = hour.collect();
+    let mut recorded = Recorded::read(&[], &rows, &[]);
     assert_eq!(recorded.heat.columns, 300);
     for row in 60..110u16 {
         let cells = (0..300u64).map(|column| 1 << ((column * 7 + u64::from(row)) % 12));
         recorded.heat.cells.insert(row, cells.collect());
     }
-    let run = Run { summary, rows: hour.collect(), events: Vec::new(), recorded };
+    let run = Run { summary, rows, events: Vec::new(), recorded };
     let html = Page::new(&run).render().unwrap();
-    assert!(html.len() < 500_000, "{} bytes", html.len());
+    assert!(html.len() < 600_000, "{} bytes", html.len());
     assert!(html.contains("Each point stands for 4 rows"));
 }
 
@@ -247,21 +254,93 @@ fn a_run_that_was_cut_short_does_not_pass_in_junit() {
 }
 
 #[test]
-fn a_percentile_of_too_few_requests_is_not_shown_and_what_is_judged_is_drawn() {
-    let folder = tempfile::tempdir().unwrap();
-    let (_results, mut summary) = write_run(folder.path(), &Shape::small("quickstart"));
+fn a_percentile_of_too_few_requests_is_not_shown() {
     let few = crate::results::summary::LatencyStats { count: 181, ..Default::default() };
     let p99_9 = Some(9.0);
-    assert_eq!(words::p99_9(&crate::results::summary::LatencyStats { p99_9, ..few.clone() }), "–");
-    let many = crate::results::summary::LatencyStats { p99_9, count: 1000, ..few };
-    assert_ne!(words::p99_9(&many), "–");
-    let draws_p95 = |summary: &Summary| {
-        let page = write_page(folder.path(), summary).unwrap();
-        std::fs::read_to_string(page).unwrap().contains("class=\"p95\"")
+    let of = |count| crate::results::summary::LatencyStats { p99_9, count, ..few.clone() };
+    assert_eq!(words::at(&of(181), 0.999), "–");
+    assert_ne!(words::at(&of(1000), 0.999), "–");
+}
+
+#[test]
+fn what_is_judged_is_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_results, mut summary) = write_run(folder.path(), &Shape::small("quickstart"));
+    let mut draws = |quantile, class: &str| {
+        summary.objectives.truncate(1);
+        summary.objectives[0].quantile = Some(quantile);
+        summary.objectives[0].of = crate::results::summary::Series::Response;
+        let page = write_page(folder.path(), &summary).unwrap();
+        fs::read_to_string(page).unwrap().contains(&format!("class=\"{class}\" data-n"))
     };
-    summary.objectives.truncate(1);
-    summary.objectives[0].name = "p99 < 200ms".to_owned();
-    assert!(!draws_p95(&summary));
-    summary.objectives[0].name = "p95 < 200ms".to_owned();
-    assert!(draws_p95(&summary));
+    assert!(!draws(0.99, "p95") && !draws(0.99, "judged"));
+    assert!(draws(0.95, "p95"));
+    assert!(draws(0.999, "judged"), "the log knows what has no column");
+}
+
+// Every point of every line has its value, and every line as many as the chart has places.
+#[test]
+fn the_pointer_finds_a_value_at_every_point() {
+    let (html, _) = page_of(&Shape { bad: 6..9, ..Shape::small("quickstart") });
+    let (_, attributes) = parse(&html);
+    let mut points = 0;
+    let mut lines = 0;
+    for (name, value) in &attributes {
+        let count = value.split('|').count();
+        match name.as_str() {
+            "data-x" => points = count,
+            "data-t" => assert_eq!(count, points),
+            "data-v" => {
+                assert_eq!(count, points, "{value}");
+                lines += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(lines >= 12, "{lines}");
+}
+
+#[test]
+fn a_reader_learns_why_it_failed_and_where_it_ran() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_results, mut summary) = write_run(folder.path(), &Shape::small("quickstart"));
+    let log = vec!["Traceback".to_owned(), "ValueError: <no>".to_owned()];
+    summary.instances = vec![
+        crate::results::summary::InstanceResult {
+            deployment: "blue".to_owned(),
+            name: "blue-0".to_owned(),
+            ready: true,
+            exception: Some("ValueError: <no>".to_owned()),
+            log,
+            ..Default::default()
+        },
+        crate::results::summary::InstanceResult {
+            name: "calm".to_owned(),
+            ready: true,
+            ..Default::default()
+        },
+    ];
+    summary.run.insecure = true;
+    summary.run.machine.architecture = "x86_64".to_owned();
+    summary.run.machine.cores = 2;
+    let page = write_page(folder.path(), &summary).unwrap();
+    let (text, _) = parse(&fs::read_to_string(page).unwrap());
+    for part in ["blue · blue-0", "Traceback\nValueError: <no>", "NOT verified", "2 cores of"] {
+        assert!(text.contains(part), "`{part}` is not on the page");
+    }
+    assert!(!text.contains("calm"), "nothing is wrong with that one");
+}
+
+#[test]
+fn stages_and_deployments_have_a_table_each() {
+    let (html, summary) = page_of(&Shape::small("quickstart"));
+    let names = |groups: &[crate::results::summary::GroupResult]| {
+        groups.iter().map(|each| (each.name.clone(), each.ended)).collect::<Vec<_>>()
+    };
+    let groups = &summary.groups;
+    let (warm, hold) = (("warm-up".to_owned(), 400), ("hold".to_owned(), 2000));
+    assert_eq!(names(&groups.stages), [warm, hold]);
+    assert_eq!(names(&groups.deployments), [("blue".to_owned(), 2000)]);
+    let (text, _) = parse(&html);
+    assert!(text.contains("By stage and deployment") && text.contains("warm-up, not judged"));
 }

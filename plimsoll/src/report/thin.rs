@@ -11,6 +11,13 @@ pub(super) fn thin(rows: &[Row]) -> (Vec<Row>, usize) {
     (rows.chunks(each).map(merge).collect(), each)
 }
 
+/// Percentiles of rows thinned in the same way: the worst of each stretch.
+pub(super) fn thin_values(values: &[Option<f64>]) -> Vec<Option<f64>> {
+    let each = values.len().div_ceil(MOST).max(1);
+    let worst = |values: &[Option<f64>]| values.iter().flatten().copied().reduce(f64::max);
+    values.chunks(each).map(worst).collect()
+}
+
 fn merge(rows: &[Row]) -> Row {
     let mut merged = rows[0].clone();
     for row in &rows[1..] {

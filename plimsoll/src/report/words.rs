@@ -30,12 +30,32 @@ pub(super) fn percentile(stats: &LatencyStats, value: Option<f64>) -> String {
     }
 }
 
-/// The p99.9, if there are requests for it: of fewer than a thousand it is the largest.
-pub(super) fn p99_9(stats: &LatencyStats) -> String {
-    if stats.count + stats.infinite < least_requests(0.999) {
+/// A percentile, if there are requests for it: the p99.9 of fewer than a thousand is the largest.
+pub(super) fn at(stats: &LatencyStats, quantile: f64) -> String {
+    let value = match quantile {
+        q if q > 0.99 => stats.p99_9,
+        q if q > 0.95 => stats.p99,
+        q if q > 0.9 => stats.p95,
+        q if q > 0.5 => stats.p90,
+        _ => stats.p50,
+    };
+    if stats.count + stats.infinite < least_requests(quantile) {
         return "–".to_owned();
     }
-    percentile(stats, stats.p99_9)
+    percentile(stats, value)
+}
+
+/// A quantile's name: `p99.9`.
+pub(super) fn quantile(quantile: f64) -> String {
+    // As many digits as tell it from its neighbours.
+    let digits = (2.0 - (1.0 - quantile).max(1e-9).log10()).ceil().clamp(2.0, 8.0) as usize - 1;
+    let text = format!("{:.*}", digits, quantile * 100.0);
+    format!("p{}", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// A size in bytes: `16 GB`.
+pub(super) fn gigabytes(bytes: u64) -> String {
+    format!("{}\u{a0}GB", three_digits(bytes as f64 / 1e9))
 }
 
 /// A count with its thousands apart: `12,345`.

@@ -32,7 +32,7 @@ pub const EVENTS: &str = "events.jsonl";
 /// interval log is what will have filled it.
 const RESERVE: &str = ".reserve";
 /// Room for both, and for the old summary beside the new.
-const RESERVE_BYTES: usize = 96 * 1024;
+const RESERVE_BYTES: usize = 256 * 1024;
 
 /// Keeps the room; a disk that has not even that is told by the files themselves.
 pub(super) fn reserve(dir: &Path) {

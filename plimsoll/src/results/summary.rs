@@ -18,16 +18,22 @@ use serde::{Deserialize, Serialize};
 
 pub use deployed::{Deployment, Otlp, Quota, QuotaFamily};
 pub use generator::GeneratorTotals;
+pub use group::{GroupResult, Groups};
+pub use instance::InstanceResult;
 pub use key::KeyResult;
 pub use latency::{LatencyMs, LatencyStats};
 pub use load::{Load, OutcomeCounts, WarmupCounts};
+pub use machine::Machine;
 pub use objective::{Evidence, Interval, ObjectiveResult, Series, Windows};
 
 mod deployed;
 mod generator;
+mod group;
+mod instance;
 mod key;
 mod latency;
 mod load;
+mod machine;
 mod objective;
 
 /// The value of `schema`.
@@ -63,10 +69,16 @@ pub struct Summary {
     /// has no deployment.
     #[serde(default)]
     pub keys: Vec<KeyResult>,
+    /// The same by stage, by deployment and by request alone.
+    #[serde(default)]
+    pub groups: Groups,
     /// Each objective with its evidence.
     pub objectives: Vec<ObjectiveResult>,
     /// What the load was sent to; empty for an endpoint that existed before the run.
     pub deployments: Vec<Deployment>,
+    /// Their instances at the end of the load; empty where the host does not tell.
+    #[serde(default)]
+    pub instances: Vec<InstanceResult>,
     /// The quota plan; `null` for an endpoint that existed before the run.
     pub quota: Option<Quota>,
     /// Arrivals of the warm-up, which is never judged; `null` without one.
@@ -100,6 +112,9 @@ pub struct Run {
     /// Whether its certificate was not verified, as asked.
     #[serde(default)]
     pub insecure: bool,
+    /// The machine that the load came from.
+    #[serde(default)]
+    pub machine: Machine,
 }
 
 /// What was run.
@@ -130,8 +145,10 @@ impl Summary {
             latency_ms: LatencyMs::default(),
             outcomes: OutcomeCounts::default(),
             keys: Vec::new(),
+            groups: Groups::default(),
             objectives: Vec::new(),
             deployments: Vec::new(),
+            instances: Vec::new(),
             quota: None,
             warmup: None,
             otlp: None,

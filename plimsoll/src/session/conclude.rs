@@ -13,7 +13,7 @@ use super::run::Printing;
 use super::sink::Folder;
 use super::text;
 use crate::exit::Exit;
-use crate::results::summary::{KeyResult, ObjectiveResult, Summary, WarmupCounts};
+use crate::results::summary::{Groups, KeyResult, ObjectiveResult, Summary, WarmupCounts};
 use crate::results::{Error, Event, EventKind, Loss, Results, folder};
 use crate::{report, view};
 
@@ -104,6 +104,7 @@ fn complete(summary: &mut Summary, measured: &Measured) {
     summary.validity = report.validity.clone();
     summary.measure(&report.totals, &report.lags, report.measured_time);
     summary.keys = KeyResult::all(&report.whole);
+    summary.groups = Groups::new(&report.whole);
     summary.objectives = report.judgements.iter().map(ObjectiveResult::new).collect();
     summary.warmup = WarmupCounts::new(&report.whole.warmup());
     summary.generator = generator.clone();

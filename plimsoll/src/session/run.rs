@@ -18,7 +18,7 @@ use super::site::{self, Site};
 use super::source::{Interrupt, LiveSource};
 use super::{Failure, Session, drive, plan, reach};
 use crate::exit::Exit;
-use crate::results::summary::{ObjectiveResult, Run, ScenarioName, Summary};
+use crate::results::summary::{Machine, ObjectiveResult, Run, ScenarioName, Summary};
 use crate::results::{Event, EventKind};
 use crate::scenario::{Place, Scenario};
 use crate::view::{self, View};
@@ -81,6 +81,7 @@ pub(super) fn begun(scenario: &Scenario) -> Summary {
         id: uuid::Uuid::new_v4().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         command: plan::command(&command, scenario),
+        machine: Machine::here(),
         ..Run::default()
     };
     let name = ScenarioName { name: scenario.name.clone(), seed: scenario.seed };
@@ -117,6 +118,7 @@ async fn on_site(
     folder.results.event(&target);
     folder.summary.run.target = Some(shown);
     let ended = load(scenario, &mut site, otlp, interrupt, folder, view).await;
+    folder.summary.instances = site.instances_at_the_end(scenario).await;
     if scenario.endpoint_name().is_some() {
         view.step("removing what the run created", "");
     }

@@ -51,13 +51,17 @@ impl Secrets {
     /// Hides them in the examples of what went wrong, and makes these as short as they are shown.
     pub(super) fn hide_in(&self, examples: &mut BTreeMap<Class, String>) {
         for example in examples.values_mut() {
-            let mut text = std::mem::take(example);
-            for secret in &self.0 {
-                if text.contains(secret.expose_secret()) {
-                    text = text.replace(secret.expose_secret(), "…");
-                }
+            self.hide(example);
+            *example = excerpt(example, SHOWN);
+        }
+    }
+
+    /// Hides them in a text.
+    pub(super) fn hide(&self, text: &mut String) {
+        for secret in &self.0 {
+            if text.contains(secret.expose_secret()) {
+                *text = text.replace(secret.expose_secret(), "…");
             }
-            *example = excerpt(&text, SHOWN);
         }
     }
 }

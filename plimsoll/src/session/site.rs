@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::key;
+use super::secrets::Secrets;
 use super::source::{Instances, Interrupt};
+use crate::results::summary::InstanceResult;
 use crate::scenario::{Deployed, Existing, Scenario};
 use crate::view::View;
 use nix::sys::signal::{Signal, kill};
@@ -21,6 +23,11 @@ use tokio::task::JoinHandle;
 
 /// How often the instances are counted.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
+
+/// Lines of an instance's log that are kept when something was wrong.
+const LOG_LINES: usize = 20;
+/// Characters of such a line that are kept.
+const LOG_WIDTH: usize = 400;
 
 /// For a question to the control plane whether it is still there.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
@@ -176,6 +183,21 @@ impl Site {
         }
     }
 
+    /// The instances as they are now, with the last lines of the log where something was wrong. A
+    /// host that does not answer at once is not waited for.
+    pub(super) async fn instances_at_the_end(&self, scenario: &Scenario) -> Vec<InstanceResult> {
+        let Some(endpoint) = scenario.endpoint_name() else { return Vec::new() };
+        let Some(own) = &self.own else { return Vec::new() };
+        let asked = tokio::time::timeout(ANSWER_LIMIT, last_look(&own.driver, endpoint)).await;
+        let mut instances = asked.unwrap_or_default();
+        let secrets = Secrets::of(scenario, self);
+        for instance in &mut instances {
+            let words = instance.exception.iter_mut().chain(&mut instance.log);
+            words.for_each(|text| secrets.hide(text));
+        }
+        instances
+    }
+
     /// Removes what the run created.
     pub(super) async fn remove(
         self,
@@ -268,6 +290,26 @@ async fn create(
     driver.set_traffic(name, &traffic).await?;
     let credentials = driver.credentials(name).await?;
     Ok((endpoint.scoring_uri, credentials.primary))
+}
+
+/// What every instance is like at the end, and what the first one of a deployment in trouble wrote:
+/// a host keeps the log of that one.
+async fn last_look(driver: &ArmDriver, endpoint: &str) -> Vec<InstanceResult> {
+    let deployments = driver.list_deployments(endpoint).await.unwrap_or_default();
+    let mut all = Vec::new();
+    for Deployment { name, instances, .. } in &deployments {
+        let mut results: Vec<_> =
+            instances.iter().map(|status| InstanceResult::new(name, status)).collect();
+        if results.iter().any(InstanceResult::is_in_trouble) {
+            let log = driver.logs(endpoint, name, LOG_LINES).await.unwrap_or_default();
+            if let Some(first) = results.first_mut() {
+                first.log =
+                    log.lines().map(|line| line.chars().take(LOG_WIDTH).collect()).collect();
+            }
+        }
+        all.extend(results);
+    }
+    all
 }
 
 /// Says which settings only Azure honours, so that nobody takes their effect as measured.

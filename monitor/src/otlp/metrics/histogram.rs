@@ -35,7 +35,7 @@ pub(super) fn metrics(view: &View<'_>) -> Vec<Metric> {
         ),
         (
             "http.client.request.duration",
-            "Service time: from when a request was sent to when it was answered",
+            "Service time: from when a request was sent to when it was answered, refusals left out",
             service.collect(),
         ),
         (

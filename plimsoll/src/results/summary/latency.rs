@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct LatencyMs {
     /// Response time, done − due: the headline. Failures count as infinite in its percentiles.
     pub response: LatencyStats,
-    /// Service time, done − sent, of everything answered.
+    /// Service time, done − sent, of every answer but refusals (429, 401, 403, 503 with
+    /// `Retry-After`).
     pub service: LatencyStats,
     /// Send lag, sent − due, of everything sent.
     pub send_lag: LatencyStats,

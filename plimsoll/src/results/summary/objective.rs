@@ -26,6 +26,13 @@ pub struct ObjectiveResult {
     pub undecided: Option<String>,
     /// How many arrivals the value rests on.
     pub samples: u64,
+    /// How many of the arrivals that it is about missed the limit that it sets on a latency, over
+    /// everything measured; `null` for an error rate, and without a sample.
+    #[serde(default)]
+    pub missed: Option<u64>,
+    /// The same in percent.
+    #[serde(default)]
+    pub missed_percent: Option<f64>,
     /// How sure a value over the run is; `null` in windows, where nothing is inferred, and without
     /// a sample.
     #[serde(default)]
@@ -130,6 +137,8 @@ impl ObjectiveResult {
             unit: threshold.unit,
             undecided: judgement.undecided.clone(),
             samples: judgement.samples,
+            missed: judgement.missed.map(|(missed, _)| missed),
+            missed_percent: judgement.missed.map(|(missed, of)| missed as f64 / of as f64 * 100.0),
             evidence: judgement.evidence.as_ref().map(Evidence::new),
             windows: windows.map(|(of, counts)| Windows::new(of, counts, judgement.value)),
             of,

@@ -72,6 +72,7 @@ fn summary() -> Summary {
     let lags = whole.measured_lags();
     summary.measure(&whole.measured(), &lags, whole.length());
     summary.keys = KeyResult::all(&whole);
+    summary.groups = Groups::new(&whole);
     summary.verdict = Some(Verdict::Breached);
     summary.exit_code = Some(3);
     summary.generator.set_release_lag(&lags.release);
@@ -96,6 +97,8 @@ fn over_the_run() -> ObjectiveResult {
         unit: Unit::Milliseconds,
         undecided: Some("too few requests to be sure of p99.9".to_owned()),
         samples: 1000,
+        missed: Some(12),
+        missed_percent: Some(1.2),
         evidence: Some(Evidence {
             interval: Interval(Some(1.998), None),
             confidence: 0.99,

@@ -13,7 +13,7 @@ use rand_distr::{Distribution, LogNormal};
 use rand_pcg::Pcg64;
 
 use crate::results::summary::{
-    Deployment, Evidence, Interval, KeyResult, ObjectiveResult, Quota, QuotaFamily, Run,
+    Deployment, Evidence, Groups, Interval, KeyResult, ObjectiveResult, Quota, QuotaFamily, Run,
     ScenarioName, Series, Summary, WarmupCounts, Windows,
 };
 use crate::results::{Event, EventKind, Header, InstanceCount, IntervalInfo, Phase, Results};
@@ -203,6 +203,7 @@ pub(crate) fn write_run_on(
     let (total, lags) = (whole.measured(), whole.measured_lags());
     summary.measure(&total, &lags, Duration::from_secs(shape.seconds - shape.warmup));
     summary.keys = KeyResult::all(&whole);
+    summary.groups = Groups::new(&whole);
     summary.warmup = WarmupCounts::new(&whole.warmup());
     summary.generator.set_release_lag(&lags.release);
     deployed(&mut summary);
@@ -241,6 +242,8 @@ fn objectives(summary: &Summary) -> Vec<ObjectiveResult> {
         unit: Unit::Milliseconds,
         undecided: None,
         samples: ended,
+        missed: Some(response.infinite),
+        missed_percent: Some(response.infinite as f64 / ended as f64 * 100.0),
         evidence: Some(evidence(
             p99.map_or(Interval(Some(190.0), None), |p99| near(p99, 0.06)),
             ended,
@@ -256,6 +259,8 @@ fn objectives(summary: &Summary) -> Vec<ObjectiveResult> {
             value: Some(errors),
             threshold: 1.0,
             unit: Unit::Share,
+            missed: None,
+            missed_percent: None,
             evidence: Some(evidence(near(errors.max(0.001), 0.3), ended)),
             of: Series::ErrorRate,
             quantile: None,
