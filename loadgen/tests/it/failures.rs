@@ -154,7 +154,7 @@ async fn a_silent_server_and_one_connection_do_not_hang() {
     .await;
     let ends = &result.all.outcomes;
     let timeouts = ends.of(Class::ClientTimeout);
-    assert!(timeouts >= 2 && timeouts + ends.of(Class::Dropped) == 200, "{ends:?}");
+    assert!(timeouts >= 2 && timeouts + ends.dropped() == 200, "{ends:?}");
 }
 
 #[tokio::test]
