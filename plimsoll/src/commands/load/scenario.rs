@@ -10,7 +10,8 @@ use plimsoll_loadgen::{Request as LoadRequest, Target};
 
 use super::{Args, Arrivals, Header};
 use crate::scenario::{
-    Existing, Headers, LONGEST_STAGE, Load, Place, Quota, Request, Scenario, bodies, payloads,
+    DEFAULT_GIVE_UP, Existing, Headers, LONGEST_STAGE, Load, Place, Quota, Request, Scenario,
+    bodies, payloads,
 };
 use crate::session::Printing;
 
@@ -120,6 +121,7 @@ pub(super) fn scenario(args: Args) -> Result<(Scenario, Printing), String> {
             workers: args.workers,
             ceiling_rps: None,
             drain: args.timeout,
+            give_up_after: Some(DEFAULT_GIVE_UP),
         },
         objectives: args.objectives,
         until_decided: false,
