@@ -9,7 +9,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use plimsoll_deploy::workspace::Workspace;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -45,7 +45,7 @@ pub struct Ready {
     pub token_file: Option<PathBuf>,
 }
 
-/// Serves until the end of input, SIGTERM or SIGINT. `ready` is called once, when it serves.
+/// Serves until the end of input, SIGTERM, SIGINT, or, by hand, SIGHUP. `ready` is called once, when it serves.
 ///
 /// # Errors
 /// The address is taken, the token cannot be read or written, or the host cannot start.
@@ -54,6 +54,7 @@ pub async fn run(options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Err
     let shutdown = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = hang_up(&options)?;
     let token = if options.supervised { token_from_input(&shutdown)? } else { made_up_token() };
     let listener = listen(options.listen).await?;
     let secure = match options.https {
@@ -92,6 +93,7 @@ pub async fn run(options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Err
         ended = &mut serving => return ended,
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+        () = received(&mut hang_up) => {}
     }
     shutdown.cancel();
     serving.await
@@ -102,6 +104,27 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
         return Err(Error::NotLoopback { address });
     }
     TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
+}
+
+/// A closed terminal ends a host that was started by hand, as SIGTERM does: what it runs ends in
+/// order, and its folder goes. `nohup` wants it to go on.
+fn hang_up(options: &Options) -> io::Result<Option<Signal>> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    let kind = SignalKind::hangup();
+    let is_ignored = ignored >> (kind.as_raw_value() - 1) & 1 == 1;
+    if options.supervised || is_ignored { Ok(None) } else { signal(kind).map(Some) }
+}
+
+/// Returns when the signal comes; never, if nobody listens for it.
+async fn received(signal: &mut Option<Signal>) {
+    if let Some(signal) = signal
+        && signal.recv().await.is_some()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Every caller's connection takes a descriptor. With the usual limit of 1,024 an overload would

@@ -58,8 +58,8 @@ impl Target {
     /// # Errors
     /// A URL that cannot be loaded. The message repeats neither a password nor the query.
     pub fn check(url: &str) -> Result<Checked, Error> {
-        let Parts { name, server, .. } = Parts::of(url)?;
-        Ok(Checked { name, secure: server.is_some() })
+        let Parts { name, port, server, .. } = Parts::of(url)?;
+        Ok(Checked { name, port, secure: server.is_some() })
     }
 
     /// The host, without the brackets of an IPv6 address.
@@ -88,6 +88,8 @@ impl Target {
 pub struct Checked {
     /// The host, without the brackets of an IPv6 address.
     pub name: String,
+    /// The port, given or the scheme's.
+    pub port: u16,
     /// Whether it is an `https` URL.
     pub secure: bool,
 }

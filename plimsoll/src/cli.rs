@@ -6,7 +6,10 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, guard, help, host, instance, load, quota, report, run, schema};
+use crate::commands::{
+    check, completions, environments, guard, help, host, init, instance, load, quota, report, run,
+    schema,
+};
 use crate::exit::Exit;
 use crate::view;
 
@@ -29,6 +32,9 @@ pub enum Command {
     /// Load an endpoint that exists already, without a scenario file
     #[command(after_help = help::LOAD)]
     Load(load::Args),
+    /// Write a first scenario, from endpoint and deployment files or from a URL
+    #[command(after_help = help::INIT)]
+    Init(init::Args),
     /// Check scenario, endpoint and deployment files, and report every problem
     #[command(after_help = help::CHECK)]
     Check(check::Args),
@@ -39,6 +45,11 @@ pub enum Command {
     Schema(schema::Args),
     /// Write the report again from a results folder, also after a run that was killed
     Report(report::Args),
+    /// Show the Python environments that are kept between runs, and remove those not in use
+    Environments(environments::Args),
+    /// Print what a shell needs to complete the command line
+    #[command(after_help = help::COMPLETIONS)]
+    Completions(completions::Args),
     /// Serve the local host: Azure ML's control plane and gateway on this machine
     Host(host::Args),
     /// What an objective can say
@@ -58,6 +69,9 @@ impl Command {
         match self {
             Self::Run(args) => run::run(args),
             Self::Load(args) => load::run(args),
+            Self::Init(args) => Ok(init::run(&args)),
+            Self::Environments(args) => environments::run(args),
+            Self::Completions(args) => Ok(completions::run(&args)),
             Self::Check(args) => Ok(check::run(args)),
             Self::Quota(args) => quota::run(args),
             Self::Schema(args) => schema::run(&args),
@@ -77,6 +91,23 @@ impl Command {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn no_secret_is_in_the_debug_form_of_a_command() {
+        let lines = [
+            "plimsoll load https://u:s3cret@h/score?code=s3cret -r 1 -d 1s -H x-key:s3cret \
+             --otlp http://s3cret@h",
+            "plimsoll run s.yml --otlp http://u:s3cret@h:4317/?key=s3cret",
+            "plimsoll check blue.yml --set environment_variables.KEY=s3cret",
+            "plimsoll quota -f blue.yml --set environment_variables.KEY=s3cret",
+            "plimsoll init https://h/score?code=s3cret --key-env KEY",
+        ];
+        for line in lines {
+            let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+            let text = format!("{cli:?}");
+            assert!(!text.contains("s3cret"), "{text}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

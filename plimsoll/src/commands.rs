@@ -4,10 +4,13 @@
 //! in [`cli`](crate::cli); what several commands take is in `outputs`.
 
 pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod environments;
 mod given;
 pub(crate) mod guard;
 pub(crate) mod help;
 pub(crate) mod host;
+pub(crate) mod init;
 pub(crate) mod instance;
 pub(crate) mod load;
 mod outputs;

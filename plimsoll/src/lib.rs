@@ -14,6 +14,7 @@ mod session;
 mod view;
 
 use exit::Exit;
+use tracing_subscriber::EnvFilter;
 
 /// What must be done once, before anything else: TLS has one provider for the whole process, and
 /// warnings of our own go to standard error.
@@ -21,10 +22,30 @@ pub fn prepare_process() {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     // An error means that there is one already, which is what we want.
     drop(provider.install_default());
-    let filter = tracing_subscriber::EnvFilter::try_from_env("PLIMSOLL_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let (filter, wrong) = log_filter(std::env::var("PLIMSOLL_LOG").ok().as_deref());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
     log.with_writer(|| Log).init();
+    if let Some(wrong) = wrong {
+        view::note(&format!("warning: {wrong}"));
+    }
+}
+
+/// What is logged, and what of the wish for it is wrong.
+fn log_filter(asked: Option<&str>) -> (EnvFilter, Option<String>) {
+    let default = || EnvFilter::new("warn");
+    let Some(asked) = asked.filter(|asked| !asked.trim().is_empty()) else {
+        return (default(), None);
+    };
+    match EnvFilter::builder().parse(asked) {
+        Ok(filter) => (filter, None),
+        Err(error) => {
+            let wrong = format!(
+                "PLIMSOLL_LOG: {error}; warnings alone are logged; write `debug`, or by part \
+                 `warn,plimsoll_host=debug`"
+            );
+            (default(), Some(wrong))
+        }
+    }
 }
 
 /// Where the log goes: standard error, as plain text.
@@ -48,4 +69,21 @@ pub fn run(cli: cli::Cli) -> Exit {
         view::error(&error);
         Exit::Internal
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::log_filter;
+
+    #[test]
+    fn what_is_logged_is_as_asked_and_a_wrong_wish_is_told() {
+        let of = |asked: Option<&str>| {
+            let (filter, wrong) = log_filter(asked);
+            (filter.to_string(), wrong.is_some())
+        };
+        assert_eq!(of(None), ("warn".to_owned(), false));
+        assert_eq!(of(Some(" ")), ("warn".to_owned(), false));
+        assert_eq!(of(Some("debug")), ("debug".to_owned(), false));
+        assert_eq!(of(Some("plimsoll_host=loud")), ("warn".to_owned(), true));
+    }
 }

@@ -45,7 +45,8 @@ struct Run {
 }
 
 /// Writes the report of a folder again (and its `junit.xml`), from its files alone: also of a run
-/// that was killed. This is `plimsoll report FOLDER`.
+/// that was killed. Of a run that goes on it writes the report alone, which that run replaces at its
+/// end. This is `plimsoll report FOLDER`.
 ///
 /// # Errors
 /// If the folder holds no summary that this version reads, or cannot be written.
@@ -58,9 +59,16 @@ pub fn rebuild(dir: &Path) -> Result<PathBuf, Error> {
     if summary.schema != crate::results::summary::SCHEMA {
         return Err(no_summary(format!("its schema is `{}`", summary.schema)));
     }
-    folder::release(dir);
-    write_junit(dir, &summary)?;
+    if !folder::is_in_use(dir) {
+        folder::release(dir);
+        write_junit(dir, &summary)?;
+    }
     write_page(dir, &summary)
+}
+
+/// Whether the run of a folder has not ended yet.
+pub(crate) fn goes_on(dir: &Path) -> bool {
+    folder::is_in_use(dir)
 }
 
 /// Writes `junit.xml` of `summary`.

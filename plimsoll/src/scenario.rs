@@ -1,6 +1,7 @@
 //! A scenario: one validated experiment. Whatever is in a [`Scenario`] has been checked; running it
 //! needs no further look at the files it came from, except the model, code and request bodies.
 
+mod address;
 mod few;
 mod formats;
 mod headers;
@@ -25,13 +26,17 @@ use plimsoll_domain::schedule::{ArrivalProcess, Profile};
 use plimsoll_loadgen::{Error as LoadError, Payloads};
 use plimsoll_monitor::{AlertRule, Objective};
 
+pub use address::Address;
 pub use formats::FORMATS;
+pub(crate) use formats::give_up_after;
 pub use headers::Headers;
 pub use raw::RawScenario;
 pub(crate) use stages::LONGEST_STAGE;
 
 /// Connections at most, where nothing else is said.
 pub const DEFAULT_MAX_CONNECTIONS: u32 = 10_000;
+/// Without a right answer for so long, a load ends, where nothing else is said.
+pub const DEFAULT_GIVE_UP: Duration = Duration::from_secs(30);
 /// Request timeout, where nothing else is said.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -65,7 +70,7 @@ pub struct Scenario {
     /// Where results go; `None` for the default.
     pub folder: Option<PathBuf>,
     /// The OpenTelemetry Collector, if the scenario names one.
-    pub otlp: Option<String>,
+    pub otlp: Option<Address>,
 }
 
 impl Scenario {
@@ -103,7 +108,7 @@ pub enum Place {
 #[derive(Debug, Clone)]
 pub struct Existing {
     /// The scoring URL.
-    pub url: String,
+    pub url: Address,
     /// The environment variable that holds its key or token.
     pub key_env: Option<String>,
     /// Certificates to trust besides the system's.
@@ -131,7 +136,7 @@ pub struct Request {
     /// How often it is drawn, against the weights of the others.
     pub weight: f64,
     /// Path and query instead of those of the scoring URL.
-    pub path: Option<String>,
+    pub path: Option<Address>,
     /// Bodies, which take turns; read once, as they may come from a pipe. `None` for a request
     /// without a body.
     pub bodies: Option<Vec<Bytes>>,
@@ -158,6 +163,9 @@ pub struct Load {
     pub ceiling_rps: Option<u32>,
     /// How long to wait for answers after the last stage.
     pub drain: Duration,
+    /// The load ends when nothing got a right answer for so long from its beginning; `None` for a
+    /// load that goes on.
+    pub give_up_after: Option<Duration>,
 }
 
 /// What the subscription may use.
@@ -189,7 +197,11 @@ pub(crate) fn read_with_notes(path: &Path, problems: &mut Problems) -> Option<Sc
 }
 
 /// A scenario that is already parsed; `path` is where it lies.
-fn from_document(document: &Document, path: &Path, problems: &mut Problems) -> Option<Scenario> {
+pub(crate) fn from_document(
+    document: &Document,
+    path: &Path,
+    problems: &mut Problems,
+) -> Option<Scenario> {
     let raw: Option<RawScenario> = document.read(FORMATS, problems);
     let mut reader = parts::Reader { document, folder: folder(path), problems };
     let scenario = reader.scenario(raw?, path)?;

@@ -9,6 +9,7 @@ mod conclude;
 mod failure;
 mod key;
 mod measured;
+mod patience;
 mod plan;
 mod reach;
 mod run;
@@ -33,6 +34,7 @@ use crate::scenario::Scenario;
 use crate::view::{Live, Stand};
 use failure::Failure;
 use measured::{Cut, Measured};
+use patience::Patience;
 use sink::{Interval, Output, Sink, event};
 use source::{Event, Instances, Source};
 
@@ -58,7 +60,7 @@ async fn drive(
         if is_last {
             return Ok(());
         }
-        if session.is_decided {
+        if session.needs_no_more() {
             source.stop();
         }
     }
@@ -78,6 +80,7 @@ struct Session {
     /// Whether the load ends once the verdict is decided, and whether it is.
     until_decided: bool,
     is_decided: bool,
+    patience: Patience,
 }
 
 impl Session {
@@ -103,7 +106,13 @@ impl Session {
             cut: Cut::None,
             until_decided,
             is_decided: false,
+            patience: Patience::new(scenario.load.give_up_after),
         }
+    }
+
+    /// Whether nothing more needs to become due.
+    fn needs_no_more(&self) -> bool {
+        self.is_decided || matches!(self.cut, Cut::GaveUp(_))
     }
 
     /// Takes one event into account; returns what there is to tell, in its order.
@@ -158,6 +167,13 @@ impl Session {
         let all = snapshot.all();
         self.live.update(&snapshot, &all, &info.stage);
         self.live.objectives = self.monitor.current().iter().map(Stand::new).collect();
+        let gives_up = self.patience.is_lost(&all, snapshot.end);
+        if gives_up && info.phase != Phase::Drain && self.cut == Cut::None && !self.is_decided {
+            self.cut = Cut::GaveUp(snapshot.end);
+            self.monitor.cut_off(snapshot.end);
+            let message = patience::message(snapshot.end);
+            outputs.push(Output::Event(event(snapshot.end, EventKind::Warning, message)));
+        }
         let (snapshot, all, info) = self.newest.insert((snapshot, all, info));
         outputs.push(Output::Interval(Interval {
             snapshot,

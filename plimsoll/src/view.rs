@@ -39,6 +39,11 @@ pub(crate) fn json(value: &impl Serialize) -> serde_json::Result<()> {
     Ok(())
 }
 
+/// Prints a script of ours to standard output, as it is: a shell reads it.
+pub(crate) fn script(text: &str) {
+    print_raw(text.trim_end());
+}
+
 #[cfg_attr(test, expect(clippy::print_stdout, reason = "the test harness captures only this"))]
 fn print_raw(text: &str) {
     #[cfg(not(test))]

@@ -1,5 +1,6 @@
 //! What `az` takes from its command line beside a file: a name, the endpoint's name, and any key.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -7,7 +8,7 @@ use plimsoll_deploy::files::FileKind;
 use plimsoll_document::{Document, Problem, Problems};
 
 /// Keys of an endpoint or deployment file that are given beside it, as `az ml` takes them.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Clone, Default, Args)]
 pub struct Given {
     /// Name of the endpoint or deployment, over the one in its file
     #[arg(short, long)]
@@ -20,6 +21,18 @@ pub struct Given {
     /// Set keys of a file, such as `instance_count=2` or `model.version=3`
     #[arg(long, num_args = 1.., value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+}
+
+impl fmt::Debug for Given {
+    /// What is set may be a secret, such as a variable of a deployment.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = |text: &String| text.split('=').next().unwrap_or_default().to_owned();
+        f.debug_struct("Given")
+            .field("name", &self.name)
+            .field("endpoint_name", &self.endpoint_name)
+            .field("set", &self.set.iter().map(key).collect::<Vec<_>>())
+            .finish()
+    }
 }
 
 impl Given {

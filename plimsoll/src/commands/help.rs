@@ -11,9 +11,16 @@ Exit codes:
     5  deployment or quota failed
   130  interrupted; partial results are written
 
+Validity, beside the verdict:
+  valid     the load generator did what the schedule asked
+  degraded  it was late or lost something, too little to decide a verdict: the exit code stands
+  invalid   it could have decided a verdict, so that none is given
+
 Environment:
-  PLIMSOLL_LOG        what is logged to standard error, for example `debug` [default: warn]
-  PLIMSOLL_CACHE_DIR  where environments are kept between runs [default: the user's cache folder]
+  PLIMSOLL_LOG        what is logged to standard error: error, warn, info, debug, trace or off, also
+                      by part: `warn,plimsoll_host=debug` [default: warn]
+  PLIMSOLL_CACHE_DIR  where Python environments are kept between runs, see `plimsoll environments`
+                      [default: plimsoll in XDG_CACHE_HOME, else in ~/.cache]
   NO_COLOR, CLICOLOR_FORCE, OTEL_*  as their standards say
 
 `plimsoll help objectives` tells what an objective can say.";
@@ -33,6 +40,20 @@ Examples:
       --data '{\"data\": [[1, 2, 3]]}' --objective \"error rate < 1% in every 10s\"
   generate | plimsoll load http://127.0.0.1:8080/score -r 20 --until-decided 10m -b - \\
       --objective \"p95 < 80ms\"";
+
+/// For `plimsoll init --help`.
+pub(crate) const INIT: &str = "\
+Examples:
+  plimsoll init endpoint.yml blue-deployment.yml
+  plimsoll init deployments/shop --body request.json --out shop.yml
+  plimsoll init https://shop.westeurope.inference.ml.azure.com/score --key-env SCORING_KEY -b request.json";
+
+/// For `plimsoll completions --help`.
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  source <(plimsoll completions bash)
+  plimsoll completions zsh > ~/.zfunc/_plimsoll
+  plimsoll completions fish > ~/.config/fish/completions/plimsoll.fish";
 
 /// For `plimsoll check --help`.
 pub(crate) const CHECK: &str = "\

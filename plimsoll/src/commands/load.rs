@@ -13,14 +13,14 @@ use plimsoll_monitor::Objective;
 
 use super::outputs::OutputArgs;
 use crate::exit::Exit;
-use crate::scenario::DEFAULT_MAX_CONNECTIONS;
+use crate::scenario::{Address, DEFAULT_MAX_CONNECTIONS};
 use crate::{session, view};
 
 /// `plimsoll load`
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The scoring URL
-    pub url: String,
+    pub url: Address,
     /// Requests per second
     #[arg(short, long, value_name = "RPS", value_parser = rate)]
     pub rate: f64,

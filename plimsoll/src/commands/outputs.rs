@@ -1,11 +1,12 @@
-//! Where results go: the flags that every command with results takes.
+//! Where results go, and what else every command takes that loads something.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::scenario::Scenario;
+use crate::scenario::{Address, Scenario, give_up_after};
 use crate::session::Printing;
 
-/// Where results go.
+/// Where results go, and when a load that fails ends.
 #[derive(Debug, clap::Args)]
 pub struct OutputArgs {
     /// Folder for the results [default: results/<name>-<time>]
@@ -13,7 +14,11 @@ pub struct OutputArgs {
     pub out: Option<PathBuf>,
     /// Export metrics and alerts to this OpenTelemetry Collector, for example `http://localhost:4317`
     #[arg(long, value_name = "URL")]
-    pub otlp: Option<String>,
+    pub otlp: Option<Address>,
+    /// End the load when not a single request got a right answer for so long from its beginning, or
+    /// `never` [default: what the scenario says, else 30s]
+    #[arg(long, value_name = "DURATION", value_parser = patience)]
+    pub give_up_after: Option<Patience>,
     /// Print what summary.json says to standard output, instead of text
     #[arg(long)]
     pub json: bool,
@@ -26,7 +31,18 @@ impl OutputArgs {
     /// What the flags say goes before what the scenario says.
     pub(super) fn override_in(self, scenario: &mut Scenario) -> Printing {
         scenario.folder = self.out.or(scenario.folder.take());
+        if let Some(Patience(after)) = self.give_up_after {
+            scenario.load.give_up_after = after;
+        }
         scenario.otlp = self.otlp.or(scenario.otlp.take());
         Printing { json: self.json, quiet: self.quiet }
     }
+}
+
+/// How long a load goes on without a right answer; `None` for ever.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience(Option<Duration>);
+
+fn patience(text: &str) -> Result<Patience, String> {
+    give_up_after(text).map(Patience)
 }

@@ -13,8 +13,12 @@ pub struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Exit {
+    let goes_on = report::goes_on(&args.folder);
     match report::rebuild(&args.folder) {
         Ok(page) => {
+            if goes_on {
+                view::note(&"note: the run goes on; this is what it has measured until now");
+            }
             view::print(&page.display());
             Exit::Success
         }

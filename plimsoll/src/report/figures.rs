@@ -68,6 +68,10 @@ fn headline(summary: &Summary) -> (&'static str, &'static str, &'static str, Str
             let why = "Somebody stopped the run early; this is what it measured until then.";
             ("inconclusive", "…", "Interrupted", why.to_owned())
         }
+        _ if summary.run.gave_up && summary.verdict != Some(Verdict::Breached) => {
+            let why = "The load ended early: not a single request had got a right answer.";
+            ("inconclusive", "!", "Given up", why.to_owned())
+        }
         None if summary.outcomes.ok == 0 => {
             let why = "No arrival got a right answer, so there is nothing to judge.";
             ("inconclusive", "?", "Nothing measured", why.to_owned())

@@ -71,6 +71,8 @@ fn cut_short(summary: &Summary) -> Option<&'static str> {
         Some("the run did not end")
     } else if summary.run.interrupted {
         Some("the run was interrupted")
+    } else if summary.run.gave_up && summary.verdict != Some(Verdict::Breached) {
+        Some("the load was given up: not a single request had got a right answer")
     } else if exit_code == Some(Exit::Deployment.code()) {
         Some("the endpoint could not be brought up, or went away in mid-run")
     } else {

@@ -127,11 +127,13 @@ fn bar(objective: &ObjectiveResult) -> String {
         if high.is_none_or(|high| high > range.high) && !is_infinite {
             let _ = write!(svg, r#"<path class="arrow" d="M{end} 12l-7 -5v10z"/>"#);
         }
+    } else if objective.value.is_some_and(|value| value > range.high) {
+        let _ = write!(svg, r#"<path class="arrow" d="M{WIDTH} 12l-7 -5v10z"/>"#);
     }
     if is_infinite {
         let _ =
             write!(svg, r#"<text class="infinity" x="{WIDTH}" y="17" text-anchor="end">∞</text>"#);
-    } else if let Some(value) = objective.value {
+    } else if let Some(value) = objective.value.filter(|value| *value <= range.high) {
         let value = range.place(value).clamp(4.0, range.width - 4.0);
         let _ = write!(svg, r#"<circle class="dot" cx="{}" cy="12" r="4"/>"#, coordinate(value));
     }

@@ -57,7 +57,7 @@ impl Recorded {
                     }
                     open => {
                         let whole = open.replace((interval.start, interval.histogram.clone()));
-                        whole.iter().for_each(|(start, of)| recorded.judge(rows, *start, of));
+                        recorded.judge(rows, whole);
                     }
                 }
             }
@@ -67,12 +67,13 @@ impl Recorded {
                 None => drop(recorded.totals.insert(interval.tag, interval.histogram)),
             }
         }
-        open.iter().for_each(|(start, of)| recorded.judge(rows, *start, of));
+        recorded.judge(rows, open);
         recorded
     }
 
-    /// Takes the further percentiles of one interval, which began at `start`.
-    fn judge(&mut self, rows: &[Row], start: Duration, histogram: &Histogram<u64>) {
+    /// Takes the further percentiles of one interval: when it began, and its right answers.
+    fn judge(&mut self, rows: &[Row], whole: Option<(Duration, Histogram<u64>)>) {
+        let Some((start, histogram)) = whole else { return };
         let start = start.as_secs_f64();
         let near = |row: &Row| (row.start_s() - start).abs() < 0.01;
         let after = rows.partition_point(|row| row.start_s() < start - 0.01);

@@ -205,6 +205,20 @@ fn a_killed_run_is_reported_from_what_it_left() {
     assert!(junit.contains("the run did not end"), "{junit}");
 }
 
+// What is kept for its last files is not given away, and CI collects no verdict of half a run.
+#[test]
+fn a_run_that_goes_on_is_reported_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (results, _) = write_run(folder.path(), &Shape::small("running"));
+    assert!(goes_on(folder.path()));
+    let path = rebuild(folder.path()).unwrap();
+    assert!(fs::read_to_string(path).unwrap().contains("Incomplete run"));
+    assert!(folder.path().join(".reserve").exists());
+    assert!(!folder.path().join(folder::JUNIT).exists());
+    drop(results);
+    assert!(!goes_on(folder.path()));
+}
+
 #[test]
 fn a_run_that_measured_nothing_has_a_page_too() {
     let folder = tempfile::tempdir().unwrap();
@@ -257,7 +271,7 @@ fn a_run_that_was_cut_short_does_not_pass_in_junit() {
 fn a_percentile_of_too_few_requests_is_not_shown() {
     let few = crate::results::summary::LatencyStats { count: 181, ..Default::default() };
     let p99_9 = Some(9.0);
-    let of = |count| crate::results::summary::LatencyStats { p99_9, count, ..few.clone() };
+    let of = |count| crate::results::summary::LatencyStats { count, p99_9, ..few.clone() };
     assert_eq!(words::at(&of(181), 0.999), "–");
     assert_ne!(words::at(&of(1000), 0.999), "–");
 }

@@ -190,7 +190,7 @@ pub(super) fn evidence(objective: &ObjectiveResult) -> String {
         return format!("{}: no samples", objective.name);
     }
     let mut text = format!(
-        "{}: measured {}, asked {} {}",
+        "{}: measured {}, threshold {} {}",
         objective.name,
         value(objective),
         comparison(objective.comparison),

@@ -85,6 +85,12 @@ pub(super) fn claim(dir: &Path) -> Result<Claim, Error> {
     Ok(Claim { _lock: lock })
 }
 
+/// Whether a run writes to `dir` now.
+pub(crate) fn is_in_use(dir: &Path) -> bool {
+    let locked = File::open(dir).map(|folder| folder.try_lock());
+    matches!(locked, Ok(Err(TryLockError::WouldBlock)))
+}
+
 /// Whether a run of ours writes a file of this name.
 fn is_ours(name: &str) -> bool {
     let all = [SUMMARY, REPORT, TIMELINE, BY_KEY, HLOG, JUNIT, EVENTS, RESERVE];

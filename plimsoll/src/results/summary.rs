@@ -91,6 +91,7 @@ pub struct Summary {
 
 /// Which run this is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own in a stable file")]
 pub struct Run {
     /// Unique.
     pub id: String,
@@ -102,6 +103,9 @@ pub struct Run {
     /// Whether somebody stopped it early.
     #[serde(default)]
     pub interrupted: bool,
+    /// Whether it ended early because not a single request had got a right answer.
+    #[serde(default)]
+    pub gave_up: bool,
     /// The version of plimsoll.
     pub version: String,
     /// The command that reproduces it.

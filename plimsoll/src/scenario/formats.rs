@@ -1,5 +1,7 @@
 //! The string formats that scenario files use.
 
+use std::time::Duration;
+
 use plimsoll_document::{Format, Scalar, Wrong};
 use plimsoll_domain::units::parse_duration;
 
@@ -12,11 +14,31 @@ pub const FORMATS: &[Format] = &[
         free: false,
     },
     Format {
+        name: "time-span-or-never",
+        check: |Scalar { text, .. }| give_up_after(text).map(drop).map_err(Wrong::new),
+        free: false,
+    },
+    Format {
         name: "scenario-name",
         check: |Scalar { text, .. }| scenario_name(text).map_err(Wrong::new),
         free: false,
     },
 ];
+
+/// After how long without a right answer a load ends; `None` for `never`.
+///
+/// # Errors
+/// It is neither a duration above 0 nor `never`.
+pub(crate) fn give_up_after(text: &str) -> Result<Option<Duration>, String> {
+    if text == "never" {
+        return Ok(None);
+    }
+    match parse_duration(text) {
+        Ok(Duration::ZERO) => Err("is longer than 0, or `never`".to_owned()),
+        Ok(span) => Ok(Some(span)),
+        Err(wrong) => Err(format!("{wrong}, or `never`")),
+    }
+}
 
 /// A name that can be part of a file name.
 fn scenario_name(text: &str) -> Result<(), String> {
@@ -33,6 +55,14 @@ fn scenario_name(text: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn giving_up_is_after_a_while_or_never() {
+        assert_eq!(give_up_after("never"), Ok(None));
+        assert_eq!(give_up_after("1m"), Ok(Some(Duration::from_mins(1))));
+        assert!(give_up_after("0s").is_err());
+        assert!(give_up_after("soon").is_err_and(|text| text.contains("or `never`")));
+    }
 
     #[test]
     fn names_can_be_part_of_a_file_name() {

@@ -13,9 +13,13 @@ use plimsoll_domain::units::parse_duration;
 use plimsoll_loadgen::Target;
 use plimsoll_monitor::{AlertRule, Objective, Severity};
 
+use super::formats::give_up_after;
 use super::names::Known;
 use super::raw::{RawAlert, RawArrivals, RawLoad, RawQuota, RawScenario, RawSeverity, RawTarget};
-use super::{DEFAULT_MAX_CONNECTIONS, Deployed, Existing, Load, Place, Quota, Scenario, stages};
+use super::{
+    DEFAULT_GIVE_UP, DEFAULT_MAX_CONNECTIONS, Deployed, Existing, Load, Place, Quota, Scenario,
+    stages,
+};
 use crate::files;
 
 pub(super) struct Reader<'a> {
@@ -208,6 +212,10 @@ impl Reader<'_> {
             workers: raw.workers,
             ceiling_rps: raw.ceiling_rps,
             drain: raw.drain.and_then(|text| parse_duration(&text).ok()).unwrap_or(timeout),
+            give_up_after: raw
+                .give_up_after
+                .and_then(|text| give_up_after(&text).ok())
+                .unwrap_or(Some(DEFAULT_GIVE_UP)),
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Headers;
+use super::{Address, Headers};
 
 /// One experiment: what is deployed, what load it gets, and what is asked of it.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -55,8 +55,8 @@ pub struct RawScenario {
 #[serde(deny_unknown_fields)]
 pub struct RawTarget {
     /// The scoring URL.
-    #[schemars(required)]
-    pub url: Option<String>,
+    #[schemars(required, with = "Option<String>")]
+    pub url: Option<Address>,
     /// Name of the environment variable that holds the endpoint's key or token.
     pub key_env: Option<String>,
     /// Certificates to trust besides the system's, in PEM, relative to this file.
@@ -86,7 +86,8 @@ pub struct RawRequest {
     #[schemars(range(min = 0, max = 1_000_000))]
     pub weight: Option<f64>,
     /// Path and query instead of those of the scoring URL.
-    pub path: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub path: Option<Address>,
     /// A JSON file, a `.jsonl` file with one body per line, or a folder of JSON files; relative to
     /// this file.
     pub body: Option<String>,
@@ -125,6 +126,10 @@ pub struct RawLoad {
     /// How long to wait for answers after the last stage; the request timeout if absent.
     #[schemars(extend("format" = "time-span"))]
     pub drain: Option<String>,
+    /// The load ends early when not a single request got a right answer for so long from its
+    /// beginning; `30s` if absent, `never` to go on.
+    #[schemars(extend("format" = "time-span-or-never"))]
+    pub give_up_after: Option<String>,
 }
 
 /// How arrivals are spread over time.
@@ -211,5 +216,6 @@ pub struct RawOutputs {
     /// folder if absent. `--out` overrides it.
     pub folder: Option<String>,
     /// OpenTelemetry Collector, for example `http://localhost:4317`. `--otlp` overrides it.
-    pub otlp: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub otlp: Option<Address>,
 }

@@ -110,3 +110,16 @@ fn every_seed_of_64_bits_is_taken() {
         assert_eq!(read_text(&text).unwrap().seed, seed);
     }
 }
+
+#[test]
+fn no_secret_is_in_the_debug_form_of_a_scenario() {
+    let text = "name: x\ntarget: {url: 'http://127.0.0.1:1/?code=s3cret'}\nrequest: \
+                {method: GET, path: '/a?k=s3cret', headers: {x-key: s3cret}}\nload: {stages: [{rps: \
+                1, duration: 1s}]}\noutputs: {otlp: 'http://u:s3cret@h'}\n";
+    let document = Document::parse("scenario.yml", text).unwrap();
+    let raw: Option<RawScenario> = document.read(FORMATS, &mut Problems::new());
+    assert!(!format!("{:?}", raw.unwrap()).contains("s3cret"));
+    let scenario = read_text(text).unwrap();
+    assert!(!format!("{scenario:?}").contains("s3cret"));
+    assert_eq!(scenario.requests[0].path.as_deref(), Some("/a?k=s3cret"));
+}

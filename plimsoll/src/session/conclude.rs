@@ -41,7 +41,13 @@ fn judged(report: &Report, cut: &Cut) -> Exit {
     match (cut, report.validity.state, report.verdict) {
         (Cut::Lost(_), ..) => Exit::Deployment,
         (Cut::Interrupted, ..) => Exit::Interrupted,
-        (Cut::Failed(_), ..)
+        (
+            Cut::GaveUp(_),
+            ValidityState::Valid | ValidityState::Degraded,
+            Some(Verdict::Breached),
+        ) => Exit::Breached,
+        // A load that was given up never passes.
+        (Cut::Failed(_) | Cut::GaveUp(_), ..)
         | (Cut::None, ValidityState::Invalid, _)
         | (Cut::None, _, Some(Verdict::Inconclusive)) => Exit::Inconclusive,
         (Cut::None, _, Some(Verdict::Breached)) => Exit::Breached,
@@ -100,6 +106,7 @@ pub(super) fn conclude(
 fn complete(summary: &mut Summary, measured: &Measured) {
     let Measured { report, generator, cut } = measured;
     summary.run.interrupted = *cut == Cut::Interrupted;
+    summary.run.gave_up = matches!(cut, Cut::GaveUp(_));
     summary.verdict = report.verdict;
     summary.validity = report.validity.clone();
     summary.measure(&report.totals, &report.lags, report.measured_time);
@@ -221,6 +228,11 @@ mod tests {
         assert_eq!(of(Cut::Interrupted), 130);
         assert_eq!(of(Cut::Lost("gone".into())), 5);
         assert_eq!(of(Cut::Failed("a worker was lost".into())), 4);
+        assert_eq!(of(Cut::GaveUp(std::time::Duration::ZERO)), 3);
+        for verdict in [None, Some(Verdict::Met), Some(Verdict::Inconclusive)] {
+            let gave_up = Cut::GaveUp(std::time::Duration::ZERO);
+            assert_eq!(code(ValidityState::Valid, verdict, gave_up), 4, "it never passes");
+        }
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! What came of a load, once it has ended.
 
+use std::time::Duration;
+
 use plimsoll_monitor::{Report, ValidityState};
 
+use super::patience;
 use crate::results::summary::GeneratorTotals;
 
 /// What came of the load.
@@ -22,6 +25,8 @@ pub(super) enum Cut {
     None,
     /// The user.
     Interrupted,
+    /// Nothing had got a right answer until then.
+    GaveUp(Duration),
     /// What the run had brought up went away: why.
     Lost(String),
     /// The generator could not go on: why, as a sentence.
@@ -34,6 +39,10 @@ impl Measured {
     pub(super) fn new(mut report: Report, mut generator: GeneratorTotals, cut: Cut) -> Self {
         let reason = match &cut {
             Cut::None | Cut::Interrupted => None,
+            Cut::GaveUp(at) => {
+                report.validity.notes.push(patience::message(*at));
+                None
+            }
             Cut::Lost(why) => Some(format!("the local host went away in mid-run: {why}")),
             Cut::Failed(why) => Some(why.clone()),
         };

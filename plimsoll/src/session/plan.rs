@@ -5,6 +5,8 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use anyhow::Result;
 use plimsoll_deploy::quota::{QuotaPlan, Usages};
 use plimsoll_deploy::spec::DeploymentSpec;
+use plimsoll_domain::schedule::ArrivalProcess;
+use plimsoll_domain::units::{format_duration, three_digits};
 use plimsoll_host::runtime::Runtime;
 use plimsoll_loadgen::{Limits, LoadPlan, NamedRequest, Request};
 use secrecy::{ExposeSecret, SecretString};
@@ -72,10 +74,30 @@ pub(super) fn load(scenario: &Scenario, site: &Site) -> Result<LoadPlan> {
     })
 }
 
+/// The load in a sentence: how arrivals are spread, how many, and how long.
+pub(super) fn load_in_words(scenario: &Scenario) -> String {
+    let (load, profile) = (&scenario.load, &scenario.load.profile);
+    let spread = match load.arrivals {
+        ArrivalProcess::Poisson => {
+            "Poisson arrivals (independent users: as many as the rate on average, never just as many)"
+        }
+        ArrivalProcess::Constant => "constant arrivals (equal gaps)",
+    };
+    let rates = profile.stages.iter().flat_map(|stage| [stage.from_rps, stage.to_rps]);
+    let most = if scenario.until_decided { "at most " } else { "" };
+    format!(
+        "load: {spread}, up to {}/s, about {} requests in {most}{}, seed {}",
+        three_digits(rates.fold(0.0, f64::max)),
+        profile.offered_by(profile.duration()).round(),
+        format_duration(profile.duration()),
+        scenario.seed
+    )
+}
+
 fn request(asked: &scenario::Request, key: Option<&SecretString>) -> Result<NamedRequest> {
     let request = asked.bodies.clone().map_or_else(Request::get, Request::post);
     let mut request = request.with_method(&asked.method)?;
-    request.path.clone_from(&asked.path);
+    request.path = asked.path.as_deref().map(ToOwned::to_owned);
     if let Some(key) = key {
         let bearer = SecretString::from(format!("Bearer {}", key.expose_secret()));
         request = request.with_secret("authorization", &bearer)?;

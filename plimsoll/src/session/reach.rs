@@ -1,7 +1,7 @@
 //! What is to be known, before a load begins, about how it reaches its target: things that other
 //! clients do otherwise, and things that a user would not see in the results.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use plimsoll_loadgen::{Checked, TlsOptions};
 
@@ -28,7 +28,11 @@ pub(super) fn proxy(
     };
     let name = of_scheme.iter().find(|name| set(name))?;
     let excepted = ["no_proxy", "NO_PROXY"].iter().find_map(|name| variable(name));
-    if excepted.is_some_and(|list| list.split(',').any(|entry| covers(entry, &checked.name))) {
+    let is_excepted = |list: String| {
+        let mut entries = list.split([',', ' ']);
+        entries.any(|entry| covers(entry, &checked.name, checked.port))
+    };
+    if excepted.is_some_and(is_excepted) {
         return None;
     }
     Some(format!(
@@ -52,12 +56,57 @@ pub(super) fn addresses(checked: &Checked, addresses: &[SocketAddr]) -> Option<S
     })
 }
 
-/// Whether an entry of `NO_PROXY` is this host or a domain of it.
-fn covers(entry: &str, host: &str) -> bool {
-    let entry = entry.trim().trim_start_matches('.').to_ascii_lowercase();
-    let host = host.to_ascii_lowercase();
+/// Whether an entry of `NO_PROXY` is this host, a domain of it, or a network with it; an entry with
+/// a port is about that port alone. As curl and Go read the variable: between commas or blanks, a
+/// dot in front is left out, and an IPv6 address may be in brackets.
+fn covers(entry: &str, host: &str, port: u16) -> bool {
+    let entry = entry.trim().to_ascii_lowercase();
+    let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
+    let (name, wanted) = split_port(&entry);
+    if wanted.is_some_and(|wanted| wanted != port) {
+        return false;
+    }
+    if let Some((network, bits)) = name.split_once('/') {
+        let inside =
+            || Some(is_inside(host.parse().ok()?, network.parse().ok()?, bits.parse().ok()?));
+        return inside().unwrap_or_default();
+    }
+    if name != "*"
+        && let Ok(host) = host.parse::<IpAddr>()
+    {
+        return name.parse() == Ok(host);
+    }
+    let name = name.trim_start_matches("*.").trim_matches('.');
     let is_domain = |rest: &str| rest.is_empty() || rest.ends_with('.');
-    entry == "*" || (!entry.is_empty() && host.strip_suffix(entry.as_str()).is_some_and(is_domain))
+    let host = host.trim_end_matches('.');
+    name == "*" || (!name.is_empty() && host.strip_suffix(name).is_some_and(is_domain))
+}
+
+/// An entry without its port, and the port.
+fn split_port(entry: &str) -> (&str, Option<u16>) {
+    if let Some((address, rest)) = entry.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return (address, rest.strip_prefix(':').and_then(|port| port.parse().ok()));
+    }
+    match entry.split_once(':') {
+        // Two colons are an IPv6 address.
+        Some((name, port)) if !port.contains(':') => match port.parse() {
+            Ok(port) => (name, Some(port)),
+            Err(_) => (entry, None),
+        },
+        _ => (entry, None),
+    }
+}
+
+/// Whether the first so many bits of both addresses are the same.
+fn is_inside(address: IpAddr, network: IpAddr, bits: u32) -> bool {
+    let same = |a: u128, b: u128, width: u32| {
+        bits <= width && (bits == 0 || (a ^ b) >> (width - bits) == 0)
+    };
+    match (address, network) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => same(a.to_bits().into(), b.to_bits().into(), 32),
+        (IpAddr::V6(a), IpAddr::V6(b)) => same(a.to_bits(), b.to_bits(), 128),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +138,44 @@ mod tests {
             assert_eq!(told.is_some(), expected.is_some(), "{url} {variables:?}: {told:?}");
             let told = told.unwrap_or_default();
             assert!(told.starts_with(expected.unwrap_or_default()) && !told.contains("pa55"));
+        }
+    }
+
+    #[test]
+    fn exceptions_are_read_as_curl_and_go_read_them() {
+        let covered = [
+            ("a.example:8080", "a.example", 8080),
+            ("example:8080", "a.example", 8080),
+            ("*.example", "a.example", 80),
+            ("a.example.", "a.example", 80),
+            ("10.0.0.0/8", "10.1.2.3", 80),
+            ("10.1.2.3", "10.1.2.3", 80),
+            ("10.1.2.3:81", "10.1.2.3", 81),
+            ("0.0.0.0/0", "10.1.2.3", 80),
+            ("[::1]", "[::1]", 80),
+            ("[::1]:443", "::1", 443),
+            ("::1", "::1", 443),
+            ("fd00::/8", "fd12::1", 443),
+            ("*", "a.example", 80),
+        ];
+        for (entry, host, port) in covered {
+            assert!(covers(entry, host, port), "{entry} {host}:{port}");
+        }
+        let not = [
+            ("a.example:8080", "a.example", 80),
+            ("10.0.0.0/8", "11.1.2.3", 80),
+            ("10.0.0.0/8", "a.example", 80),
+            ("10.0.0.0/33", "10.0.0.1", 80),
+            ("10.0.0.0/x", "10.0.0.1", 80),
+            ("1.2.3", "10.1.2.3", 80),
+            ("[::1]:443", "::1", 80),
+            ("::1", "::2", 80),
+            ("ample", "a.example", 80),
+            ("", "a.example", 80),
+            (".", "a.example", 80),
+        ];
+        for (entry, host, port) in not {
+            assert!(!covers(entry, host, port), "{entry} {host}:{port}");
         }
     }
 

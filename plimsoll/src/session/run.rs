@@ -61,6 +61,7 @@ async fn session(scenario: &Scenario, printing: Printing) -> Result<Exit> {
         folder.results.event(&Event::new(0.0, EventKind::Warning, off));
     }
     if !printing.quiet {
+        view::note(&plan::load_in_words(scenario));
         scenario.notes().iter().for_each(|note| view::note(&format!("note: {note}")));
     }
     let mut view = View::new(printing.quiet);

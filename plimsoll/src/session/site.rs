@@ -93,7 +93,7 @@ impl Site {
             (key, key_note) = (Some(found), note);
         }
         let tls = TlsOptions { ca_file: ca_file.clone(), insecure: *insecure };
-        Ok(Self { url: url.clone(), key, key_note, tls, own: None })
+        Ok(Self { url: url.to_string(), key, key_note, tls, own: None })
     }
 
     /// Brings up a local host, and on it the endpoint and its deployments, until they are ready.

@@ -230,7 +230,7 @@ fn mix(index: u64, number: u64) -> Answer {
     let (score, lag) = ((number % 4 != 3) == (index < 10), Duration::ZERO);
     let took = Duration::from_millis(if score { 10 } else { 80 });
     let deployment = if score { "blue" } else { "green" };
-    Answer { request: u16::from(!score), deployment, took, lag }
+    Answer { request: u16::from(!score), deployment, took, lag, status: 200 }
 }
 
 fn mixed() -> script::Run {
@@ -349,7 +349,8 @@ fn a_run_until_decided_ends_with_the_look_that_decides() {
     let limits = scenario.clone();
     let second = move |index| {
         let took = Duration::from_millis(10);
-        let answer = |_| Answer { request: 0, deployment: "", took, lag: Duration::ZERO };
+        let answer =
+            |_| Answer { request: 0, deployment: "", took, lag: Duration::ZERO, status: 200 };
         Event::Interval(Box::new(script::second_of(&limits, index, answer)))
     };
     let source = Scripted::new((0..300).map(second).chain([ended(true)]));
@@ -361,4 +362,52 @@ fn a_run_until_decided_ends_with_the_look_that_decides() {
     assert_eq!(summary["load"]["duration_s"], 33.0);
     assert!(run.text("events.jsonl").contains("decided after 35s"), "{}", run.text("events.jsonl"));
     assert_eq!(summary["validity"]["state"], "valid", "{summary:#}");
+}
+
+/// A load of which nothing gets a right answer, from this second on, until it gives up.
+fn failing_from(first: u64, objectives: &str) -> script::Run {
+    let text = format!(
+        "name: failing\ntarget: {{url: 'http://127.0.0.1:1/'}}\nrequest: {{method: GET}}\nload:\n  \
+         arrivals: constant\n  give_up_after: 6s\n  stages:\n    - {{name: warm-up, duration: 2s, rps: \
+         100, warmup: true}}\n    - {{name: hold, duration: 18s, rps: 100}}\nobjectives: [{objectives}]\n"
+    );
+    let scenario = script::scenario_of(&text);
+    let status = |index| if index < first { 200 } else { 500 };
+    let intervals = (0..20u64).map(|index| {
+        let (took, lag) = (Duration::from_millis(1), Duration::ZERO);
+        let answer = |_| Answer { request: 0, deployment: "", took, lag, status: status(index) };
+        Event::Interval(Box::new(script::second_of(&scenario, index, answer)))
+    });
+    let events: Vec<Event> = intervals.chain([ended(true)]).collect();
+    script::run_of(scenario.clone(), tempfile::tempdir().unwrap(), Scripted::new(events))
+}
+
+#[test]
+fn a_load_of_which_nothing_works_is_given_up_and_breached() {
+    let run = failing_from(0, "error rate < 1%, p99 < 1s in every 2s");
+    assert_eq!(run.exit, Exit::Breached);
+    let summary = run.summary();
+    assert_eq!((&summary["exit_code"], &summary["run"]["gave_up"]), (&3.into(), &true.into()));
+    assert_eq!(summary["load"]["offered"], 400, "four seconds of measuring: {summary:#}");
+    assert_eq!(timeline::read(&run.text("timeline.csv")).len(), 6, "and no more is sent");
+    let notes = summary["validity"]["notes"].to_string();
+    assert!(notes.contains("not a single request") && notes.contains("never"), "{notes}");
+    assert!(run.text("events.jsonl").contains("the load ends after 6s"));
+    assert!(page(&run.text("report.html")).contains("Objectives breached"));
+}
+
+#[test]
+fn a_load_that_is_given_up_never_passes() {
+    let run = failing_from(0, "p99 of send lag < 1s in every 2s");
+    assert_eq!(run.exit, Exit::Inconclusive);
+    assert_eq!(run.summary()["objectives"][0]["verdict"], "met", "for what it is worth");
+    assert!(page(&run.text("report.html")).contains("Given up"));
+    assert!(run.text("junit.xml").contains("type=\"incomplete\""));
+}
+
+#[test]
+fn what_worked_once_is_loaded_to_its_end() {
+    let run = failing_from(1, "error rate < 1%");
+    assert_eq!(timeline::read(&run.text("timeline.csv")).len(), 20);
+    assert_eq!(run.summary()["run"]["gave_up"], false);
 }

@@ -1,5 +1,7 @@
 //! How a run ended, as it is printed.
 
+mod histogram;
+
 use std::fmt::Write;
 
 use plimsoll_domain::units::{format_duration, three_digits};
@@ -21,6 +23,9 @@ pub(super) fn text(scenario: &str, measured: &Measured, summary: &Summary) -> St
     }
     let _ = writeln!(text, "  {}", counts(totals, summary));
     for line in latencies(totals, &report.lags).into_iter().chain(statuses(totals)) {
+        let _ = writeln!(text, "  {line}");
+    }
+    for line in histogram::lines(totals) {
         let _ = writeln!(text, "  {line}");
     }
     for (class, example) in &generator.examples {
@@ -66,6 +71,9 @@ fn evidence(judgement: &Judgement) -> String {
     if let Some(miss) = miss(judgement) {
         let _ = write!(text, "  {miss}");
     }
+    if let Some(share) = missed(judgement) {
+        let _ = write!(text, "  {share}");
+    }
     if let Some(undecided) = &judgement.undecided {
         let _ = write!(text, "\n{:16}{undecided}", "");
     }
@@ -89,6 +97,7 @@ fn headline(report: &Report, cut: &Cut) -> String {
     let verdict = report.verdict.map_or("no objectives", Verdict::name);
     match cut {
         Cut::None => verdict.to_owned(),
+        Cut::GaveUp(_) => format!("given up; {verdict} until then"),
         Cut::Interrupted => format!("interrupted; {verdict} until then"),
         Cut::Lost(_) | Cut::Failed(_) => format!("cut off; {verdict} until then"),
     }
@@ -147,6 +156,14 @@ fn statuses(totals: &Tally) -> Option<String> {
     (!each.is_empty()).then(|| format!("statuses  {}", each.join(", ")))
 }
 
+/// The share of all that missed the limit, where the objective is not met.
+fn missed(judgement: &Judgement) -> Option<String> {
+    let (missed, of) = judgement.missed.filter(|(missed, _)| *missed > 0)?;
+    let share = missed as f64 / of as f64 * 100.0;
+    let is_met = judgement.verdict == Verdict::Met;
+    (!is_met).then(|| format!("{} % missed the limit", three_digits(share)))
+}
+
 /// By how much a value misses its bound; nothing if it does not.
 fn miss(judgement: &Judgement) -> Option<String> {
     let (value, bound) = (judgement.value?.number, judgement.threshold.number);
@@ -197,5 +214,14 @@ mod tests {
         assert_eq!(of("error rate < 1%", 0.05), "5 × the bound");
         assert_eq!(of("goodput > 90% within 1s", 0.45), "50 % below the bound");
         assert_eq!(of("p99 < 200ms", f64::INFINITY), "");
+    }
+
+    #[test]
+    fn the_share_that_missed_is_told_unless_the_objective_is_met() {
+        let mut judgement = Judgement::pending(&"p99 < 200ms".parse().unwrap());
+        judgement.missed = Some((53, 1000));
+        assert_eq!(missed(&judgement).unwrap(), "5.3 % missed the limit");
+        judgement.verdict = Verdict::Met;
+        assert_eq!(missed(&judgement), None);
     }
 }

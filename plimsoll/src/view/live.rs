@@ -20,7 +20,7 @@ pub(crate) struct Live {
     pub(crate) elapsed: Duration,
     /// The whole load.
     pub(crate) total: Duration,
-    /// Offered, sent and ended per second.
+    /// Offered, sent and ok per second.
     pub(crate) rates: [f64; 3],
     /// The 50th and 99th percentile of response time in the interval.
     pub(crate) percentiles: [Option<Quantile>; 2],
@@ -76,7 +76,7 @@ impl Live {
         let seconds = snapshot.end.saturating_sub(snapshot.start).as_secs_f64().max(1e-3);
         stage.clone_into(&mut self.stage);
         self.elapsed = snapshot.end;
-        self.rates = [all.offered, all.sent, all.ended()].map(|count| count as f64 / seconds);
+        self.rates = [all.offered, all.sent, all.outcomes.ok()].map(|count| count as f64 / seconds);
         self.percentiles = [0.5, 0.99].map(|quantile| all.response_quantile(quantile));
         self.failed += all.infinite() - all.outcomes.dropped();
         self.dropped += all.outcomes.dropped();
@@ -88,7 +88,7 @@ impl Live {
     /// A few lines for a terminal of this width: what the last second was, what there is so far and
     /// now, and how each objective stands.
     pub(crate) fn block(&self, width: usize) -> String {
-        let [offered, sent, done] = self.rates.map(three_digits);
+        let [offered, sent, ok] = self.rates.map(three_digits);
         let [p50, p99] = self.percentiles.map(percentile);
         let name = format!("{} · {}", plain::line(&self.scenario), plain::line(&self.stage));
         let (done_s, total_s) = (self.elapsed.as_secs(), self.total.as_secs());
@@ -98,7 +98,7 @@ impl Live {
         let mut text = format!("{name}  {bar}  {time}\n");
         let _ = writeln!(
             text,
-            "  a second  offered {offered}/s   sent {sent}/s   done {done}/s   p50 {p50}   p99 {p99}"
+            "  a second  offered {offered}/s   sent {sent}/s   ok {ok}/s   p50 {p50}   p99 {p99}"
         );
         let Self { failed, dropped, in_flight, backlog, connections, .. } = self;
         let _ = writeln!(text, "  so far    failed {failed}   dropped {dropped}");
@@ -125,10 +125,10 @@ impl Live {
 
     /// One line for a log.
     pub(crate) fn line(&self) -> String {
-        let [offered, sent, done] = self.rates.map(three_digits);
+        let [offered, sent, ok] = self.rates.map(three_digits);
         let [p50, p99] = self.percentiles.map(percentile);
         let mut text = format!(
-            "{:>4} s  {}: offered {offered}/s, sent {sent}/s, done {done}/s, p50 {p50}, p99 {p99}, \
+            "{:>4} s  {}: offered {offered}/s, sent {sent}/s, ok {ok}/s, p50 {p50}, p99 {p99}, \
              so far failed {}, dropped {}",
             self.elapsed.as_secs(),
             plain::line(&self.stage),

@@ -35,12 +35,13 @@ const FIRST_WORDS: [(&str, &str); 8] = [
     ("breached", RED),
 ];
 /// Words within a line that do.
-const WORDS: [(&str, &str); 8] = [
+const WORDS: [(&str, &str); 9] = [
     (": breached (", RED),
     (": met (", GREEN),
     (": inconclusive (", YELLOW),
     (": interrupted;", YELLOW),
     (": cut off;", RED),
+    (": given up;", RED),
     (" → firing", RED),
     (" → resolved", GREEN),
     (" failed", RED),

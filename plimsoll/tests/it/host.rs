@@ -33,6 +33,15 @@ fn it_says_where_it_is_and_ends_on_sigterm() {
     nothing_is_left(&ran);
 }
 
+#[test]
+fn a_closed_terminal_ends_it_in_order() {
+    let mut host = Started::with(|command, _| command.arg("host"));
+    host.until_printed("Press Ctrl-C");
+    host.signal(nix::sys::signal::Signal::SIGHUP);
+    let ran = host.ended(SOON).must_exit(0);
+    nothing_is_left(&ran);
+}
+
 fn after<'a>(text: &'a str, words: &str) -> &'a str {
     let (_, rest) = text.split_once(words).unwrap_or_else(|| panic!("no `{words}` in {text}"));
     rest.lines().next().expect("the rest of the line")

@@ -10,7 +10,8 @@ use plimsoll_loadgen::{Request as LoadRequest, Target};
 
 use super::{Args, Arrivals, Header};
 use crate::scenario::{
-    Existing, Headers, LONGEST_STAGE, Load, Place, Quota, Request, Scenario, bodies, payloads,
+    DEFAULT_GIVE_UP, Existing, Headers, LONGEST_STAGE, Load, Place, Quota, Request, Scenario,
+    bodies, payloads,
 };
 use crate::session::Printing;
 
@@ -62,6 +63,14 @@ fn inline(data: &str, headers: &Headers) -> Result<Vec<Bytes>, String> {
     body.map_err(|error| error.to_string())
 }
 
+fn method(given: Option<&str>, has_body: bool) -> String {
+    match given {
+        Some(method) => method.to_ascii_uppercase(),
+        None if has_body => "POST".to_owned(),
+        None => "GET".to_owned(),
+    }
+}
+
 /// How long is measured at least; with `--until-decided` alone that is a moment.
 fn duration(args: &Args) -> Duration {
     args.duration.unwrap_or(Duration::from_secs(1))
@@ -77,11 +86,7 @@ pub(super) fn scenario(args: Args) -> Result<(Scenario, Printing), String> {
         (None, Some(body)) => Some(bodies(body, &headers).map_err(|error| error.to_string())?),
         (None, None) => None,
     };
-    let method = match (&args.method, &bodies) {
-        (Some(method), _) => method.to_ascii_uppercase(),
-        (None, Some(_)) => "POST".to_owned(),
-        (None, None) => "GET".to_owned(),
-    };
+    let method = method(args.method.as_deref(), bodies.is_some());
     if bodies.is_none() && method == "POST" {
         return Err(
             "a POST request needs --data, or --body: a JSON file, a .jsonl file, a folder of \
@@ -120,6 +125,7 @@ pub(super) fn scenario(args: Args) -> Result<(Scenario, Printing), String> {
             workers: args.workers,
             ceiling_rps: None,
             drain: args.timeout,
+            give_up_after: Some(DEFAULT_GIVE_UP),
         },
         objectives: args.objectives,
         until_decided: false,

@@ -242,8 +242,8 @@ fn objectives(summary: &Summary) -> Vec<ObjectiveResult> {
         unit: Unit::Milliseconds,
         undecided: None,
         samples: ended,
-        missed: Some(response.infinite),
-        missed_percent: Some(response.infinite as f64 / ended as f64 * 100.0),
+        missed: None,
+        missed_percent: None,
         evidence: Some(evidence(
             p99.map_or(Interval(Some(190.0), None), |p99| near(p99, 0.06)),
             ended,
@@ -259,8 +259,6 @@ fn objectives(summary: &Summary) -> Vec<ObjectiveResult> {
             value: Some(errors),
             threshold: 1.0,
             unit: Unit::Share,
-            missed: None,
-            missed_percent: None,
             evidence: Some(evidence(near(errors.max(0.001), 0.3), ended)),
             of: Series::ErrorRate,
             quantile: None,
@@ -296,7 +294,7 @@ fn objectives(summary: &Summary) -> Vec<ObjectiveResult> {
             quantile: Some(0.999),
             ..base.clone()
         },
-        base,
+        ObjectiveResult { missed: Some(12), missed_percent: Some(0.6), ..base },
     ]
 }
 

@@ -90,6 +90,8 @@ pub(in crate::session) struct Answer {
     pub(in crate::session) took: Duration,
     /// From when it was due to when it was released and sent.
     pub(in crate::session) lag: Duration,
+    /// With which status.
+    pub(in crate::session) status: u16,
 }
 
 /// A second of 100 arrivals, answered by their number.
@@ -106,13 +108,13 @@ pub(in crate::session) fn second_of(
     let stage = profile.stage_at(start).map(|stage| &stage.name);
     let stage = profile.stages.iter().position(|other| Some(&other.name) == stage).unwrap() as u16;
     for number in 0..100 {
-        let Answer { request, deployment, took, lag } = answer(number);
+        let Answer { request, deployment, took, lag, status } = answer(number);
         let key = Key { stage, request, deployment: 0 };
         recorder.offer(key);
         recorder.send(key);
         let due = Moment::from_nanos(0) + start + Duration::from_millis(10 * number);
         let sent = due + lag;
-        let sample = Sample::new(due, sent + took, Outcome::status(200));
+        let sample = Sample::new(due, sent + took, Outcome::status(status));
         let deployment = recorder.deployment(deployment);
         recorder.record(Key { deployment, ..key }, &Sample { released: sent, sent, ..sample });
     }
@@ -121,7 +123,7 @@ pub(in crate::session) fn second_of(
 
 /// A second in which every request takes `took`, and is released `lag` after it was due.
 pub(in crate::session) fn second(index: u64, took: Duration, lag: Duration) -> Event {
-    let answer = |_| Answer { request: 0, deployment: "", took, lag };
+    let answer = |_| Answer { request: 0, deployment: "", took, lag, status: 200 };
     let mut snapshot = second_of(&scenario(), index, answer);
     snapshot.generator.connections = index;
     Event::Interval(Box::new(snapshot))
