@@ -11,6 +11,7 @@ mod deployments;
 mod endpoints;
 mod identity;
 mod keys;
+mod restore;
 mod route;
 mod storage;
 mod traffic;
@@ -25,7 +26,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use plimsoll_deploy::arm::wire::API_VERSION;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -91,6 +92,9 @@ pub(super) async fn answer(
             }
         },
     };
+    if head.method != Method::GET && answer.is_ok() {
+        host.save();
+    }
     let mut response = answer.unwrap_or_else(|fault| json(fault.status, &fault.to_body()));
     complete_addresses(&mut response, &origin);
     response

@@ -32,6 +32,8 @@ pub(super) struct Store {
 pub(super) struct Endpoint {
     pub(super) resource: Resource<EndpointProperties>,
     pub(super) keys: [SecretString; 2],
+    /// Of its data plane.
+    pub(super) port: u16,
     pub(super) issuer: Arc<Issuer>,
     pub(super) gateway: Arc<Gateway>,
     pub(super) deployments: BTreeMap<String, Deployment>,

@@ -127,7 +127,7 @@ impl Host {
     }
 
     /// The slow part of a creation: what the runtime needs, then the instances.
-    async fn bring_up(
+    pub(super) async fn bring_up(
         self: &Arc<Self>,
         spec: &DeploymentSpec,
         runtime: &Runtime,

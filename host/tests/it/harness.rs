@@ -57,6 +57,7 @@ impl TestHost {
             token: TOKEN.into(),
             seed: 7,
             https: None,
+            keep: None,
         };
         let serving = tokio::spawn(plimsoll_host::serve(config, listener, shutdown.clone()));
         let driver = ArmDriver::new(&url, Workspace::local(), &TOKEN.into()).unwrap();

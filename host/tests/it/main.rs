@@ -14,4 +14,5 @@ mod instance;
 mod life;
 mod overload;
 mod python;
+mod restart;
 mod workspace;

@@ -20,6 +20,9 @@ pub struct Args {
     /// Serve the control plane over HTTPS too, as Azure's SDK needs it, with a certificate authority of its own
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:0")]
     https: Option<SocketAddr>,
+    /// Keep endpoints, deployments, assets and the token in this folder, and have them again at the next start
+    #[arg(long, value_name = "FOLDER")]
+    state: Option<PathBuf>,
     /// Where environments are kept between runs [default: the user's cache folder]
     #[arg(long, value_name = "FOLDER")]
     cache_dir: Option<PathBuf>,
@@ -39,6 +42,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
     let options = standalone::Options {
         listen: args.listen,
         https: args.https,
+        state: args.state,
         cache_dir: args.cache_dir.unwrap_or_else(runtime::cache_dir),
         seed: args.seed,
         supervised: args.supervised,
@@ -86,7 +90,14 @@ mod tests {
     fn an_address_that_cannot_be_listened_on_is_wrong_usage() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         for listen in [taken.local_addr().unwrap(), ([0, 0, 0, 0], 0).into()] {
-            let args = Args { listen, https: None, cache_dir: None, seed: 0, supervised: false };
+            let args = Args {
+                listen,
+                https: None,
+                state: None,
+                cache_dir: None,
+                seed: 0,
+                supervised: false,
+            };
             assert_eq!(run(args).unwrap(), Exit::Usage, "{listen}");
         }
     }
