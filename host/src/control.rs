@@ -11,6 +11,7 @@ mod deployments;
 mod endpoints;
 mod identity;
 mod keys;
+mod quota;
 mod restore;
 mod route;
 mod storage;
@@ -173,6 +174,9 @@ fn dispatch(host: &Arc<Host>, route: Route, ask: &Ask<'_>) -> Answer {
         ("DELETE", Route::Deployment(endpoint, name)) => host.delete_deployment(&endpoint, &name),
         ("POST", Route::Logs(endpoint, name)) => host.logs(&endpoint, &name, &read(body)?),
         ("GET", Route::Skus(endpoint, name)) => host.list_skus(&endpoint, &name),
+        ("GET", Route::Usages) => Ok(host.list_usages()),
+        ("GET", Route::Quotas) => Ok(host.list_quotas()),
+        ("GET", Route::Sizes) => Ok(quota::list_sizes()),
         ("GET", Route::OperationStatus(id)) => {
             Ok(again_soon(json(StatusCode::OK, &host.operation(&id)?.status())))
         }

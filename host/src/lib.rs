@@ -46,6 +46,7 @@ use std::time::Duration;
 use hyper::body::{Body, Incoming};
 use hyper::{Request, Response};
 use nix::sys::resource::{Resource, getrlimit};
+use plimsoll_deploy::quota::Usages;
 use plimsoll_deploy::workspace::Workspace;
 use rustls::ServerConfig;
 use secrecy::SecretString;
@@ -96,6 +97,8 @@ pub struct HostConfig {
     pub seed: u64,
     /// Where the control plane is served over HTTPS too, and what its callers trust.
     pub https: Option<Https>,
+    /// What the subscription may use, and what others use of it; without it, no deployment is refused.
+    pub limits: Option<Usages>,
     /// What outlives the process; without it, nothing does.
     pub keep: Option<Keep>,
 }
@@ -179,6 +182,7 @@ struct Host {
     storage_authority: String,
     blobs: Blobs,
     keep: Option<Keep>,
+    limits: Option<Usages>,
     issuer: Arc<Issuer>,
     store: Mutex<Store>,
     spawner: Spawner,
@@ -195,8 +199,17 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let HostConfig { executable, cache_dir, state_dir, workspace, token, seed, https, keep } =
-        config;
+    let HostConfig {
+        executable,
+        cache_dir,
+        state_dir,
+        workspace,
+        token,
+        seed,
+        https,
+        keep,
+        limits,
+    } = config;
     let address = listener.local_addr()?;
     tokio::fs::create_dir_all(&state_dir)
         .await
@@ -219,6 +232,7 @@ pub async fn serve(
         storage_authority: storage.unwrap_or(address).to_string(),
         blobs,
         keep,
+        limits,
         issuer: Arc::new(Issuer::new()?),
         store: Mutex::default(),
         spawner: Spawner::start(Handle::current())?,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use plimsoll_deploy::quota::Usages;
 use plimsoll_deploy::workspace::Workspace;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
@@ -29,6 +30,8 @@ pub struct Options {
     pub https: Option<SocketAddr>,
     /// A folder for what outlives the process: a host that is started with it again has the endpoints again.
     pub state: Option<PathBuf>,
+    /// What the subscription may use, and what others use of it.
+    pub limits: Option<Usages>,
     /// Where environments are kept between runs.
     pub cache_dir: PathBuf,
     /// Seed of the draws between deployments by traffic weight, and of synthetic service times.
@@ -99,6 +102,7 @@ pub async fn run(options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Err
         seed: options.seed,
         https,
         keep,
+        limits: options.limits,
     };
     ready(&Ready { line, token_file });
     let serving = serve(config, listener, shutdown.clone());

@@ -89,6 +89,8 @@ impl Host {
             }
             old.clone_from(&existing.replicas);
         }
+        self.check_quota(&store, &spec)?;
+        let parent = store.endpoint(endpoint)?;
         let runtime =
             Runtime::choose(&spec).map_err(|error| Fault::bad_argument(with_causes(&error)))?;
         let id = self.workspace.id(&format!("onlineEndpoints/{endpoint}/deployments/{name}"));
@@ -101,6 +103,7 @@ impl Host {
         let deployment = Deployment {
             resource: resource.clone(),
             spec: spec.clone(),
+            most: spec.instance_count,
             came_up: false,
             replicas: None,
         };
@@ -235,6 +238,12 @@ impl Host {
             Fault::bad_argument(format!("deployment `{name}` was never started; create it again"))
         })?;
         let count = change.count.unwrap_or(existing.spec.instance_count);
+        let counted = existing.counted();
+        let mut wanted = existing.spec.clone();
+        wanted.instance_count = count;
+        self.check_quota(&store, &wanted)?;
+        let existing = store.deployment(endpoint, name)?;
+        existing.most = counted.max(count);
         existing.set_state(ProvisioningState::Scaling);
         let mut shown = existing.show();
         if let Some(tags) = &change.tags {

@@ -112,7 +112,8 @@ impl Host {
         }
         let parent = store.endpoint(endpoint)?;
         let stop = parent.stop.child_token();
-        let deployment = Deployment { resource, spec: spec.clone(), came_up, replicas: None };
+        let most = spec.instance_count;
+        let deployment = Deployment { resource, spec: spec.clone(), most, came_up, replicas: None };
         parent.deployments.insert(name.to_owned(), deployment);
         let operation = store.operations.begin("odidp");
         drop(store);

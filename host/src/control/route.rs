@@ -30,6 +30,10 @@ pub(super) enum Route {
     Datastores,
     Datastore(String),
     Secrets(String),
+    Usages,
+    Quotas,
+    /// Machine sizes.
+    Sizes,
     OperationStatus(String),
     OperationResult(String),
 }
@@ -49,10 +53,13 @@ pub(super) fn read(path: &str, workspace: &Workspace) -> Option<Route> {
     );
     let rest = lower.strip_prefix(&locations)?;
     let mut parts = path[path.len() - rest.len()..].split('/').skip(1);
-    let (kind, id) = (parts.next()?, parts.next()?.to_owned());
-    match kind.to_ascii_lowercase().as_str() {
-        "mfeoperationsstatus" => Some(Route::OperationStatus(id)),
-        "mfeoperationresults" => Some(Route::OperationResult(id)),
+    let (kind, id) = (parts.next()?, parts.next().map(str::to_owned));
+    match (kind.to_ascii_lowercase().as_str(), id) {
+        ("mfeoperationsstatus", Some(id)) => Some(Route::OperationStatus(id)),
+        ("mfeoperationresults", Some(id)) => Some(Route::OperationResult(id)),
+        ("usages", None) => Some(Route::Usages),
+        ("quotas", None) => Some(Route::Quotas),
+        ("vmsizes", None) => Some(Route::Sizes),
         _ => None,
     }
 }
@@ -152,6 +159,8 @@ mod tests {
             workspace.subscription
         );
         assert_eq!(read(&path, &workspace), Some(Route::OperationStatus("oe:1:2".into())));
+        let usages = path.split("/mfe").next().unwrap().to_owned() + "/usages";
+        assert_eq!(read(&usages, &workspace), Some(Route::Usages));
         assert_eq!(read("/subscriptions/other", &workspace), None);
     }
 }

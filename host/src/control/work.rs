@@ -92,6 +92,7 @@ mod tests {
             cache_dir: "cache".into(),
             state_dir: "state".into(),
             keep: None,
+            limits: None,
             workspace: Workspace::local(),
             token: "token".into(),
             seed: 1,

@@ -12,6 +12,7 @@ use hyper::client::conn::http1;
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use plimsoll_deploy::arm::ArmDriver;
+use plimsoll_deploy::quota::Usages;
 use plimsoll_deploy::spec::{
     AuthMode, AzureEndpoint, DeploymentSpec, EndpointSpec, ServiceTime, Synthetic,
 };
@@ -39,11 +40,20 @@ pub(super) struct TestHost {
 
 impl TestHost {
     pub(super) async fn start() -> Self {
-        Self::start_with(None).await
+        Self::start_as(None, None).await
     }
 
     /// With environments from a cache that others use too.
     pub(super) async fn start_with(cache_dir: Option<PathBuf>) -> Self {
+        Self::start_as(cache_dir, None).await
+    }
+
+    /// With the limits of a subscription.
+    pub(super) async fn start_within(limits: Usages) -> Self {
+        Self::start_as(None, Some(limits)).await
+    }
+
+    async fn start_as(cache_dir: Option<PathBuf>, limits: Option<Usages>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let cache_dir = cache_dir.unwrap_or_else(|| folder.path().join("cache"));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -58,6 +68,7 @@ impl TestHost {
             seed: 7,
             https: None,
             keep: None,
+            limits,
         };
         let serving = tokio::spawn(plimsoll_host::serve(config, listener, shutdown.clone()));
         let driver = ArmDriver::new(&url, Workspace::local(), &TOKEN.into()).unwrap();

@@ -14,5 +14,6 @@ mod instance;
 mod life;
 mod overload;
 mod python;
+mod quota;
 mod restart;
 mod workspace;

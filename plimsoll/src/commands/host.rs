@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use plimsoll_deploy::quota::Usages;
 use plimsoll_host::runtime;
 use plimsoll_host::{self as host, standalone};
 
@@ -23,6 +24,9 @@ pub struct Args {
     /// Keep endpoints, deployments, assets and the token in this folder, and have them again at the next start
     #[arg(long, value_name = "FOLDER")]
     state: Option<PathBuf>,
+    /// Limits that deployments must fit in: the JSON that Azure's usages call answers [default: no limits]
+    #[arg(long, value_name = "FILE")]
+    quota: Option<PathBuf>,
     /// Where environments are kept between runs [default: the user's cache folder]
     #[arg(long, value_name = "FOLDER")]
     cache_dir: Option<PathBuf>,
@@ -39,10 +43,19 @@ pub struct Args {
 /// # Errors
 /// The host cannot start.
 pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
+    let limits = args.quota.as_deref().map(read_limits).transpose();
+    let limits = match limits {
+        Ok(limits) => limits,
+        Err(error) => {
+            view::error(&error);
+            return Ok(Exit::Usage);
+        }
+    };
     let options = standalone::Options {
         listen: args.listen,
         https: args.https,
         state: args.state,
+        limits,
         cache_dir: args.cache_dir.unwrap_or_else(runtime::cache_dir),
         seed: args.seed,
         supervised: args.supervised,
@@ -58,6 +71,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn read_limits(path: &Path) -> anyhow::Result<Usages> {
+    let named = || format!("the limits `{}` cannot be used", path.display());
+    let text = std::fs::read_to_string(path).with_context(named)?;
+    Usages::read(&text).with_context(named)
 }
 
 /// One line of JSON for a program that started the host; sentences for a person. Nobody may be
@@ -87,6 +106,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn limits_that_cannot_be_read_are_wrong_usage() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("usages.json");
+        std::fs::write(&file, r#"{"value": []}"#).unwrap();
+        for quota in [file, folder.path().join("none")] {
+            let (listen, quota) = (([127, 0, 0, 1], 0).into(), Some(quota));
+            let args = Args {
+                listen,
+                https: None,
+                state: None,
+                quota,
+                cache_dir: None,
+                seed: 0,
+                supervised: false,
+            };
+            assert_eq!(run(args).unwrap(), Exit::Usage);
+        }
+    }
+
+    #[test]
     fn an_address_that_cannot_be_listened_on_is_wrong_usage() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         for listen in [taken.local_addr().unwrap(), ([0, 0, 0, 0], 0).into()] {
@@ -94,6 +133,7 @@ mod tests {
                 listen,
                 https: None,
                 state: None,
+                quota: None,
                 cache_dir: None,
                 seed: 0,
                 supervised: false,
