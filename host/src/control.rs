@@ -11,6 +11,7 @@ mod deployments;
 mod endpoints;
 mod identity;
 mod keys;
+mod metrics;
 mod quota;
 mod restore;
 mod route;
@@ -41,7 +42,7 @@ use route::Route;
 
 /// The first version of the API with the shapes that are spoken here. Clients send many, previews among them, and what
 /// is used of them is the same in all.
-const FIRST_API_VERSION: &str = "2021-03-01";
+const FIRST_API_VERSION: &str = "2018-01-01";
 
 /// Milliseconds until an operation is asked about again: on one's own machine asking is cheap. Not `Retry-After`, whose 0
 /// Azure's clients take for none, and wait for half a minute.
@@ -174,6 +175,8 @@ fn dispatch(host: &Arc<Host>, route: Route, ask: &Ask<'_>) -> Answer {
         ("DELETE", Route::Deployment(endpoint, name)) => host.delete_deployment(&endpoint, &name),
         ("POST", Route::Logs(endpoint, name)) => host.logs(&endpoint, &name, &read(body)?),
         ("GET", Route::Skus(endpoint, name)) => host.list_skus(&endpoint, &name),
+        ("GET", Route::Metrics(subject)) => host.metrics(&subject, &ask.query),
+        ("GET", Route::MetricDefinitions(subject)) => Ok(host.metric_definitions(&subject)),
         ("GET", Route::Usages) => Ok(host.list_usages()),
         ("GET", Route::Quotas) => Ok(host.list_quotas()),
         ("GET", Route::Sizes) => Ok(quota::list_sizes()),
@@ -295,10 +298,10 @@ mod tests {
 
     #[test]
     fn every_dated_version_from_the_first_on_is_spoken() {
-        let spoken = ["2025-12-01", "2022-02-01-preview", "2021-03-01", "2099-01-01"];
+        let spoken = ["2025-12-01", "2022-02-01-preview", "2018-01-01", "2099-01-01"];
         assert!(spoken.into_iter().all(is_spoken));
         let not =
-            ["", "latest", "2020-12-31", "2025-12", "2025-12-01-beta", "2025/12/01", "-preview"];
+            ["", "latest", "2017-12-31", "2025-12", "2025-12-01-beta", "2025/12/01", "-preview"];
         assert!(!not.into_iter().any(is_spoken));
     }
 }

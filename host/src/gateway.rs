@@ -44,9 +44,11 @@ use headers::Ids;
 pub(super) use callers::{Callers, DATA_PLANE, same_secret};
 
 use super::connection::Sent;
+use super::metrics::Meter;
 use super::pool::{Admission, Lease, Pool};
 use super::routes::{Route, Routes};
 use super::upstream::{self, Failure};
+use super::usage::minute;
 
 /// Answers up to this size are read whole before they are passed on.
 const WHOLE: u64 = 256 * 1024;
@@ -63,6 +65,7 @@ pub(super) struct Gateway {
     callers: RwLock<Arc<Callers>>,
     routes: RwLock<Arc<Routes>>,
     random: Mutex<Pcg64>,
+    meter: Arc<Meter>,
 }
 
 /// Why a request got no answer from the model.
@@ -83,7 +86,7 @@ impl Gateway {
     pub(super) fn new(callers: Callers, seed: u64) -> Self {
         let random = Mutex::new(Pcg64::seed_from_u64(seed));
         let callers = RwLock::new(Arc::new(callers));
-        Self { callers, routes: RwLock::default(), random }
+        Self { callers, routes: RwLock::default(), random, meter: Arc::default() }
     }
 
     /// Changes who may call, for requests from now on.
@@ -96,11 +99,18 @@ impl Gateway {
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
     }
 
+    /// What was answered, minute by minute.
+    pub(super) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
     /// Answers one request.
     pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        let began = clock::now();
         let ids = Ids::read(request.headers());
         let mut response = self.decide(request, &ids).await;
         ids.write(response.headers_mut());
+        self.meter.answered(headers::told(&response), clock::now().since(began), minute());
         response
     }
 
@@ -136,7 +146,7 @@ impl Gateway {
             let answering = async {
                 let request = match mirror {
                     None => request.map(|body| Sent::Passing(Limited::new(body, BODY_LIMIT))),
-                    Some(mirror) => mirror::copy(request, BODY_LIMIT, mirror).await?,
+                    Some(mirror) => mirror::copy(request, BODY_LIMIT, mirror, &self.meter).await?,
                 };
                 forward(&route.pool, request).await
             };
@@ -225,5 +235,5 @@ fn answer_in_its_place(unanswered: &Unanswered) -> Response<Body> {
 }
 
 fn mark(response: &mut Response<Body>, route: &Route) {
-    response.headers_mut().insert("azureml-model-session", route.name.clone());
+    response.headers_mut().insert(headers::SESSION, route.name.clone());
 }

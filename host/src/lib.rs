@@ -16,6 +16,7 @@ mod issuer;
 mod keep;
 pub mod local;
 mod logs;
+mod metrics;
 mod operation;
 mod pool;
 mod ports;
@@ -36,6 +37,7 @@ mod surroundings;
 mod tls;
 mod traceback;
 mod upstream;
+mod usage;
 
 use std::io;
 use std::net::SocketAddr;
@@ -240,6 +242,7 @@ pub async fn serve(
         tasks: TaskTracker::new(),
     });
     host.restore()?;
+    host.tasks.spawn(Arc::clone(&host).watch_usage());
     host.serve_control(listener, url(address), None);
     if let Some(https) = https {
         let url = https.url()?;
