@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use plimsoll_domain::clock;
 
+use super::under_way::UnderWay;
 use super::{Unanswered, answer, answer_in_its_place, forward, headers, mark};
 use crate::connection::Sent;
 use crate::metrics::Meter;
@@ -21,8 +22,8 @@ use crate::usage::minute;
 pub(super) async fn copy(
     request: Request<Incoming>,
     limit: usize,
-    mirror: &Route,
-    meter: &Arc<Meter>,
+    mirror: Route,
+    meter: Arc<Meter>,
 ) -> Result<Request<Sent>, Unanswered> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, limit).collect().await.map_err(|error| {
@@ -30,11 +31,7 @@ pub(super) async fn copy(
     })?;
     let bytes = body.to_bytes();
     let whole = || Sent::Whole(Full::new(bytes.clone()));
-    tokio::spawn(discard(
-        Request::from_parts(head.clone(), whole()),
-        mirror.clone(),
-        Arc::clone(meter),
-    ));
+    tokio::spawn(discard(Request::from_parts(head.clone(), whole()), mirror, meter));
     Ok(Request::from_parts(head, whole()))
 }
 
@@ -42,8 +39,8 @@ pub(super) async fn copy(
 async fn discard(request: Request<Sent>, mirror: Route, meter: Arc<Meter>) {
     let pool = Arc::clone(&mirror.pool);
     let began = clock::now();
-    let asking = tokio::time::timeout(mirror.timeout, forward(&pool, request));
-    let mut response = match asking.await {
+    let asking = UnderWay::new(async move |given| forward(&pool, request, &given).await);
+    let mut response = match tokio::time::timeout(mirror.timeout, asking).await {
         Ok(Ok(response)) => response,
         Ok(Err(unanswered)) => answer_in_its_place(&unanswered),
         Err(_) => answer::empty(StatusCode::REQUEST_TIMEOUT),
