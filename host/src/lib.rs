@@ -24,6 +24,7 @@ mod probe;
 mod process;
 mod query;
 mod registry;
+mod rehearsal;
 mod replicas;
 mod routes;
 pub mod runtime;
@@ -66,6 +67,7 @@ use tls::Tls;
 
 pub use guard::guard;
 pub use keep::Keep;
+pub use rehearsal::Rehearsal;
 
 /// The region that the local host says it is in.
 const LOCATION: &str = "local";
@@ -101,6 +103,8 @@ pub struct HostConfig {
     pub https: Option<Https>,
     /// What the subscription may use, and what others use of it; without it, no deployment is refused.
     pub limits: Option<Usages>,
+    /// What is slow, or fails, as on Azure.
+    pub rehearsal: Rehearsal,
     /// What outlives the process; without it, nothing does.
     pub keep: Option<Keep>,
 }
@@ -185,6 +189,7 @@ struct Host {
     blobs: Blobs,
     keep: Option<Keep>,
     limits: Option<Usages>,
+    rehearsal: Rehearsal,
     issuer: Arc<Issuer>,
     store: Mutex<Store>,
     spawner: Spawner,
@@ -211,6 +216,7 @@ pub async fn serve(
         https,
         keep,
         limits,
+        rehearsal,
     } = config;
     let address = listener.local_addr()?;
     tokio::fs::create_dir_all(&state_dir)
@@ -235,6 +241,7 @@ pub async fn serve(
         blobs,
         keep,
         limits,
+        rehearsal,
         issuer: Arc::new(Issuer::new()?),
         store: Mutex::default(),
         spawner: Spawner::start(Handle::current())?,

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::state_dir::StateDir;
-use super::{Error, HostConfig, Https, Keep, secrets, serve, url};
+use super::{Error, HostConfig, Https, Keep, Rehearsal, secrets, serve, url};
 use crate::local::{HttpsLine, ReadyLine};
 
 /// A longer first line of input is no token.
@@ -32,6 +32,8 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// What the subscription may use, and what others use of it.
     pub limits: Option<Usages>,
+    /// What is slow, or fails, as on Azure.
+    pub rehearsal: Rehearsal,
     /// Where environments are kept between runs.
     pub cache_dir: PathBuf,
     /// Seed of the draws between deployments by traffic weight, and of synthetic service times.
@@ -103,6 +105,7 @@ pub async fn run(options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Err
         https,
         keep,
         limits: options.limits,
+        rehearsal: options.rehearsal,
     };
     ready(&Ready { line, token_file });
     let serving = serve(config, listener, shutdown.clone());

@@ -137,6 +137,11 @@ impl Host {
         operation: &Operation,
         stop: CancellationToken,
     ) -> Result<(), Fault> {
+        let build = self.rehearsal.image_build;
+        if !build.is_zero() {
+            operation.report(format!("building the image takes {build:?}, as the host was told"));
+            tokio::time::sleep(build).await;
+        }
         let mut progress = |line| operation.report(line);
         let prepared = runtime.prepare(spec, &self.cache_dir, &mut progress).await;
         let prepared = prepared.map_err(|error| Fault::bad_argument(with_causes(&error)))?;
@@ -150,6 +155,7 @@ impl Host {
             liveness: spec.liveness_probe.clone(),
             readiness: spec.readiness_probe.clone(),
             drain: settings.request_timeout.saturating_add(DRAIN_MARGIN),
+            rehearsal: self.rehearsal,
             shutdown: self.shutdown.clone(),
             pool: Arc::new(Pool::new(settings.max_concurrent_requests_per_instance)),
             spawner: self.spawner.clone(),

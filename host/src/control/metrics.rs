@@ -71,7 +71,8 @@ impl Host {
             let deployment = subject.deployment.as_deref();
             let minutes = minutes.clone();
             let question = Question { definition, deployment, split: &split, minutes, step };
-            let series = meter.answer(&question, minute());
+            let delay = self.rehearsal.metric_delay.as_secs().div_ceil(60);
+            let series = meter.answer(&question, minute().saturating_sub(delay));
             let shown: Vec<_> =
                 series.iter().map(|series| show(series, &question, &aggregations)).collect();
             value.push(json!({

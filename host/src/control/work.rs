@@ -93,6 +93,7 @@ mod tests {
             state_dir: "state".into(),
             keep: None,
             limits: None,
+            rehearsal: crate::Rehearsal::default(),
             workspace: Workspace::local(),
             token: "token".into(),
             seed: 1,

@@ -18,7 +18,7 @@ use plimsoll_deploy::spec::{
 };
 use plimsoll_deploy::workspace::Workspace;
 use plimsoll_domain::clock;
-use plimsoll_host::HostConfig;
+use plimsoll_host::{HostConfig, Rehearsal};
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
@@ -40,20 +40,29 @@ pub(super) struct TestHost {
 
 impl TestHost {
     pub(super) async fn start() -> Self {
-        Self::start_as(None, None).await
+        Self::start_as(None, None, Rehearsal::default()).await
     }
 
     /// With environments from a cache that others use too.
     pub(super) async fn start_with(cache_dir: Option<PathBuf>) -> Self {
-        Self::start_as(cache_dir, None).await
+        Self::start_as(cache_dir, None, Rehearsal::default()).await
     }
 
     /// With the limits of a subscription.
     pub(super) async fn start_within(limits: Usages) -> Self {
-        Self::start_as(None, Some(limits)).await
+        Self::start_as(None, Some(limits), Rehearsal::default()).await
     }
 
-    async fn start_as(cache_dir: Option<PathBuf>, limits: Option<Usages>) -> Self {
+    /// With what is slow, or fails, as on Azure.
+    pub(super) async fn start_rehearsing(rehearsal: Rehearsal) -> Self {
+        Self::start_as(None, None, rehearsal).await
+    }
+
+    async fn start_as(
+        cache_dir: Option<PathBuf>,
+        limits: Option<Usages>,
+        rehearsal: Rehearsal,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let cache_dir = cache_dir.unwrap_or_else(|| folder.path().join("cache"));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -69,6 +78,7 @@ impl TestHost {
             https: None,
             keep: None,
             limits,
+            rehearsal,
         };
         let serving = tokio::spawn(plimsoll_host::serve(config, listener, shutdown.clone()));
         let driver = ArmDriver::new(&url, Workspace::local(), &TOKEN.into()).unwrap();

@@ -15,5 +15,6 @@ mod life;
 mod overload;
 mod python;
 mod quota;
+mod rehearsal;
 mod restart;
 mod workspace;

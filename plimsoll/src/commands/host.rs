@@ -2,12 +2,15 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use plimsoll_deploy::quota::Usages;
+use plimsoll_domain::units::parse_duration;
 use plimsoll_host::runtime;
-use plimsoll_host::{self as host, standalone};
+use plimsoll_host::{self as host, Rehearsal, standalone};
 
 use crate::exit::Exit;
 use crate::view;
@@ -27,6 +30,8 @@ pub struct Args {
     /// Limits that deployments must fit in: the JSON that Azure's usages call answers [default: no limits]
     #[arg(long, value_name = "FILE")]
     quota: Option<PathBuf>,
+    #[command(flatten)]
+    rehearsal: Slowness,
     /// Where environments are kept between runs [default: the user's cache folder]
     #[arg(long, value_name = "FOLDER")]
     cache_dir: Option<PathBuf>,
@@ -36,6 +41,23 @@ pub struct Args {
     /// Read the token from standard input, and end with it
     #[arg(long, hide = true)]
     supervised: bool,
+}
+
+/// What is slow, or fails, as on Azure
+#[derive(Debug, Default, clap::Args)]
+struct Slowness {
+    /// Time that each instance waits for its machine
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
+    provisioning_time: Duration,
+    /// Time that each new deployment waits for its image
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
+    image_build_time: Duration,
+    /// How much older than now the newest metric is, in whole minutes
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
+    metric_delay: Duration,
+    /// The instance of each deployment, counted from 1 over all that it starts, that does not come up
+    #[arg(long, value_name = "NUMBER")]
+    failing_instance: Option<NonZeroU32>,
 }
 
 /// Serves until the parent, Ctrl-C or SIGTERM ends it.
@@ -56,6 +78,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         https: args.https,
         state: args.state,
         limits,
+        rehearsal: Rehearsal {
+            provisioning: args.rehearsal.provisioning_time,
+            image_build: args.rehearsal.image_build_time,
+            metric_delay: args.rehearsal.metric_delay,
+            failing_instance: args.rehearsal.failing_instance,
+        },
         cache_dir: args.cache_dir.unwrap_or_else(runtime::cache_dir),
         seed: args.seed,
         supervised: args.supervised,
@@ -117,6 +145,7 @@ mod tests {
                 https: None,
                 state: None,
                 quota,
+                rehearsal: Slowness::default(),
                 cache_dir: None,
                 seed: 0,
                 supervised: false,
@@ -134,6 +163,7 @@ mod tests {
                 https: None,
                 state: None,
                 quota: None,
+                rehearsal: Slowness::default(),
                 cache_dir: None,
                 seed: 0,
                 supervised: false,
