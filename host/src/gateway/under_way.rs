@@ -71,3 +71,34 @@ impl Drop for UnderWay {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// Begins to ask, and is dropped. Whether it goes on is seen by whether it hears an answer.
+    fn dropped(is_given: bool) -> oneshot::Sender<oneshot::Sender<()>> {
+        let (answer, answered) = oneshot::channel::<oneshot::Sender<()>>();
+        let mut asking = Box::pin(UnderWay::new(async move |given| {
+            given.set(is_given);
+            if let Ok(heard) = answered.await {
+                let _ = heard.send(());
+            }
+            Ok(Response::new(Body::whole(Bytes::new())))
+        }));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        assert!(asking.as_mut().poll(&mut context).is_pending());
+        answer
+    }
+
+    #[tokio::test]
+    async fn what_an_instance_has_goes_on_and_what_it_has_not_is_forgotten() {
+        let (heard, answer) = oneshot::channel();
+        dropped(true).send(heard).unwrap();
+        answer.await.unwrap();
+        assert!(dropped(false).is_closed());
+    }
+}
