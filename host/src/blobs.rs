@@ -22,6 +22,9 @@ use uuid::Uuid;
 /// All names of containers begin with it, so that no path of the control plane is taken for one.
 pub(super) const PREFIX: &str = "azureml-";
 
+/// All names of containers that are made for one upload.
+pub(super) const UPLOAD: &str = "azureml-upload-";
+
 /// The container of the workspace's default datastore, and the datastore's name.
 pub(super) const DEFAULT: &str = "azureml-blobstore-local";
 pub(super) const DATASTORE: &str = "workspaceblobstore";
@@ -55,6 +58,21 @@ impl Blobs {
             std::fs::create_dir_all(folder.join(part))?;
         }
         Ok(())
+    }
+
+    /// Removes what is half sent, and the containers of uploads that `is_used` does not know.
+    pub(super) fn sweep(&self, is_used: impl Fn(&str) -> bool) {
+        let Ok(entries) = self.root.read_dir() else { return };
+        for entry in entries.flatten() {
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let parts = entry.path().join("parts");
+            if name.starts_with(UPLOAD) && !is_used(&name) {
+                let _ = std::fs::remove_dir_all(entry.path());
+            } else if parts.is_dir() {
+                let _ = std::fs::remove_dir_all(&parts);
+                let _ = std::fs::create_dir(&parts);
+            }
+        }
     }
 
     /// The blob or the container at an address's path, `CONTAINER/PATH`, in which special characters are encoded.

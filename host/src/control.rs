@@ -11,6 +11,9 @@ mod deployments;
 mod endpoints;
 mod identity;
 mod keys;
+mod metrics;
+mod quota;
+mod restore;
 mod route;
 mod storage;
 mod traffic;
@@ -25,7 +28,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use plimsoll_deploy::arm::wire::API_VERSION;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -39,7 +42,7 @@ use route::Route;
 
 /// The first version of the API with the shapes that are spoken here. Clients send many, previews among them, and what
 /// is used of them is the same in all.
-const FIRST_API_VERSION: &str = "2021-03-01";
+const FIRST_API_VERSION: &str = "2018-01-01";
 
 /// Milliseconds until an operation is asked about again: on one's own machine asking is cheap. Not `Retry-After`, whose 0
 /// Azure's clients take for none, and wait for half a minute.
@@ -91,6 +94,9 @@ pub(super) async fn answer(
             }
         },
     };
+    if head.method != Method::GET && answer.is_ok() {
+        host.save();
+    }
     let mut response = answer.unwrap_or_else(|fault| json(fault.status, &fault.to_body()));
     complete_addresses(&mut response, &origin);
     response
@@ -169,6 +175,11 @@ fn dispatch(host: &Arc<Host>, route: Route, ask: &Ask<'_>) -> Answer {
         ("DELETE", Route::Deployment(endpoint, name)) => host.delete_deployment(&endpoint, &name),
         ("POST", Route::Logs(endpoint, name)) => host.logs(&endpoint, &name, &read(body)?),
         ("GET", Route::Skus(endpoint, name)) => host.list_skus(&endpoint, &name),
+        ("GET", Route::Metrics(subject)) => host.metrics(&subject, &ask.query),
+        ("GET", Route::MetricDefinitions(subject)) => Ok(host.metric_definitions(&subject)),
+        ("GET", Route::Usages) => Ok(host.list_usages()),
+        ("GET", Route::Quotas) => Ok(host.list_quotas()),
+        ("GET", Route::Sizes) => Ok(quota::list_sizes()),
         ("GET", Route::OperationStatus(id)) => {
             Ok(again_soon(json(StatusCode::OK, &host.operation(&id)?.status())))
         }
@@ -287,10 +298,10 @@ mod tests {
 
     #[test]
     fn every_dated_version_from_the_first_on_is_spoken() {
-        let spoken = ["2025-12-01", "2022-02-01-preview", "2021-03-01", "2099-01-01"];
+        let spoken = ["2025-12-01", "2022-02-01-preview", "2018-01-01", "2099-01-01"];
         assert!(spoken.into_iter().all(is_spoken));
         let not =
-            ["", "latest", "2020-12-31", "2025-12", "2025-12-01-beta", "2025/12/01", "-preview"];
+            ["", "latest", "2017-12-31", "2025-12", "2025-12-01-beta", "2025/12/01", "-preview"];
         assert!(!not.into_iter().any(is_spoken));
     }
 }

@@ -12,10 +12,10 @@
 //! | 424 | no instance is ready (503 as its status) | `model_not_ready` |
 //! | 429 | more than `2 × max_concurrent × ready instances` requests at a time | `too_many_pending_request` |
 //!
-//! As on Azure, a request that timed out is no longer waited for, but the instance goes on working on it. Its slot is
-//! free for the next: the gateway counts what it waits for, not what an instance works on, so that requests admitted
-//! after a timeout wait in the instance, behind what nobody wants any more, and an overload outlasts its callers. An answer of known and small size is read within the timeout; a longer or
-//! chunked one is passed on as it comes, and the timeout then holds up to its first byte.
+//! A request that timed out, or whose caller went away, is no longer waited for, but the instance goes on working on it, and
+//! it keeps its slot until the instance has answered ([`under_way`]): an overload outlasts its callers, as on Azure. An
+//! answer of known and small size is read within the timeout; a longer or chunked one is passed on as it comes, and the
+//! timeout then holds up to its first byte.
 //!
 //! A share of the requests that name no deployment is mirrored: a second deployment is asked the same, and its answer is
 //! thrown away ([`mirror`]).
@@ -27,6 +27,7 @@ mod answer;
 mod callers;
 mod headers;
 mod mirror;
+mod under_way;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -40,13 +41,16 @@ use rand_pcg::Pcg64;
 
 use answer::Body;
 use headers::Ids;
+use under_way::{Given, UnderWay};
 
 pub(super) use callers::{Callers, DATA_PLANE, same_secret};
 
 use super::connection::Sent;
+use super::metrics::Meter;
 use super::pool::{Admission, Lease, Pool};
 use super::routes::{Route, Routes};
 use super::upstream::{self, Failure};
+use super::usage::minute;
 
 /// Answers up to this size are read whole before they are passed on.
 const WHOLE: u64 = 256 * 1024;
@@ -63,6 +67,7 @@ pub(super) struct Gateway {
     callers: RwLock<Arc<Callers>>,
     routes: RwLock<Arc<Routes>>,
     random: Mutex<Pcg64>,
+    meter: Arc<Meter>,
 }
 
 /// Why a request got no answer from the model.
@@ -83,7 +88,7 @@ impl Gateway {
     pub(super) fn new(callers: Callers, seed: u64) -> Self {
         let random = Mutex::new(Pcg64::seed_from_u64(seed));
         let callers = RwLock::new(Arc::new(callers));
-        Self { callers, routes: RwLock::default(), random }
+        Self { callers, routes: RwLock::default(), random, meter: Arc::default() }
     }
 
     /// Changes who may call, for requests from now on.
@@ -96,11 +101,18 @@ impl Gateway {
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
     }
 
+    /// What was answered, minute by minute.
+    pub(super) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
     /// Answers one request.
     pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        let began = clock::now();
         let ids = Ids::read(request.headers());
         let mut response = self.decide(request, &ids).await;
         ids.write(response.headers_mut());
+        self.meter.answered(headers::told(&response), clock::now().since(began), minute());
         response
     }
 
@@ -133,13 +145,17 @@ impl Gateway {
         } else {
             let mirror = routes.mirror.as_ref().filter(|_| named.is_none());
             let mirror = mirror.filter(|mirror| self.draw_below(100) < u32::from(mirror.weight));
-            let answering = async {
+            let mirror = mirror.map(|mirror| (mirror.clone(), Arc::clone(&self.meter)));
+            let pool = Arc::clone(&route.pool);
+            let answering = UnderWay::new(async move |given| {
                 let request = match mirror {
                     None => request.map(|body| Sent::Passing(Limited::new(body, BODY_LIMIT))),
-                    Some(mirror) => mirror::copy(request, BODY_LIMIT, mirror).await?,
+                    Some((mirror, meter)) => {
+                        mirror::copy(request, BODY_LIMIT, mirror, meter).await?
+                    }
                 };
-                forward(&route.pool, request).await
-            };
+                forward(&pool, request, &given).await
+            });
             match tokio::time::timeout(route.timeout, answering).await {
                 Err(_) => answer::text(StatusCode::REQUEST_TIMEOUT, "upstream request timeout"),
                 Ok(Ok(response)) => response,
@@ -159,6 +175,7 @@ impl Gateway {
 async fn forward(
     pool: &Arc<Pool>,
     mut request: Request<Sent>,
+    given: &Given,
 ) -> Result<Response<Body>, Unanswered> {
     let mut avoid = None;
     for _ in 0..ATTEMPTS {
@@ -168,6 +185,7 @@ async fn forward(
             Admission::Refused(refusal) => return Err(refusal.into()),
         };
         let sent = clock::now();
+        given.set(true);
         match upstream::send(&mut lease, request).await {
             Ok(response) => {
                 let mut response = relay(response, lease).await?;
@@ -175,6 +193,7 @@ async fn forward(
                 return Ok(response);
             }
             Err(Failure::NotSent(again)) => {
+                given.set(false);
                 avoid = Some(lease.instance);
                 request = *again;
             }
@@ -225,5 +244,5 @@ fn answer_in_its_place(unanswered: &Unanswered) -> Response<Body> {
 }
 
 fn mark(response: &mut Response<Body>, route: &Route) {
-    response.headers_mut().insert("azureml-model-session", route.name.clone());
+    response.headers_mut().insert(headers::SESSION, route.name.clone());
 }

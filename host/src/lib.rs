@@ -13,8 +13,10 @@ mod gateway;
 mod guard;
 mod instance;
 mod issuer;
+mod keep;
 pub mod local;
 mod logs;
+mod metrics;
 mod operation;
 mod pool;
 mod ports;
@@ -22,6 +24,7 @@ mod probe;
 mod process;
 mod query;
 mod registry;
+mod rehearsal;
 mod replicas;
 mod routes;
 pub mod runtime;
@@ -35,6 +38,7 @@ mod surroundings;
 mod tls;
 mod traceback;
 mod upstream;
+mod usage;
 
 use std::io;
 use std::net::SocketAddr;
@@ -45,6 +49,7 @@ use std::time::Duration;
 use hyper::body::{Body, Incoming};
 use hyper::{Request, Response};
 use nix::sys::resource::{Resource, getrlimit};
+use plimsoll_deploy::quota::Usages;
 use plimsoll_deploy::workspace::Workspace;
 use rustls::ServerConfig;
 use secrecy::SecretString;
@@ -61,6 +66,8 @@ use store::Store;
 use tls::Tls;
 
 pub use guard::guard;
+pub use keep::Keep;
+pub use rehearsal::Rehearsal;
 
 /// The region that the local host says it is in.
 const LOCATION: &str = "local";
@@ -94,6 +101,12 @@ pub struct HostConfig {
     pub seed: u64,
     /// Where the control plane is served over HTTPS too, and what its callers trust.
     pub https: Option<Https>,
+    /// What the subscription may use, and what others use of it; without it, no deployment is refused.
+    pub limits: Option<Usages>,
+    /// What is slow, or fails, as on Azure.
+    pub rehearsal: Rehearsal,
+    /// What outlives the process; without it, nothing does.
+    pub keep: Option<Keep>,
 }
 
 /// HTTPS for the control plane.
@@ -137,6 +150,12 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// Another host has the folder of what outlives it.
+    #[error("another local host keeps its state in `{}`; stop it, or name another folder", path.display())]
+    StateTaken {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Its address cannot be listened on.
     #[error("the local host cannot listen on {address}; give another address, or port 0")]
     Listen {
@@ -168,6 +187,9 @@ struct Host {
     /// Where uploads go: HTTPS if it is served.
     storage_authority: String,
     blobs: Blobs,
+    keep: Option<Keep>,
+    limits: Option<Usages>,
+    rehearsal: Rehearsal,
     issuer: Arc<Issuer>,
     store: Mutex<Store>,
     spawner: Spawner,
@@ -184,15 +206,29 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let HostConfig { executable, cache_dir, state_dir, workspace, token, seed, https } = config;
+    let HostConfig {
+        executable,
+        cache_dir,
+        state_dir,
+        workspace,
+        token,
+        seed,
+        https,
+        keep,
+        limits,
+        rehearsal,
+    } = config;
     let address = listener.local_addr()?;
     tokio::fs::create_dir_all(&state_dir)
         .await
         .map_err(|source| Error::StateDir { path: state_dir.clone(), source })?;
-    let blobs = Blobs::new(state_dir.join("blobs"));
-    blobs
-        .create(blobs::DEFAULT)
-        .map_err(|source| Error::StateDir { path: state_dir.clone(), source })?;
+    let at = |source| Error::StateDir { path: state_dir.clone(), source };
+    let blobs = match &keep {
+        Some(keep) => keep.folder("blobs").map_err(at)?,
+        None => state_dir.join("blobs"),
+    };
+    let blobs = Blobs::new(blobs);
+    blobs.create(blobs::DEFAULT).map_err(at)?;
     let storage = https.as_ref().map(|https| https.listener.local_addr()).transpose()?;
     let host = Arc::new(Host {
         executable,
@@ -203,12 +239,17 @@ pub async fn serve(
         seed,
         storage_authority: storage.unwrap_or(address).to_string(),
         blobs,
+        keep,
+        limits,
+        rehearsal,
         issuer: Arc::new(Issuer::new()?),
         store: Mutex::default(),
         spawner: Spawner::start(Handle::current())?,
         shutdown: shutdown.clone(),
         tasks: TaskTracker::new(),
     });
+    host.restore()?;
+    host.tasks.spawn(Arc::clone(&host).watch_usage());
     host.serve_control(listener, url(address), None);
     if let Some(https) = https {
         let url = https.url()?;

@@ -86,6 +86,13 @@ impl Registry {
             .or_insert(Version { resource, created });
     }
 
+    /// All of it, in the order of its coming.
+    pub(super) fn in_order(&self) -> Vec<(&Key, &Resource<AssetProperties>)> {
+        let mut all: Vec<_> = self.versions.iter().collect();
+        all.sort_by_key(|(_, version)| version.created);
+        all.into_iter().map(|(key, version)| (key, &version.resource)).collect()
+    }
+
     /// All versions of an asset, the newest first.
     pub(super) fn versions(&self, kind: Kind, name: &str) -> Vec<&Resource<AssetProperties>> {
         let of_it = self.versions.iter().filter(|(key, _)| key.kind == kind && key.name == name);

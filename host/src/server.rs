@@ -3,8 +3,9 @@
 //! A listener has so many *places*. When all are taken, the connection that has been without a request for the
 //! longest time is closed for the next one: callers that say nothing, or never end what they began, lock out nobody.
 //! If every connection has a request, the next caller waits in the listener's backlog. A connection without a whole
-//! request head for a minute is closed.
+//! request head for a minute is closed, and so is one whose caller reads nothing of its answer for a minute.
 
+mod patient;
 mod places;
 
 use std::convert::Infallible;
@@ -22,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use patient::Patient;
 use places::{Place, Places};
 
 /// After the stop, connections may finish the answer that they are in.
@@ -29,6 +31,9 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// For the head of a request, from the start of the connection or the end of the last answer.
 const HEAD_TIME: Duration = Duration::from_mins(1);
+
+/// For a caller to read on, once no more of its answer can be sent.
+const READ_TIME: Duration = Duration::from_mins(1);
 
 /// Between tries to accept a connection, after the first failure and at most.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -104,7 +109,8 @@ where
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
-    let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+    let stream = TokioIo::new(Patient::new(stream, READ_TIME));
+    let mut connection = std::pin::pin!(http.serve_connection(stream, service));
     tokio::select! {
         // A caller that breaks off is the caller's business.
         _ = connection.as_mut() => return,

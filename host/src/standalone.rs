@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use plimsoll_deploy::quota::Usages;
 use plimsoll_deploy::workspace::Workspace;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::state_dir::StateDir;
-use super::{Error, HostConfig, Https, secrets, serve, url};
+use super::{Error, HostConfig, Https, Keep, Rehearsal, secrets, serve, url};
 use crate::local::{HttpsLine, ReadyLine};
 
 /// A longer first line of input is no token.
@@ -27,6 +28,12 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Where the control plane is served over HTTPS too, with a certificate authority of its own.
     pub https: Option<SocketAddr>,
+    /// A folder for what outlives the process: a host that is started with it again has the endpoints again.
+    pub state: Option<PathBuf>,
+    /// What the subscription may use, and what others use of it.
+    pub limits: Option<Usages>,
+    /// What is slow, or fails, as on Azure.
+    pub rehearsal: Rehearsal,
     /// Where environments are kept between runs.
     pub cache_dir: PathBuf,
     /// Seed of the draws between deployments by traffic weight, and of synthetic service times.
@@ -55,7 +62,12 @@ pub async fn run(options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Err
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = hang_up(&options)?;
-    let token = if options.supervised { token_from_input(&shutdown)? } else { made_up_token() };
+    let keep = options.state.as_deref().map(Keep::open).transpose()?;
+    let (token, kept_token) = match &keep {
+        _ if options.supervised => (token_from_input(&shutdown)?, None),
+        Some(keep) => keep.token(made_up_token).map(|(token, file)| (token, Some(file)))?,
+        None => (made_up_token(), None),
+    };
     let listener = listen(options.listen).await?;
     let secure = match options.https {
         Some(address) => Some(listen(address).await?),
@@ -66,11 +78,18 @@ pub async fn run(options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Err
     let at = |source| Error::StateDir { path: parent.clone(), source };
     let folder = StateDir::create(&parent).map_err(at)?;
     let state_dir = folder.path.clone();
-    let token_file = (!options.supervised).then(|| state_dir.join("token"));
-    if let Some(file) = &token_file {
-        secrets::write(file, &format!("{}\n", token.expose_secret())).map_err(at)?;
-    }
-    let https = secure.map(|listener| Https::new(listener, &state_dir)).transpose().map_err(at)?;
+    let token_file = if options.supervised || kept_token.is_some() {
+        kept_token
+    } else {
+        let file = state_dir.join("token");
+        secrets::write(&file, &format!("{}\n", token.expose_secret())).map_err(at)?;
+        Some(file)
+    };
+    let tls = match &keep {
+        Some(keep) if secure.is_some() => keep.folder("tls")?,
+        _ => state_dir.clone(),
+    };
+    let https = secure.map(|listener| Https::new(listener, &tls)).transpose().map_err(at)?;
     let told = |https: &Https| Ok(HttpsLine { url: https.url()?, ca: https.ca().to_owned() });
     let line = ReadyLine {
         url: url(address),
@@ -85,6 +104,9 @@ pub async fn run(options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Err
         token,
         seed: options.seed,
         https,
+        keep,
+        limits: options.limits,
+        rehearsal: options.rehearsal,
     };
     ready(&Ready { line, token_file });
     let serving = serve(config, listener, shutdown.clone());

@@ -1,6 +1,7 @@
 //! What the local host has: endpoints with their deployments, registered assets, operations.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use hyper::header::HeaderValue;
@@ -32,6 +33,8 @@ pub(super) struct Store {
 pub(super) struct Endpoint {
     pub(super) resource: Resource<EndpointProperties>,
     pub(super) keys: [SecretString; 2],
+    /// Of its data plane.
+    pub(super) port: u16,
     pub(super) issuer: Arc<Issuer>,
     pub(super) gateway: Arc<Gateway>,
     pub(super) deployments: BTreeMap<String, Deployment>,
@@ -44,6 +47,8 @@ pub(super) struct Endpoint {
 pub(super) struct Deployment {
     pub(super) resource: Resource<DeploymentProperties>,
     pub(super) spec: DeploymentSpec,
+    /// The most instances that it has or is being given, which quota is counted for.
+    pub(super) most: NonZeroU32,
     /// Whether it came up once: then a change that fails leaves it as it was.
     pub(super) came_up: bool,
     /// Its instances, once they are being started.
@@ -121,7 +126,15 @@ impl Deployment {
     }
 
     pub(super) fn set_state(&mut self, state: ProvisioningState) {
+        if state.is_final() {
+            self.most = self.spec.instance_count;
+        }
         self.resource.properties.provisioning_state = Some(state);
+    }
+
+    /// The instances that quota is counted for.
+    pub(super) fn counted(&self) -> NonZeroU32 {
+        self.most.max(self.spec.instance_count)
     }
 
     fn route(&self, name: &str, weight: u8) -> Option<Route> {

@@ -175,7 +175,7 @@ impl Answer {
     fn refusal(&self, what: String) -> Error {
         let (status, retry_after) = (self.status.as_u16(), self.retry_after());
         let (code, message) = match serde_json::from_slice::<ErrorBody>(&self.body) {
-            Ok(ErrorBody { error }) => (error.code, error.message),
+            Ok(ErrorBody { error }) => (error.code.clone(), error.sentences()),
             Err(_) => ("Unknown".to_owned(), String::from_utf8_lossy(&self.body).trim().to_owned()),
         };
         Error::Refused { what, status, code, message, retry_after }

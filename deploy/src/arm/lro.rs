@@ -60,7 +60,7 @@ pub(super) async fn wait(
         }
         if is("Failed") || is("Canceled") {
             let error = status.error.unwrap_or_default();
-            let (code, message) = (error.code, error.message);
+            let (code, message) = (error.code.clone(), error.sentences());
             return Err(Error::Failed { what: what.to_owned(), code, message });
         }
     }

@@ -295,6 +295,15 @@ pub struct ArmError {
     pub details: Vec<ArmError>,
 }
 
+impl ArmError {
+    /// The message, and those of what is behind it: often only these say what is wrong.
+    pub fn sentences(&self) -> String {
+        let details = self.details.iter().map(Self::sentences).filter(|text| !text.is_empty());
+        let all = std::iter::once(self.message.clone()).chain(details);
+        all.collect::<Vec<_>>().join("; ")
+    }
+}
+
 impl Default for ScaleSettings {
     fn default() -> Self {
         Self { scale_type: "Default".to_owned() }

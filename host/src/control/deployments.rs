@@ -89,6 +89,8 @@ impl Host {
             }
             old.clone_from(&existing.replicas);
         }
+        self.check_quota(&store, &spec)?;
+        let parent = store.endpoint(endpoint)?;
         let runtime =
             Runtime::choose(&spec).map_err(|error| Fault::bad_argument(with_causes(&error)))?;
         let id = self.workspace.id(&format!("onlineEndpoints/{endpoint}/deployments/{name}"));
@@ -101,6 +103,7 @@ impl Host {
         let deployment = Deployment {
             resource: resource.clone(),
             spec: spec.clone(),
+            most: spec.instance_count,
             came_up: false,
             replicas: None,
         };
@@ -127,13 +130,18 @@ impl Host {
     }
 
     /// The slow part of a creation: what the runtime needs, then the instances.
-    async fn bring_up(
+    pub(super) async fn bring_up(
         self: &Arc<Self>,
         spec: &DeploymentSpec,
         runtime: &Runtime,
         operation: &Operation,
         stop: CancellationToken,
     ) -> Result<(), Fault> {
+        let build = self.rehearsal.image_build;
+        if !build.is_zero() {
+            operation.report(format!("building the image takes {build:?}, as the host was told"));
+            tokio::time::sleep(build).await;
+        }
         let mut progress = |line| operation.report(line);
         let prepared = runtime.prepare(spec, &self.cache_dir, &mut progress).await;
         let prepared = prepared.map_err(|error| Fault::bad_argument(with_causes(&error)))?;
@@ -147,6 +155,7 @@ impl Host {
             liveness: spec.liveness_probe.clone(),
             readiness: spec.readiness_probe.clone(),
             drain: settings.request_timeout.saturating_add(DRAIN_MARGIN),
+            rehearsal: self.rehearsal,
             shutdown: self.shutdown.clone(),
             pool: Arc::new(Pool::new(settings.max_concurrent_requests_per_instance)),
             spawner: self.spawner.clone(),
@@ -235,6 +244,12 @@ impl Host {
             Fault::bad_argument(format!("deployment `{name}` was never started; create it again"))
         })?;
         let count = change.count.unwrap_or(existing.spec.instance_count);
+        let counted = existing.counted();
+        let mut wanted = existing.spec.clone();
+        wanted.instance_count = count;
+        self.check_quota(&store, &wanted)?;
+        let existing = store.deployment(endpoint, name)?;
+        existing.most = counted.max(count);
         existing.set_state(ProvisioningState::Scaling);
         let mut shown = existing.show();
         if let Some(tags) = &change.tags {

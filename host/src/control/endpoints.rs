@@ -12,6 +12,7 @@ use plimsoll_deploy::arm::wire::{
     EndpointPatch, EndpointProperties, List, ProvisioningState, Resource,
 };
 use plimsoll_deploy::naming;
+use secrecy::SecretString;
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::keys::new_key;
@@ -60,35 +61,21 @@ impl Host {
         let properties = &mut resource.properties;
         (properties.traffic, properties.mirror_traffic) =
             traffic::check(&properties.traffic, &properties.mirror_traffic, &[])?;
-        let listener = listen().map_err(|error| {
+        let listener = listen(0).map_err(|error| {
             let message = format!("endpoint `{name}` cannot listen: {error}");
             Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
         })?;
-        let (listener, address) = listener;
         let id = self.workspace.id(&format!("onlineEndpoints/{name}"));
-        resource.id = Some(id.clone());
-        let (keys, issuer) = ([new_key(), new_key()], Arc::clone(&self.issuer));
-        let gateway = Arc::new(Gateway::new(Callers::Keys(keys.clone()), self.seed));
-        let stop = self.shutdown.child_token();
-        let answer = {
-            let gateway = Arc::clone(&gateway);
-            move |request| Arc::clone(&gateway).answer(request)
-        };
-        self.serve(listener, None, crate::places(crate::ENDPOINT_SHARE), stop.clone(), answer);
-
-        resource.properties.properties.insert("azureml.onlineendpointid".to_owned(), id);
+        let properties = &mut resource.properties;
+        properties.properties.insert("azureml.onlineendpointid".to_owned(), id.clone());
+        properties.provisioning_state = Some(ProvisioningState::Succeeded);
+        resource.id = Some(id);
         resource.name = Some(name.to_owned());
         resource.location = Some(LOCATION.to_owned());
-        let properties = &mut resource.properties;
-        properties.scoring_uri = Some(format!("http://{address}/score"));
-        properties.swagger_uri = Some(format!("http://{address}/swagger.json"));
-        properties.provisioning_state = Some(ProvisioningState::Succeeded);
+        let endpoint = self.open_endpoint(resource, [new_key(), new_key()], listener);
         let operation = self.store().operations.begin("oe");
         operation.finish(Ok(()));
-        let answer = begun(self, &operation, json(StatusCode::CREATED, &resource));
-        let deployments = BTreeMap::new();
-        let endpoint = Endpoint { resource, keys, issuer, gateway, deployments, stop };
-        endpoint.publish_callers();
+        let answer = begun(self, &operation, json(StatusCode::CREATED, &endpoint.resource));
         match self.store().endpoints.entry(name.to_owned()) {
             Entry::Vacant(place) => {
                 place.insert(endpoint);
@@ -99,6 +86,30 @@ impl Host {
                 Err(Fault::busy(format!("endpoint `{name}`"), ProvisioningState::Creating))
             }
         }
+    }
+
+    /// An endpoint that serves on the listener, without deployments.
+    pub(super) fn open_endpoint(
+        &self,
+        mut resource: Resource<EndpointProperties>,
+        keys: [SecretString; 2],
+        (listener, address): (TcpListener, SocketAddr),
+    ) -> Endpoint {
+        let gateway = Arc::new(Gateway::new(Callers::Keys(keys.clone()), self.seed));
+        let stop = self.shutdown.child_token();
+        let answer = {
+            let gateway = Arc::clone(&gateway);
+            move |request| Arc::clone(&gateway).answer(request)
+        };
+        self.serve(listener, None, crate::places(crate::ENDPOINT_SHARE), stop.clone(), answer);
+        let properties = &mut resource.properties;
+        properties.scoring_uri = Some(format!("http://{address}/score"));
+        properties.swagger_uri = Some(format!("http://{address}/swagger.json"));
+        let (issuer, port) = (Arc::clone(&self.issuer), address.port());
+        let deployments = BTreeMap::new();
+        let endpoint = Endpoint { resource, keys, port, issuer, gateway, deployments, stop };
+        endpoint.publish_callers();
+        endpoint
     }
 
     fn change_endpoint(&self, name: &str, resource: Resource<EndpointProperties>) -> Answer {
@@ -163,10 +174,12 @@ impl Host {
     }
 }
 
-/// The data plane's own listener, on a port that the system chooses.
-fn listen() -> std::io::Result<(TcpListener, SocketAddr)> {
+/// The data plane's own listener; on port 0 the system chooses one.
+pub(super) fn listen(port: u16) -> std::io::Result<(TcpListener, SocketAddr)> {
     let socket = TcpSocket::new_v4()?;
-    socket.bind(([127, 0, 0, 1], 0).into())?;
+    // One that a host before this one had: its connections may not be quite over.
+    socket.set_reuseaddr(true)?;
+    socket.bind(([127, 0, 0, 1], port).into())?;
     let listener = socket.listen(BACKLOG)?;
     let address = listener.local_addr()?;
     Ok((listener, address))

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 use plimsoll_deploy::workspace::Workspace;
 
+use super::metrics::Subject;
 use crate::registry::{Key, Kind};
 
 /// Something that can be asked for.
@@ -27,9 +28,15 @@ pub(super) enum Route {
     Asset(Key),
     /// Where the files of a version may be put.
     PendingUpload(Key),
+    Metrics(Subject),
+    MetricDefinitions(Subject),
     Datastores,
     Datastore(String),
     Secrets(String),
+    Usages,
+    Quotas,
+    /// Machine sizes.
+    Sizes,
     OperationStatus(String),
     OperationResult(String),
 }
@@ -49,10 +56,13 @@ pub(super) fn read(path: &str, workspace: &Workspace) -> Option<Route> {
     );
     let rest = lower.strip_prefix(&locations)?;
     let mut parts = path[path.len() - rest.len()..].split('/').skip(1);
-    let (kind, id) = (parts.next()?, parts.next()?.to_owned());
-    match kind.to_ascii_lowercase().as_str() {
-        "mfeoperationsstatus" => Some(Route::OperationStatus(id)),
-        "mfeoperationresults" => Some(Route::OperationResult(id)),
+    let (kind, id) = (parts.next()?, parts.next().map(str::to_owned));
+    match (kind.to_ascii_lowercase().as_str(), id) {
+        ("mfeoperationsstatus", Some(id)) => Some(Route::OperationStatus(id)),
+        ("mfeoperationresults", Some(id)) => Some(Route::OperationResult(id)),
+        ("usages", None) => Some(Route::Usages),
+        ("quotas", None) => Some(Route::Quotas),
+        ("vmsizes", None) => Some(Route::Sizes),
         _ => None,
     }
 }
@@ -77,6 +87,22 @@ fn within(parts: &[&str]) -> Option<Route> {
 }
 
 fn endpoints(parts: &[&str]) -> Option<Route> {
+    if let [ref of @ .., providers, insights, last] = *parts
+        && is(providers, "providers")
+        && is(insights, "microsoft.insights")
+    {
+        let (endpoint, deployment) = match *of {
+            [e] => (e.to_owned(), None),
+            [e, word, d] if is(word, "deployments") => (e.to_owned(), Some(d.to_owned())),
+            _ => return None,
+        };
+        let subject = Subject { endpoint, deployment };
+        return match last.to_ascii_lowercase().as_str() {
+            "metrics" => Some(Route::Metrics(subject)),
+            "metricdefinitions" => Some(Route::MetricDefinitions(subject)),
+            _ => None,
+        };
+    }
     Some(match *parts {
         [] => Route::Endpoints,
         [e] => Route::Endpoint(e.to_owned()),
@@ -139,6 +165,9 @@ mod tests {
         assert_eq!(at("/environments/m"), Some(Route::AssetName(Kind::Environment, "m".into())));
         assert_eq!(at("/onlineEndpoints/e/token"), Some(Route::Token("e".into())));
         assert_eq!(at("/datastores/d/listSecrets"), Some(Route::Secrets("d".into())));
+        let subject = Subject { endpoint: "e".into(), deployment: Some("d".into()) };
+        let metrics = "/onlineEndpoints/e/deployments/d/providers/microsoft.insights/metrics";
+        assert_eq!(at(metrics), Some(Route::Metrics(subject)));
         assert_eq!(at("/batchEndpoints/e"), None);
         assert_eq!(at("x/onlineEndpoints"), None);
     }
@@ -152,6 +181,8 @@ mod tests {
             workspace.subscription
         );
         assert_eq!(read(&path, &workspace), Some(Route::OperationStatus("oe:1:2".into())));
+        let usages = path.split("/mfe").next().unwrap().to_owned() + "/usages";
+        assert_eq!(read(&usages, &workspace), Some(Route::Usages));
         assert_eq!(read("/subscriptions/other", &workspace), None);
     }
 }

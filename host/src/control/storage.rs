@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Answer, json};
 use crate::Host;
-use crate::blobs::{DATASTORE, DEFAULT, PREFIX};
+use crate::blobs::{DATASTORE, DEFAULT, UPLOAD};
 use crate::fault::Fault;
 
 type Reply = Response<http_body_util::Full<bytes::Bytes>>;
@@ -31,7 +31,7 @@ impl Host {
 
     /// A new container, so that nothing that is there is taken for what is coming.
     pub(super) fn start_pending_upload(&self, origin: &str) -> Answer {
-        let container = format!("{PREFIX}upload-{}", Uuid::new_v4().simple());
+        let container = format!("{UPLOAD}{}", Uuid::new_v4().simple());
         self.blobs.create(&container).map_err(|error| {
             let message = format!("the container for the upload cannot be made: {error}");
             Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)

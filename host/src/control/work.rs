@@ -63,6 +63,7 @@ impl Drop for Ending {
             }
         }
         drop(store);
+        self.host.save();
         self.operation.finish(self.outcome.clone());
     }
 }
@@ -90,6 +91,9 @@ mod tests {
             executable: "plimsoll".into(),
             cache_dir: "cache".into(),
             state_dir: "state".into(),
+            keep: None,
+            limits: None,
+            rehearsal: crate::Rehearsal::default(),
             workspace: Workspace::local(),
             token: "token".into(),
             seed: 1,
@@ -126,6 +130,7 @@ mod tests {
                 properties,
             },
             keys: ["a".into(), "b".into()],
+            port: 1,
             issuer: Arc::new(Issuer::new().unwrap()),
             gateway: Arc::new(Gateway::new(Callers::Keys(["a".into(), "b".into()]), 1)),
             deployments: BTreeMap::new(),

@@ -8,18 +8,22 @@ use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::{Request, Response};
+use hyper::{Request, StatusCode};
+use plimsoll_domain::clock;
 
-use super::answer::Body;
-use super::{Unanswered, forward};
+use super::under_way::UnderWay;
+use super::{Unanswered, answer, answer_in_its_place, forward, headers, mark};
 use crate::connection::Sent;
+use crate::metrics::Meter;
 use crate::routes::Route;
+use crate::usage::minute;
 
 /// Sends a copy to the mirror's deployment and returns the request, whose body is here then.
 pub(super) async fn copy(
     request: Request<Incoming>,
     limit: usize,
-    mirror: &Route,
+    mirror: Route,
+    meter: Arc<Meter>,
 ) -> Result<Request<Sent>, Unanswered> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, limit).collect().await.map_err(|error| {
@@ -27,17 +31,23 @@ pub(super) async fn copy(
     })?;
     let bytes = body.to_bytes();
     let whole = || Sent::Whole(Full::new(bytes.clone()));
-    tokio::spawn(discard(Request::from_parts(head.clone(), whole()), mirror.clone()));
+    tokio::spawn(discard(Request::from_parts(head.clone(), whole()), mirror, meter));
     Ok(Request::from_parts(head, whole()))
 }
 
-/// Asks, and reads the answer to its end.
-async fn discard(request: Request<Sent>, mirror: Route) {
+/// Asks, counts the answer, and reads it to its end.
+async fn discard(request: Request<Sent>, mirror: Route, meter: Arc<Meter>) {
     let pool = Arc::clone(&mirror.pool);
-    let asking = async {
-        if let Ok(response) = forward(&pool, request).await {
-            let _ = Response::<Body>::into_body(response).collect().await;
-        }
+    let began = clock::now();
+    let asking = UnderWay::new(async move |given| forward(&pool, request, &given).await);
+    let mut response = match tokio::time::timeout(mirror.timeout, asking).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(unanswered)) => answer_in_its_place(&unanswered),
+        Err(_) => answer::empty(StatusCode::REQUEST_TIMEOUT),
     };
-    let _ = tokio::time::timeout(mirror.timeout, asking).await;
+    mark(&mut response, &mirror);
+    let took = clock::now().since(began);
+    meter.answered(headers::told(&response), took, minute());
+    let rest = mirror.timeout.saturating_sub(took);
+    let _ = tokio::time::timeout(rest, response.into_body().collect()).await;
 }

@@ -80,6 +80,21 @@ async fn work_and_waiting_share_one_timeout() {
     host.stop().await;
 }
 
+/// One that nobody waits for any more has the only slot: of two more one waits in vain, the other is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_timed_out_keeps_its_slot_until_the_instance_has_answered() {
+    let host = TestHost::start().await;
+    let mut spec = deployment("blue", 1, 20_000.0);
+    spec.request_settings.request_timeout = Duration::from_millis(200);
+    let caller = host.endpoint_with(&spec).await;
+    assert_eq!(caller.score().await.status, StatusCode::REQUEST_TIMEOUT);
+    let (first, second) = tokio::join!(caller.score(), caller.score());
+    let mut statuses = [first.status.as_u16(), second.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [408, 429]);
+    host.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_error_is_424_and_keeps_what_the_model_said() {
     let host = TestHost::start().await;

@@ -14,4 +14,7 @@ mod instance;
 mod life;
 mod overload;
 mod python;
+mod quota;
+mod rehearsal;
+mod restart;
 mod workspace;

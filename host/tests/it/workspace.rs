@@ -244,3 +244,39 @@ async fn a_put_after_a_scaling_that_failed_stops_nothing() {
     assert_eq!(caller.score().await.status, StatusCode::OK);
     host.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_asked_for_as_at_azure_monitor() {
+    let host = TestHost::start().await;
+    let caller = host.endpoint_with(&deployment("blue", 1, 1.0)).await;
+    caller.score().await;
+    let insights = "providers/microsoft.insights";
+    let ask = async |rest: &str| {
+        let path = format!("/onlineEndpoints/end{rest}");
+        host.ask_with(Method::GET, &path, "").await
+    };
+    let names = "metricnames=CpuUtilizationPercentage,DeploymentCapacity";
+    let answer = ask(&format!("/deployments/blue/{insights}/metrics?{names}&interval=PT5M")).await;
+    let answer = read(&answer);
+    assert_eq!(
+        (&answer["interval"], &answer["value"][1]["unit"]),
+        (&json!("PT5M"), &json!("Count"))
+    );
+    assert_eq!(answer["value"][0]["name"]["value"], "CpuUtilizationPercentage");
+    let path = format!("/onlineEndpoints/end/{insights}/metricDefinitions");
+    let definitions = read(&host.ask(Method::GET, &path, "").await);
+    assert_eq!(definitions["value"][0]["name"]["value"], "RequestsPerMinute");
+    assert_eq!(definitions["value"][0]["dimensions"].as_array().unwrap().len(), 4);
+    for (wrong, word) in [
+        (format!("/{insights}/metrics?metricnames=NetworkBytes"), "`NetworkBytes` is not counted"),
+        (format!("/{insights}/metrics?metricnames=RequestLatency&$filter=a%20eq%20'b'"), "`a`"),
+        (format!("/{insights}/metrics?timespan=today"), "timespan `today`"),
+    ] {
+        let refused = ask(&wrong).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+        assert!(refused.body.contains(word), "{refused:?}");
+    }
+    let missing = ask(&format!("/deployments/none/{insights}/metrics?{names}")).await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+    host.stop().await;
+}

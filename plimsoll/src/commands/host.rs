@@ -2,11 +2,15 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
+use plimsoll_deploy::quota::Usages;
+use plimsoll_domain::units::parse_duration;
 use plimsoll_host::runtime;
-use plimsoll_host::{self as host, standalone};
+use plimsoll_host::{self as host, Rehearsal, standalone};
 
 use crate::exit::Exit;
 use crate::view;
@@ -20,6 +24,14 @@ pub struct Args {
     /// Serve the control plane over HTTPS too, as Azure's SDK needs it, with a certificate authority of its own
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:0")]
     https: Option<SocketAddr>,
+    /// Keep endpoints, deployments, assets and the token in this folder, and have them again at the next start
+    #[arg(long, value_name = "FOLDER")]
+    state: Option<PathBuf>,
+    /// Limits that deployments must fit in: the JSON that Azure's usages call answers [default: no limits]
+    #[arg(long, value_name = "FILE")]
+    quota: Option<PathBuf>,
+    #[command(flatten)]
+    rehearsal: Slowness,
     /// Where environments are kept between runs [default: the user's cache folder]
     #[arg(long, value_name = "FOLDER")]
     cache_dir: Option<PathBuf>,
@@ -31,14 +43,47 @@ pub struct Args {
     supervised: bool,
 }
 
+/// What is slow, or fails, as on Azure
+#[derive(Debug, Default, clap::Args)]
+struct Slowness {
+    /// Time that each instance waits for its machine
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
+    provisioning_time: Duration,
+    /// Time that each new deployment waits for its image
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
+    image_build_time: Duration,
+    /// How much older than now the newest metric is, in whole minutes
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
+    metric_delay: Duration,
+    /// The instance of each deployment, counted from 1 over all that it starts, that does not come up
+    #[arg(long, value_name = "NUMBER")]
+    failing_instance: Option<NonZeroU32>,
+}
+
 /// Serves until the parent, Ctrl-C or SIGTERM ends it.
 ///
 /// # Errors
 /// The host cannot start.
 pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
+    let limits = args.quota.as_deref().map(read_limits).transpose();
+    let limits = match limits {
+        Ok(limits) => limits,
+        Err(error) => {
+            view::error(&error);
+            return Ok(Exit::Usage);
+        }
+    };
     let options = standalone::Options {
         listen: args.listen,
         https: args.https,
+        state: args.state,
+        limits,
+        rehearsal: Rehearsal {
+            provisioning: args.rehearsal.provisioning_time,
+            image_build: args.rehearsal.image_build_time,
+            metric_delay: args.rehearsal.metric_delay,
+            failing_instance: args.rehearsal.failing_instance,
+        },
         cache_dir: args.cache_dir.unwrap_or_else(runtime::cache_dir),
         seed: args.seed,
         supervised: args.supervised,
@@ -54,6 +99,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn read_limits(path: &Path) -> anyhow::Result<Usages> {
+    let named = || format!("the limits `{}` cannot be used", path.display());
+    let text = std::fs::read_to_string(path).with_context(named)?;
+    Usages::read(&text).with_context(named)
 }
 
 /// One line of JSON for a program that started the host; sentences for a person. Nobody may be
@@ -83,10 +134,40 @@ mod tests {
     use super::*;
 
     #[test]
+    fn limits_that_cannot_be_read_are_wrong_usage() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("usages.json");
+        std::fs::write(&file, r#"{"value": []}"#).unwrap();
+        for quota in [file, folder.path().join("none")] {
+            let (listen, quota) = (([127, 0, 0, 1], 0).into(), Some(quota));
+            let args = Args {
+                listen,
+                https: None,
+                state: None,
+                quota,
+                rehearsal: Slowness::default(),
+                cache_dir: None,
+                seed: 0,
+                supervised: false,
+            };
+            assert_eq!(run(args).unwrap(), Exit::Usage);
+        }
+    }
+
+    #[test]
     fn an_address_that_cannot_be_listened_on_is_wrong_usage() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         for listen in [taken.local_addr().unwrap(), ([0, 0, 0, 0], 0).into()] {
-            let args = Args { listen, https: None, cache_dir: None, seed: 0, supervised: false };
+            let args = Args {
+                listen,
+                https: None,
+                state: None,
+                quota: None,
+                rehearsal: Slowness::default(),
+                cache_dir: None,
+                seed: 0,
+                supervised: false,
+            };
             assert_eq!(run(args).unwrap(), Exit::Usage, "{listen}");
         }
     }
