@@ -19,5 +19,6 @@ mod spec;
 mod tests;
 
 pub use behavior::{Count, Memory};
+pub(crate) use raw::RawMetadata;
 pub use read::read;
 pub use spec::Hpa;

@@ -10,7 +10,8 @@ use super::raw::{
 use super::spec::{
     Behavior, Hpa, Named, Parameters, PerPod, Policy, Reference, Rules, Selector, Source, Total,
 };
-use crate::{quantity, settings};
+use crate::quantity;
+use crate::settings::{self, Settings};
 
 /// How amounts are checked where they stand.
 pub(crate) const FORMATS: &[Format] = &[Format {
@@ -113,26 +114,28 @@ impl Reader<'_> {
         &mut self,
         annotations: &std::collections::BTreeMap<String, String>,
     ) -> Parameters {
-        let mut given = settings::Settings::new(
-            self.document,
-            annotations,
-            "/metadata/annotations",
-            &mut self.problems,
-        );
+        let path = "/metadata/annotations";
+        let mut given =
+            Settings::new(self.document, annotations, path, settings::OURS, &mut self.problems);
         let mut parameters = Parameters::default();
-        given.number("horizontal-pod-autoscaler-tolerance", &mut parameters.tolerance);
-        given.span(
-            "horizontal-pod-autoscaler-downscale-stabilization",
-            &mut parameters.downscale_stabilization,
-        );
-        given.span(
-            "horizontal-pod-autoscaler-cpu-initialization-period",
-            &mut parameters.cpu_initialization,
-        );
-        given.span(
-            "horizontal-pod-autoscaler-initial-readiness-delay",
-            &mut parameters.initial_readiness,
-        );
+        let (any, long) = (0.0..=f64::INFINITY, 0.0..=86_400.0);
+        given.number("horizontal-pod-autoscaler-tolerance", any, &mut parameters.tolerance);
+        for (name, value) in [
+            (
+                "horizontal-pod-autoscaler-downscale-stabilization",
+                &mut parameters.downscale_stabilization,
+            ),
+            (
+                "horizontal-pod-autoscaler-cpu-initialization-period",
+                &mut parameters.cpu_initialization,
+            ),
+            (
+                "horizontal-pod-autoscaler-initial-readiness-delay",
+                &mut parameters.initial_readiness,
+            ),
+        ] {
+            given.span(name, long.clone(), value);
+        }
         given.end();
         parameters
     }

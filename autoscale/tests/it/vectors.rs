@@ -1,8 +1,8 @@
 //! Others' published test tables, through the path that `plimsoll autoscale decide` uses.
 //!
 //! Each line of a file in `tests/vectors` is one case in our own form: where it comes from, the
-//! rules, the state, and what must come out. The values are those of the tests that are named;
-//! moments are given for a `now` of 2026-01-01T00:00:00Z.
+//! rules, the state, and what must come out; `then` goes on with what the engine remembers. The
+//! values are those of the tests that are named; the first `now` is 2026-01-01T00:00:00Z.
 
 use plimsoll_autoscale::{Decision, State};
 use plimsoll_document::{Document, Problems};
@@ -22,6 +22,17 @@ struct Vector {
     rules: Value,
     state: State,
     expect: Expect,
+    #[serde(default)]
+    then: Vec<Next>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Next {
+    /// Other rules from now on.
+    rules: Option<Value>,
+    state: State,
+    expect: Expect,
 }
 
 #[derive(Deserialize)]
@@ -36,6 +47,9 @@ struct Expect {
     /// The first step's value.
     #[serde(default)]
     value: Option<f64>,
+    /// A step by its name, and the count that it asks for.
+    #[serde(default)]
+    step: Option<(String, u32)>,
     /// The rules cannot be used; they are told to be wrong when they are read.
     #[serde(default)]
     refused: bool,
@@ -44,55 +58,70 @@ struct Expect {
     failed: bool,
 }
 
-/// Runs every case of a file; all that differ are told.
-fn run(text: &str, least: usize, decide: impl Fn(&Document, &State) -> Result<Decision, Problems>) {
-    let mut wrong = Vec::new();
-    let mut count = 0;
-    for line in text.lines().filter(|line| !line.is_empty()) {
-        let vector: Vector = serde_json::from_str(line).expect(line);
-        let rules = serde_json::to_string_pretty(&vector.rules).expect("it is JSON");
-        let document = Document::parse(&vector.test, &rules).expect(&rules);
-        let decision = match decide(&document, &vector.state) {
-            Ok(decision) => decision,
-            Err(problems) => {
-                if !vector.expect.refused {
-                    wrong.push(format!("{} {}: {problems}", vector.source, vector.test));
-                }
-                count += 1;
-                continue;
-            }
-        };
+impl Expect {
+    fn fits(&self, decision: &Decision) -> bool {
+        let counts = self.replicas.is_some() || self.proposal.is_some() || self.step.is_some();
+        assert!(counts || self.failed || self.refused, "nothing is expected");
         let first = decision.steps.first();
-        let expect = &vector.expect;
-        let fits = !expect.refused
-            && expect.replicas.is_none_or(|replicas| replicas == decision.replicas)
-            && expect.proposal.is_none_or(|wanted| first.and_then(|s| s.replicas) == Some(wanted))
-            && expect.value.is_none_or(|wanted| {
-                first.and_then(|s| s.value).is_some_and(|value| (value - wanted).abs() < 1e-9)
-            })
-            && (!expect.failed || first.is_some_and(|step| step.replicas.is_none()));
-        assert!(
-            expect.failed
-                || expect.refused
-                || expect.replicas.is_some()
-                || expect.proposal.is_some(),
-            "{} {} expects nothing ({:?})",
-            vector.source,
-            vector.test,
-            vector.note
-        );
-        if !fits {
-            wrong.push(format!("{} {}: {line}\n{decision:#?}", vector.source, vector.test));
-        }
-        count += 1;
+        let same = |wanted: f64| {
+            first.and_then(|step| step.value).is_some_and(|value| (value - wanted).abs() < 1e-9)
+        };
+        let step = |(what, count): &(String, u32)| {
+            let mut steps = decision.steps.iter();
+            steps.any(|step| step.what == *what && step.replicas == Some(*count))
+        };
+        !self.refused
+            && self.replicas.is_none_or(|wanted| wanted == decision.replicas)
+            && self.proposal.is_none_or(|wanted| first.and_then(|s| s.replicas) == Some(wanted))
+            && self.value.is_none_or(same)
+            && self.step.as_ref().is_none_or(step)
+            && (!self.failed || first.is_some_and(|step| step.replicas.is_none()))
     }
-    assert!(wrong.is_empty(), "{} of {count} differ:\n{}", wrong.len(), wrong.join("\n\n"));
-    assert!(count >= least, "{count} cases; there were {least}");
+}
+
+/// Runs every case of a file; all that differ are told. There are `count` expectations in it.
+fn run(text: &str, count: usize, decide: impl Fn(&Document, &State) -> Result<Decision, Problems>) {
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for line in text.lines() {
+        let vector: Vector = serde_json::from_str(line).expect(line);
+        let place =
+            format!("{} {} ({})", vector.source, vector.test, vector.note.unwrap_or_default());
+        let first = Next { rules: Some(vector.rules), state: vector.state, expect: vector.expect };
+        let (mut rules, mut memory) = (Value::Null, None);
+        for next in [first].into_iter().chain(vector.then) {
+            rules = next.rules.unwrap_or(rules);
+            let mut state = next.state;
+            state.memory = memory.unwrap_or(state.memory);
+            memory = None;
+            let text = serde_json::to_string_pretty(&rules).expect("it is JSON");
+            let document = Document::parse(&vector.test, &text).expect(&text);
+            seen += 1;
+            match decide(&document, &state) {
+                Ok(decision) => {
+                    if !next.expect.fits(&decision) {
+                        wrong.push(format!("{place} at {}: {decision:#?}\n{line}", state.now));
+                    }
+                    memory = Some(decision.memory);
+                }
+                Err(_) if next.expect.refused => {}
+                Err(problems) => wrong.push(format!("{place}: {problems}")),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {seen} differ:\n{}", wrong.len(), wrong.join("\n\n"));
+    assert_eq!(seen, count);
 }
 
 #[test]
 fn kubernetes_decides_alike() {
     run(include_str!("../vectors/hpa.jsonl"), 223, |document, state| {
         Ok(plimsoll_autoscale::hpa::read(document)?.decide(state))
+    });
+}
+
+#[test]
+fn knative_decides_alike() {
+    run(include_str!("../vectors/knative.jsonl"), 61, |document, state| {
+        Ok(plimsoll_autoscale::knative::read(document)?.decide(state))
     });
 }
