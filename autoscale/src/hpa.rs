@@ -19,6 +19,8 @@ mod spec;
 mod tests;
 
 pub use behavior::{Count, Memory};
-pub(crate) use raw::RawMetadata;
+pub(crate) use raw::{RawBehavior, RawMetadata, Select};
 pub use read::read;
+pub(crate) use read::{FORMATS, behavior, parameters};
 pub use spec::Hpa;
+pub(crate) use spec::{Behavior, Named, PerPod, Reference, Selector, Source, Total};

@@ -7,6 +7,7 @@
 
 mod decision;
 pub mod hpa;
+pub mod keda;
 pub mod knative;
 pub mod quantity;
 mod settings;

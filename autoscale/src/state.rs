@@ -133,6 +133,9 @@ pub struct Memory {
     /// That of a `HorizontalPodAutoscaler`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hpa: Option<crate::hpa::Memory>,
+    /// That of KEDA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keda: Option<crate::keda::Memory>,
     /// That of Knative's autoscaler.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub knative: Option<crate::knative::Memory>,

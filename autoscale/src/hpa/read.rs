@@ -1,6 +1,8 @@
 //! From the file to the rules: what the API server would refuse is told, all of it at once
 //! (`pkg/apis/autoscaling/validation/validation.go` of Kubernetes v1.37.2).
 
+use std::collections::BTreeMap;
+
 use plimsoll_document::{Document, Format, Problems, Wrong};
 
 use super::raw::{
@@ -72,7 +74,7 @@ impl Reader<'_> {
                 }
             }
         }
-        let parameters = self.parameters(&metadata.annotations);
+        let parameters = parameters(self.document, &metadata.annotations, &mut self.problems);
         let mut spec = raw.spec?;
         let sources = if first { self.first_version(&spec) } else { self.sources(&mut spec) };
         let behavior = spec.behavior.take().map(|raw| {
@@ -107,37 +109,6 @@ impl Reader<'_> {
         let target = reference(spec.scale_target_ref?)?;
         let name = metadata.name.unwrap_or_default();
         Some(Hpa { name, min, max, target, sources, behavior, parameters })
-    }
-
-    /// The flags of the controller, from annotations.
-    fn parameters(
-        &mut self,
-        annotations: &std::collections::BTreeMap<String, String>,
-    ) -> Parameters {
-        let path = "/metadata/annotations";
-        let mut given =
-            Settings::new(self.document, annotations, path, settings::OURS, &mut self.problems);
-        let mut parameters = Parameters::default();
-        let (any, long) = (0.0..=f64::INFINITY, 0.0..=86_400.0);
-        given.number("horizontal-pod-autoscaler-tolerance", any, &mut parameters.tolerance);
-        for (name, value) in [
-            (
-                "horizontal-pod-autoscaler-downscale-stabilization",
-                &mut parameters.downscale_stabilization,
-            ),
-            (
-                "horizontal-pod-autoscaler-cpu-initialization-period",
-                &mut parameters.cpu_initialization,
-            ),
-            (
-                "horizontal-pod-autoscaler-initial-readiness-delay",
-                &mut parameters.initial_readiness,
-            ),
-        ] {
-            given.span(name, long.clone(), value);
-        }
-        given.end();
-        parameters
     }
 
     /// `autoscaling/v1` knows the CPU only; 80 % if it does not say (`v1/defaults.go`).
@@ -346,6 +317,31 @@ impl Reader<'_> {
         }
         Some(Named { name: raw.name?, selector: Selector(selector) })
     }
+}
+
+/// The flags of the controller, from annotations.
+pub(crate) fn parameters(
+    document: &Document,
+    annotations: &BTreeMap<String, String>,
+    problems: &mut Problems,
+) -> Parameters {
+    let path = "/metadata/annotations";
+    let mut given = Settings::new(document, annotations, path, settings::OURS, problems);
+    let mut parameters = Parameters::default();
+    let (any, long) = (0.0..=f64::INFINITY, 0.0..=86_400.0);
+    given.number("horizontal-pod-autoscaler-tolerance", any, &mut parameters.tolerance);
+    for (name, value) in [
+        (
+            "horizontal-pod-autoscaler-downscale-stabilization",
+            &mut parameters.downscale_stabilization,
+        ),
+        ("horizontal-pod-autoscaler-cpu-initialization-period", &mut parameters.cpu_initialization),
+        ("horizontal-pod-autoscaler-initial-readiness-delay", &mut parameters.initial_readiness),
+    ] {
+        given.span(name, long.clone(), value);
+    }
+    given.end();
+    parameters
 }
 
 fn cpu(percent: i32) -> Source {

@@ -53,6 +53,12 @@ struct Expect {
     /// The rules cannot be used; they are told to be wrong when they are read.
     #[serde(default)]
     refused: bool,
+    /// The first step has no value.
+    #[serde(default)]
+    silent: bool,
+    /// What is remembered, or a part of it.
+    #[serde(default)]
+    memory: Option<Value>,
     /// The metric cannot be read.
     #[serde(default)]
     failed: bool,
@@ -61,7 +67,10 @@ struct Expect {
 impl Expect {
     fn fits(&self, decision: &Decision) -> bool {
         let counts = self.replicas.is_some() || self.proposal.is_some() || self.step.is_some();
-        assert!(counts || self.failed || self.refused, "nothing is expected");
+        assert!(
+            counts || self.value.is_some() || self.silent || self.failed || self.refused,
+            "nothing is expected"
+        );
         let first = decision.steps.first();
         let same = |wanted: f64| {
             first.and_then(|step| step.value).is_some_and(|value| (value - wanted).abs() < 1e-9)
@@ -75,7 +84,22 @@ impl Expect {
             && self.proposal.is_none_or(|wanted| first.and_then(|s| s.replicas) == Some(wanted))
             && self.value.is_none_or(same)
             && self.step.as_ref().is_none_or(step)
+            && (!self.silent || first.is_some_and(|step| step.value.is_none()))
+            && self.memory.as_ref().is_none_or(|part| {
+                let whole = serde_json::to_value(&decision.memory).expect("it is JSON");
+                within(part, &whole)
+            })
             && (!self.failed || first.is_some_and(|step| step.replicas.is_none()))
+    }
+}
+
+/// Whether all of `part` is in `whole`.
+fn within(part: &Value, whole: &Value) -> bool {
+    match (part, whole) {
+        (Value::Object(part), Value::Object(whole)) => {
+            part.iter().all(|(key, part)| whole.get(key).is_some_and(|whole| within(part, whole)))
+        }
+        _ => part == whole,
     }
 }
 
@@ -123,5 +147,12 @@ fn kubernetes_decides_alike() {
 fn knative_decides_alike() {
     run(include_str!("../vectors/knative.jsonl"), 61, |document, state| {
         Ok(plimsoll_autoscale::knative::read(document)?.decide(state))
+    });
+}
+
+#[test]
+fn keda_decides_alike() {
+    run(include_str!("../vectors/keda.jsonl"), 27, |document, state| {
+        Ok(plimsoll_autoscale::keda::read(document)?.decide(state))
     });
 }
