@@ -8,6 +8,9 @@
 //! instance's `metrics` and `requests`, those of one container under `CONTAINER/cpu`. A metric of an
 //! object names it in `resource` (`Ingress/main`); an external metric has no `resource`.
 
+/// Seconds from one decision to the next (`--horizontal-pod-autoscaler-sync-period`).
+pub const SYNC_PERIOD_S: u32 = 15;
+
 mod behavior;
 mod calculator;
 mod controller;

@@ -15,6 +15,9 @@
 //! Not modelled, for a state cannot show it: whether the activator is in the path. From the moment
 //! that a revision is inactive, it is taken to be. A revision that has been ready once is initialized.
 
+/// Seconds from one decision to the next (`tickInterval`).
+pub const TICK_S: u32 = 2;
+
 mod average;
 mod decide;
 mod read;

@@ -5,15 +5,18 @@
 //! value and the memory to carry on. None of them reads a clock, draws a random number or does I/O, so
 //! that the live host, the simulator and a replay of a record decide alike.
 
+pub mod azure;
 mod decision;
 pub mod hpa;
 pub mod keda;
 pub mod knative;
 pub mod quantity;
+mod rules;
 mod settings;
 pub mod span;
 mod state;
 mod time;
 
 pub use decision::{Decision, Held, Step};
+pub use rules::{Kind, Rules, RulesFile};
 pub use state::{Instance, Memory, Metric, Phase, Point, Reading, State};

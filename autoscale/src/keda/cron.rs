@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn fields_are_read_as_the_parser_does() {
-        let bits = |text: &str| field(text, 0, 59, "").map(|(bits, any)| (bits, any));
+        let bits = |text: &str| field(text, 0, 59, "");
         assert_eq!(bits("*/20"), Ok((1 | 1 << 20 | 1 << 40, false)));
         assert_eq!(bits("1-3,7"), Ok((0b1000_1110, false)));
         assert_eq!(bits("50/5"), Ok((1 << 50 | 1 << 55, false)));

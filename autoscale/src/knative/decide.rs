@@ -12,7 +12,7 @@ use crate::time::seconds_between;
 use crate::{Decision, Held, Metric, Phase, State, Step};
 
 /// The tick; the delay's window is kept in buckets of it.
-const TICK: i64 = 2;
+const TICK: i64 = super::TICK_S as i64;
 
 /// What the autoscaler remembers of a revision. Left out, it has just started: with more than one
 /// ready pod it then starts in panic, so as not to scale down before it knows anything.

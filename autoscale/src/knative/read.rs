@@ -45,6 +45,11 @@ pub struct Kpa {
 }
 
 impl Kpa {
+    /// How far an evaluation looks back, in seconds.
+    pub fn stable_window_s(&self) -> i64 {
+        self.stable_window
+    }
+
     /// In seconds; at least one bucket (`MakeMetric`).
     pub(super) fn panic_window(&self) -> i64 {
         let window = self.stable_window as f64 * self.panic_window_percentage / 100.0;

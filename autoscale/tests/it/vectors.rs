@@ -4,8 +4,8 @@
 //! rules, the state, and what must come out; `then` goes on with what the engine remembers. The
 //! values are those of the tests that are named; the first `now` is 2026-01-01T00:00:00Z.
 
-use plimsoll_autoscale::{Decision, State};
-use plimsoll_document::{Document, Problems};
+use plimsoll_autoscale::azure::Parameters;
+use plimsoll_autoscale::{Decision, RulesFile, State};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -104,7 +104,7 @@ fn within(part: &Value, whole: &Value) -> bool {
 }
 
 /// Runs every case of a file; all that differ are told. There are `count` expectations in it.
-fn run(text: &str, count: usize, decide: impl Fn(&Document, &State) -> Result<Decision, Problems>) {
+fn run(text: &str, count: usize) {
     let (mut wrong, mut seen) = (Vec::new(), 0);
     for line in text.lines() {
         let vector: Vector = serde_json::from_str(line).expect(line);
@@ -118,10 +118,10 @@ fn run(text: &str, count: usize, decide: impl Fn(&Document, &State) -> Result<De
             state.memory = memory.unwrap_or(state.memory);
             memory = None;
             let text = serde_json::to_string_pretty(&rules).expect("it is JSON");
-            let document = Document::parse(&vector.test, &text).expect(&text);
             seen += 1;
-            match decide(&document, &state) {
-                Ok(decision) => {
+            match RulesFile::parse(&vector.test, &text) {
+                Ok(file) => {
+                    let decision = file.rules.decide(Parameters::default(), &state);
                     if !next.expect.fits(&decision) {
                         wrong.push(format!("{place} at {}: {decision:#?}\n{line}", state.now));
                     }
@@ -138,21 +138,15 @@ fn run(text: &str, count: usize, decide: impl Fn(&Document, &State) -> Result<De
 
 #[test]
 fn kubernetes_decides_alike() {
-    run(include_str!("../vectors/hpa.jsonl"), 223, |document, state| {
-        Ok(plimsoll_autoscale::hpa::read(document)?.decide(state))
-    });
+    run(include_str!("../vectors/hpa.jsonl"), 223);
 }
 
 #[test]
 fn knative_decides_alike() {
-    run(include_str!("../vectors/knative.jsonl"), 61, |document, state| {
-        Ok(plimsoll_autoscale::knative::read(document)?.decide(state))
-    });
+    run(include_str!("../vectors/knative.jsonl"), 61);
 }
 
 #[test]
 fn keda_decides_alike() {
-    run(include_str!("../vectors/keda.jsonl"), 27, |document, state| {
-        Ok(plimsoll_autoscale::keda::read(document)?.decide(state))
-    });
+    run(include_str!("../vectors/keda.jsonl"), 27);
 }
