@@ -57,7 +57,8 @@ struct Round<'a> {
 /// What KEDA does itself.
 enum Own {
     Scales(u32),
-    Waits,
+    /// For the cooldown, to scale to this.
+    Waits(u32),
     Nothing,
 }
 
@@ -87,11 +88,13 @@ impl ScaledObject {
                 let mut inner = state.clone();
                 inner.metrics = self.series(&readings);
                 let decision = self.hpa.decide(&inner);
-                let held = match own {
-                    Own::Waits => decision.held.or(Some(Held::Cooldown)),
-                    _ => decision.held,
-                };
-                let (replicas, unguarded) = (decision.replicas, decision.unguarded);
+                let (mut held, mut unguarded) = (decision.held, decision.unguarded);
+                let replicas = decision.replicas;
+                if let Own::Waits(wanted) = own
+                    && replicas == state.replicas
+                {
+                    (held, unguarded) = (Some(Held::Cooldown), wanted);
+                }
                 round.end(replicas, unguarded, held, Some(decision))
             }
         }
@@ -307,7 +310,7 @@ impl Round<'_> {
             self.state.replicas,
             format!("not active: {to} when the cooldown is over"),
         );
-        Own::Waits
+        Own::Waits(to)
     }
 }
 
