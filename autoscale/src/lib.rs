@@ -16,6 +16,7 @@ mod settings;
 pub mod span;
 mod state;
 mod time;
+pub mod utilization;
 
 pub use decision::{Decision, Held, Step};
 pub use rules::{Kind, Rules, RulesFile};

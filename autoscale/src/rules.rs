@@ -10,6 +10,7 @@ use crate::azure::{self, Parameters, Setting};
 use crate::hpa::Hpa;
 use crate::keda::ScaledObject;
 use crate::knative::Kpa;
+use crate::utilization::{self, TargetUtilization};
 use crate::{Decision, State, hpa, keda, knative};
 
 /// What kind of rules a file holds.
@@ -80,6 +81,8 @@ pub enum Rules {
     ScaledObject(ScaledObject),
     /// A Knative revision.
     Knative(Kpa),
+    /// A deployment of Azure ML on Kubernetes.
+    Utilization(TargetUtilization),
 }
 
 impl Rules {
@@ -90,6 +93,7 @@ impl Rules {
             Self::Hpa(hpa) => hpa.decide(state),
             Self::ScaledObject(object) => object.decide(state),
             Self::Knative(kpa) => kpa.decide(state),
+            Self::Utilization(rules) => rules.decide(state),
         }
     }
 
@@ -97,7 +101,7 @@ impl Rules {
     pub fn lookback_s(&self, parameters: Parameters) -> i64 {
         let setting = match self {
             Self::Azure(setting) => setting,
-            Self::Hpa(_) | Self::ScaledObject(_) => return 0,
+            Self::Hpa(_) | Self::ScaledObject(_) | Self::Utilization(_) => return 0,
             Self::Knative(kpa) => return kpa.stable_window_s(),
         };
         let rules = setting.profiles.iter().flat_map(|profile| &profile.rules);
@@ -111,6 +115,7 @@ impl Rules {
             Self::Azure(_) => parameters.interval_s,
             Self::Hpa(_) | Self::ScaledObject(_) => hpa::SYNC_PERIOD_S,
             Self::Knative(_) => knative::TICK_S,
+            Self::Utilization(rules) => rules.polling_interval,
         }
     }
 }
@@ -175,11 +180,8 @@ impl RulesFile {
             Some(Kind::Knative) => {
                 kept(knative::read(&document).map(Rules::Knative), &mut problems)
             }
-            Some(other) => {
-                let message = format!("this is {}, which is not decided yet", other.words());
-                let hint = "give an autoscale setting of Azure Monitor";
-                problems.push(document.problem_at("", message).hint(hint));
-                None
+            Some(Kind::Utilization) => {
+                kept(utilization::read(&document).map(Rules::Utilization), &mut problems)
             }
             None => {
                 let message = "these are no autoscale rules";

@@ -142,6 +142,9 @@ pub struct Memory {
     /// That of Knative's autoscaler.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub knative: Option<crate::knative::Memory>,
+    /// That of Azure ML's autoscaler on Kubernetes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utilization: Option<crate::utilization::Memory>,
     /// Of Azure Monitor autoscale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub azure: Option<crate::azure::Memory>,
