@@ -63,6 +63,10 @@ pub(super) struct Moment<'a> {
     /// `spec.replicas`.
     pub current: u32,
     pub pods: &'a [Instance],
+    /// How many of them are ready.
+    pub ready: u32,
+    /// How many of them there are.
+    pub present: u32,
     pub tolerances: Tolerances,
     pub parameters: &'a Parameters,
 }
@@ -81,9 +85,6 @@ impl Moment<'_> {
         target: PerPod,
     ) -> Result<Proposal, String> {
         let samples = pods::samples(self.pods, metric);
-        if self.pods.is_empty() {
-            return Err("there are no pods".to_owned());
-        }
         let standing = pods::group(self.pods, &samples, cpu, self.now, self.parameters);
         let mut values: BTreeMap<usize, i64> = BTreeMap::new();
         for (index, (standing, sample)) in standing.iter().zip(&samples).enumerate() {
@@ -146,42 +147,29 @@ impl Moment<'_> {
     }
 
     /// `GetObjectMetricReplicas`, `GetExternalMetricReplicas`: a total, wanted as a total.
-    pub(super) fn value(&self, total: i64, target: i64) -> Result<Proposal, String> {
+    pub(super) fn value(&self, total: i64, target: i64) -> Proposal {
         let ratio = total as f64 / target as f64;
-        if self.current == 0 {
-            let replicas = ceil(ratio);
-            return Ok(Proposal {
-                replicas,
-                untolerated: replicas,
-                usage: total,
-                ratio,
-                why: Why::FromZero,
-            });
+        if self.current > 0 {
+            let untolerated = ceil(ratio * f64::from(self.ready));
+            return self.tolerated(ratio, total, untolerated, Why::Ready);
         }
-        let untolerated = ceil(ratio * f64::from(pods::ready(self.pods)));
-        let proposal = self.tolerated(ratio, total, untolerated, Why::Ready);
-        if proposal.why == Why::Ready && self.pods.is_empty() {
-            return Err("there are no pods".to_owned());
-        }
-        Ok(proposal)
+        let replicas = ceil(ratio);
+        let why = Why::FromZero;
+        Proposal { replicas, untolerated: replicas, usage: total, ratio, why }
     }
 
     /// `GetObjectPerPodMetricReplicas`, `GetExternalPerPodMetricReplicas`: a total, wanted for each
-    /// pod. The ready ones do not matter; the tolerance looks at those that there are.
+    /// pod. Whether they are ready does not matter; the tolerance looks at all that there are.
     pub(super) fn average(&self, total: i64, target: i64) -> Proposal {
-        let present = pods::present(self.pods);
-        let ratio = total as f64 / (target as f64 * f64::from(present));
+        let present = f64::from(self.present);
+        let ratio = total as f64 / (target as f64 * present);
+        let usage = (total as f64 / present.max(1.0)).ceil() as i64;
         let untolerated = ceil(total as f64 / target as f64);
         if self.tolerances.within(ratio) {
-            return Proposal {
-                replicas: present,
-                untolerated,
-                usage: total,
-                ratio,
-                why: Why::Tolerance,
-            };
+            let replicas = self.present;
+            return Proposal { replicas, untolerated, usage, ratio, why: Why::Tolerance };
         }
-        Proposal { replicas: untolerated, untolerated, usage: total, ratio, why: Why::Divided }
+        Proposal { replicas: untolerated, untolerated, usage, ratio, why: Why::Divided }
     }
 
     fn tolerated(&self, ratio: f64, usage: i64, untolerated: u32, why: Why) -> Proposal {

@@ -108,13 +108,14 @@ impl Round<'_> {
 
     /// The largest proposal. Where a metric fails, the others may raise the count, never lower it.
     fn metrics(&mut self) -> Option<u32> {
-        let pods = pods::of(self.state);
         let rules = self.hpa.behavior.as_ref();
         let tolerance = self.hpa.parameters.tolerance;
         let moment = Moment {
             now: self.state.now,
             current: self.state.replicas,
-            pods: &pods,
+            pods: &self.state.instances,
+            ready: pods::ready(self.state),
+            present: pods::present(self.state),
             tolerances: Tolerances {
                 down: rules.and_then(|rules| rules.down.tolerance).unwrap_or(tolerance),
                 up: rules.and_then(|rules| rules.up.tolerance).unwrap_or(tolerance),
@@ -213,7 +214,7 @@ fn propose(
     moment: &Moment<'_>,
 ) -> Result<Proposal, String> {
     let total = |of: Result<i64, String>, target: &Total| match *target {
-        Total::Value(value) => moment.value(of?, value),
+        Total::Value(value) => Ok(moment.value(of?, value)),
         Total::Average(average) => Ok(moment.average(of?, average)),
     };
     match source {
@@ -319,6 +320,6 @@ fn step(source: &Source, proposal: Result<Proposal, String>) -> Step {
 fn way(target: Total) -> (&'static str, f64) {
     match target {
         Total::Value(value) => ("total", value as f64),
-        Total::Average(average) => ("total, for each pod", average as f64),
+        Total::Average(average) => ("for each pod", average as f64),
     }
 }

@@ -1,9 +1,6 @@
 //! Which pods count: `groupPods`, `calculateRequests` and `getReadyPodsCount` of
 //! `pkg/controller/podautoscaler/replica_calculator.go`.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::spec::Parameters;
@@ -23,32 +20,21 @@ pub(super) enum Standing {
     Ignored,
 }
 
-/// The pods of a state; where it lists none, as many ready ones that report nothing as are wanted.
-pub(super) fn of(state: &State) -> Cow<'_, [Instance]> {
-    if !state.instances.is_empty() {
-        return Cow::Borrowed(&state.instances);
-    }
-    let silent = |index| Instance {
-        name: format!("instance-{index}"),
-        phase: Phase::Ready,
-        started: None,
-        ready_since: None,
-        requests: BTreeMap::new(),
-        metrics: BTreeMap::new(),
-    };
-    // No more than can matter: a count beyond it is as ready, and as silent.
-    Cow::Owned((0..state.replicas).map(silent).collect())
-}
-
-/// How many are ready (`getReadyPodsCount`).
-pub(super) fn ready(pods: &[Instance]) -> u32 {
-    pods.iter().filter(|pod| pod.phase == Phase::Ready).count() as u32
+/// How many pods are ready (`getReadyPodsCount`). Where a state lists none, all that are wanted are.
+pub(super) fn ready(state: &State) -> u32 {
+    count(state, |phase| phase == Phase::Ready)
 }
 
 /// How many there are (`scale.status.replicas`): all but those that end or have failed.
-pub(super) fn present(pods: &[Instance]) -> u32 {
-    let there = |pod: &&Instance| !matches!(pod.phase, Phase::Deleted | Phase::Failed);
-    pods.iter().filter(there).count() as u32
+pub(super) fn present(state: &State) -> u32 {
+    count(state, |phase| !matches!(phase, Phase::Deleted | Phase::Failed))
+}
+
+fn count(state: &State, counts: impl Fn(Phase) -> bool) -> u32 {
+    if state.instances.is_empty() {
+        return state.replicas;
+    }
+    state.instances.iter().filter(|pod| counts(pod.phase)).count() as u32
 }
 
 /// What each pod reports of a metric, in thousandths; a value that is not finite is missing.

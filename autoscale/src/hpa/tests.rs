@@ -102,6 +102,21 @@ fn what_is_not_finite_is_missing() {
 }
 
 #[test]
+fn a_count_without_a_list_of_pods_costs_nothing() {
+    let text =
+        CPU.replace("minReplicas: 2", "").replace("maxReplicas: 6", "maxReplicas: 2147483647");
+    let external = "  - type: External\n    external: {metric: {name: queue}, target: {type: Value, value: 1}}\n";
+    let hpa = hpa(&format!("{text}{external}"));
+    let state = state(
+        r#"{"now": "2026-01-01T00:00:00Z", "replicas": 2000000000,
+            "metrics": [{"name": "queue", "value": 5}]}"#,
+    );
+    let decision = hpa.decide(&state);
+    assert_eq!(decision.steps[0].result, "no pod that counts reports `cpu`");
+    assert_eq!(decision.replicas, 2_147_483_647, "{decision:#?}");
+}
+
+#[test]
 fn zero_that_was_not_asked_for_switches_off() {
     let mut state = busy("{}");
     state.replicas = 0;

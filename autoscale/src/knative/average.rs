@@ -128,8 +128,22 @@ mod tests {
         // A gap inside counts as nothing.
         assert_eq!(at(&[(1000, 4.0), (1003, 4.0)], 1003, 5), Some(2.0));
         assert_eq!(at(&[], 1000, 5), None);
+        // A hole that is filled later, as in `TestTimedFloat64BucketsWindowAverage` further on.
+        let mut later = ramp;
+        later.push((1006, 91.0));
+        assert_eq!(at(&later, 1006, 5), Some((15.0 - 3.0 + 91.0) / 5.0));
+        later.push((1060, 1984.0));
+        assert_eq!(at(&later, 1060, 5), Some(1984.0), "a new beginning");
+        later.push((1057, 4.0));
+        assert_eq!(at(&later, 1060, 5), Some((4.0 + 1984.0) / 4.0));
+        later.push((1061, 5.0));
+        assert_eq!(at(&later, 1061, 5), Some((4.0 + 1984.0 + 5.0) / 5.0));
+        later.extend([(1058, 10.0), (1055, 10.0), (1056, 10.0)]);
+        assert_eq!(at(&later, 1061, 5), Some((4.0 + 10.0 + 1984.0 + 5.0) / 5.0), "too early");
+        later.push((1066, 10.0));
+        assert_eq!(at(&later, 1066, 5), Some(10.0));
         // The future is not known yet.
-        assert_eq!(at(&ramp, 1000, 5), Some(1.0));
+        assert_eq!(at(&later, 1000, 5), Some(1.0));
     }
 
     #[test]

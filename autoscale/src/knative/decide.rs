@@ -29,7 +29,11 @@ pub struct Memory {
     /// What was wanted lately, for the scale-down delay.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wanted: Vec<Count>,
-    /// Since when it is active (takes or expects requests).
+    /// Since when it has pods, none of which is ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub activating: Option<Timestamp>,
+    /// Since when it is active: has ready pods and is not inactive. Long since, if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub active: Option<Timestamp>,
@@ -61,7 +65,7 @@ impl Kpa {
             ..Memory::default()
         });
         let mut tick = Tick { kpa: self, state, memory, steps: Vec::new(), held: None };
-        tick.memory.initialized |= ready >= self.initial_scale;
+        tick.conditions(ready);
         let (replicas, unguarded) = if let Some((stable, panic)) = tick.observed() {
             tick.wanted(ready, stable, panic)
         } else {
@@ -69,9 +73,14 @@ impl Kpa {
             tick.held = Some(Held::MissingData);
             tick.say("metric", None, stays, "there is no data yet: the count stays");
             // A revision that is being activated is brought to its initial scale without any.
-            let first = !tick.memory.initialized && self.initial_scale > 1;
+            let first = !tick.memory.initialized && tick.memory.activating.is_some();
             (if first { tick.bounded(stays) } else { stays }, stays)
         };
+        // Only now: in the tick in which it is reached, the initial scale still holds.
+        tick.memory.initialized |= ready >= self.initial_scale;
+        if state.replicas == 0 && replicas > 0 {
+            tick.memory.activating = Some(state.now);
+        }
         let Tick { memory, steps, held, .. } = tick;
         let mut kept = state.memory.clone();
         kept.knative = Some(memory);
@@ -227,46 +236,66 @@ impl Tick<'_> {
         bounded
     }
 
-    /// `handleScaleToZero`: active for a stable window, then inactive for the grace period.
-    fn zero(&mut self, replicas: u32, ready: u32) -> u32 {
+    /// `computeActiveCondition`, of what a state shows: activating while no pod is ready, then active.
+    fn conditions(&mut self, ready: u32) {
         let now = self.state.now;
-        if replicas > 0 {
-            if self.memory.active.is_none() {
+        if ready > 0 {
+            if self.memory.activating.take().is_some() {
                 self.memory.active = Some(now);
             }
-            self.memory.inactive = None;
+        } else {
+            self.memory.active = None;
+            if self.state.replicas == 0 {
+                self.memory.activating = None;
+            } else if self.memory.inactive.is_none() && self.memory.activating.is_none() {
+                self.memory.activating = Some(now);
+            }
+        }
+    }
+
+    /// `handleScaleToZero`: active for a stable window, then inactive for the grace period.
+    fn zero(&mut self, replicas: u32, ready: u32) -> u32 {
+        let (kpa, now, stays) = (self.kpa, self.state.now, self.state.replicas);
+        if replicas > 0 {
+            if self.memory.inactive.take().is_some() && ready > 0 {
+                self.memory.active = Some(now);
+            }
             return replicas;
         }
-        if self.state.replicas == 0 && ready == 0 {
-            self.memory.active = None;
+        if stays == 0 {
             return 0;
         }
-        if !self.kpa.scale_to_zero {
+        if !kpa.scale_to_zero {
             self.held = Some(Held::Clamp);
             self.say("zero", None, 1, "the cluster does not scale to zero");
             return 1;
         }
+        if let Some(since) = self.memory.activating {
+            // `activationTimeoutBuffer`.
+            if seconds_between(since, now) >= kpa.progress_deadline + 30.0 {
+                self.say("zero", None, 0, "it did not become ready in time");
+                return 0;
+            }
+            self.held = Some(Held::InProgress);
+            self.say("zero", None, stays, "no pod is ready yet");
+            return stays;
+        }
+        self.held = Some(Held::Cooldown);
         if let Some(since) = self.memory.inactive {
-            let wait = self.kpa.grace_period.max(self.kpa.retention_period);
+            let retention = if kpa.reachable { kpa.retention_period } else { 0.0 };
+            let wait = kpa.grace_period.max(retention);
             if seconds_between(since, now) >= wait {
-                self.memory.active = None;
+                self.held = None;
                 self.memory.inactive = None;
                 return 0;
             }
-            self.held = Some(Held::Cooldown);
-            let stays = self.state.replicas;
             self.say("zero", None, stays, format!("inactive for less than {wait} s"));
             return stays;
         }
-        // A revision whose start is not known has been active for long.
-        let long = self
-            .memory
-            .active
-            .is_none_or(|since| seconds_between(since, now) >= self.kpa.stable_window as f64);
-        self.held = Some(Held::Cooldown);
-        if long {
+        let window = kpa.stable_window as f64;
+        if self.memory.active.is_none_or(|since| seconds_between(since, now) >= window) {
+            self.memory.active = None;
             self.memory.inactive = Some(now);
-            let stays = self.state.replicas;
             self.say("zero", None, stays, "inactive from now on");
             return stays;
         }

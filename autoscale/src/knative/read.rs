@@ -40,6 +40,8 @@ pub struct Kpa {
     pub(super) grace_period: f64,
     /// In seconds.
     pub(super) retention_period: f64,
+    /// In seconds: after it, a revision that does not become ready is given up.
+    pub(super) progress_deadline: f64,
     /// Whether routes lead to the revision (`plimsoll/reachable`).
     pub(super) reachable: bool,
 }
@@ -160,6 +162,8 @@ fn object(document: &Document, raw: RawObject, problems: &mut Problems) -> Optio
     let data =
         if raw.data.is_empty() { (&annotations, path, OURS) } else { (&raw.data, "/data", "") };
     cluster(Settings::new(document, data.0, data.1, data.2, problems), &mut kpa, &mut config);
+    let mut serving = Settings::new(document, &annotations, path, "serving.knative.dev/", problems);
+    serving.span("progress-deadline", 1.0..=1e9, &mut kpa.progress_deadline);
     // A concurrency that the container cannot exceed is the target where none is given.
     let hard = concurrency.filter(|limit| *limit > 0).map(f64::from);
     let given = Settings::new(document, &annotations, path, KNATIVE, problems);
@@ -185,6 +189,7 @@ fn defaults() -> (Kpa, Config) {
         scale_to_zero: true,
         grace_period: 30.0,
         retention_period: 0.0,
+        progress_deadline: 600.0,
         reachable: true,
     };
     let config = Config {

@@ -77,8 +77,9 @@ fn without_data_the_count_stays() {
 fn zero_comes_after_the_stable_window_and_the_grace_period() {
     let kpa = kpa("");
     let busy = state(1, r#"{"name": "concurrency", "value": 20}"#);
-    let decision = kpa.decide(&busy);
+    let mut decision = kpa.decide(&busy);
     assert_eq!(decision.replicas, 1);
+    decision.memory.knative.as_mut().expect("it remembers").active = Some(busy.now);
     let mut idle = after(busy, decision, 30);
     idle.metrics[0].value = Some(0.0);
     let decision = kpa.decide(&idle);

@@ -143,7 +143,7 @@ fn kubernetes_decides_alike() {
 
 #[test]
 fn knative_decides_alike() {
-    run(include_str!("../vectors/knative.jsonl"), 61);
+    run(include_str!("../vectors/knative.jsonl"), 95);
 }
 
 #[test]
