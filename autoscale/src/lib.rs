@@ -7,9 +7,12 @@
 
 pub mod azure;
 mod decision;
+pub mod lint;
 mod rules;
 mod state;
+mod state_file;
 
 pub use decision::{Decision, Held, Step};
 pub use rules::{Kind, Rules, RulesFile};
 pub use state::{Instance, Memory, Metric, Phase, Point, Reading, State};
+pub use state_file::{Given, carry_on, read_states};
