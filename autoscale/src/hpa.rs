@@ -22,8 +22,8 @@ mod spec;
 mod tests;
 
 pub use behavior::{Count, Memory};
-pub(crate) use raw::{RawBehavior, RawMetadata, Select};
+pub(crate) use raw::{PolicyType, RawBehavior, RawMetadata, Select};
 pub use read::read;
 pub(crate) use read::{FORMATS, behavior, parameters};
 pub use spec::Hpa;
-pub(crate) use spec::{Behavior, Named, PerPod, Reference, Selector, Source, Total};
+pub(crate) use spec::{Behavior, Named, PerPod, Policy, Reference, Rules, Selector, Source, Total};

@@ -10,14 +10,17 @@ mod decision;
 pub mod hpa;
 pub mod keda;
 pub mod knative;
+pub mod lint;
 pub mod quantity;
 mod rules;
 mod settings;
 pub mod span;
 mod state;
+mod state_file;
 mod time;
 pub mod utilization;
 
 pub use decision::{Decision, Held, Step};
 pub use rules::{Kind, Rules, RulesFile};
 pub use state::{Instance, Memory, Metric, Phase, Point, Reading, State};
+pub use state_file::{Given, carry_on, read_states};

@@ -26,6 +26,32 @@ pub struct ScaledObject {
     pub(super) hpa: Hpa,
 }
 
+impl ScaledObject {
+    /// The smallest and the largest count.
+    pub(crate) fn bounds(&self) -> (u32, u32) {
+        (self.min, self.hpa.max)
+    }
+
+    /// The count while nothing is active, if it is not the minimum.
+    pub(crate) fn idle(&self) -> Option<u32> {
+        self.idle
+    }
+
+    /// The `HorizontalPodAutoscaler` that KEDA writes.
+    pub(crate) fn written(&self) -> &Hpa {
+        &self.hpa
+    }
+
+    /// The triggers whose activation threshold decides nothing, since the count never is 0.
+    pub(crate) fn useless_activations(&self) -> impl Iterator<Item = usize> {
+        let set =
+            |kind: &Kind| matches!(kind, Kind::Number { activation, .. } if *activation > 0.0);
+        let never = self.min > 0 && self.idle.is_none();
+        let triggers = self.triggers.iter().enumerate();
+        triggers.filter(move |(_, trigger)| never && set(&trigger.kind)).map(|(index, _)| index)
+    }
+}
+
 /// What annotations switch off or on (`autoscaling.keda.sh/…`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an annotation of its own")]

@@ -47,6 +47,11 @@ pub struct Kpa {
 }
 
 impl Kpa {
+    /// The smallest and the largest count; 0 for no largest.
+    pub(crate) fn bounds(&self) -> (u32, u32) {
+        (self.min_scale, self.max_scale)
+    }
+
     /// How far an evaluation looks back, in seconds.
     pub fn stable_window_s(&self) -> i64 {
         self.stable_window

@@ -148,5 +148,5 @@ fn knative_decides_alike() {
 
 #[test]
 fn keda_decides_alike() {
-    run(include_str!("../vectors/keda.jsonl"), 27);
+    run(include_str!("../vectors/keda.jsonl"), 52);
 }
