@@ -101,7 +101,7 @@ impl Rules {
     pub fn lookback_s(&self, parameters: Parameters) -> i64 {
         let setting = match self {
             Self::Azure(setting) => setting,
-            Self::Hpa(_) | Self::ScaledObject(_) | Self::Utilization(_) => return 0,
+            Self::Hpa(_) | Self::ScaledObject(_) | Self::Utilization(_) => return STALE_S,
             Self::Knative(kpa) => return kpa.stable_window_s(),
         };
         let rules = setting.profiles.iter().flat_map(|profile| &profile.rules);
@@ -119,6 +119,10 @@ impl Rules {
         }
     }
 }
+
+/// How long a value counts as the present one, for engines that look at the present alone: as long as
+/// Prometheus takes the last sample of a series for its value.
+const STALE_S: i64 = 300;
 
 /// The rules, or what is wrong with them.
 fn kept(read: Result<Rules, Problems>, problems: &mut Problems) -> Option<Rules> {

@@ -4,12 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use super::pods::{self, Standing};
 use super::spec::{Parameters, PerPod};
 use crate::quantity::milli;
-use crate::{Instance, Reading};
+use crate::{Reading, State};
 
 /// A ratio this close to 1 changes nothing: a limit for each direction.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,13 +57,10 @@ pub(super) enum Why {
 /// What all metrics of a moment are judged with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment<'a> {
-    pub now: Timestamp,
-    /// `spec.replicas`.
-    pub current: u32,
-    pub pods: &'a [Instance],
-    /// How many of them are ready.
+    pub state: &'a State,
+    /// How many pods are ready.
     pub ready: u32,
-    /// How many of them there are.
+    /// How many pods there are.
     pub present: u32,
     pub tolerances: Tolerances,
     pub parameters: &'a Parameters,
@@ -84,8 +79,9 @@ impl Moment<'_> {
         cpu: bool,
         target: PerPod,
     ) -> Result<Proposal, String> {
-        let samples = pods::samples(self.pods, metric);
-        let standing = pods::group(self.pods, &samples, cpu, self.now, self.parameters);
+        let samples = pods::samples(self.state, metric);
+        let standing =
+            pods::group(&self.state.instances, &samples, cpu, self.state.now, self.parameters);
         let mut values: BTreeMap<usize, i64> = BTreeMap::new();
         for (index, (standing, sample)) in standing.iter().zip(&samples).enumerate() {
             if let (Standing::Ready, Some(Reading { value, .. })) = (standing, sample) {
@@ -96,7 +92,7 @@ impl Moment<'_> {
             return Err(format!("no pod that counts reports `{metric}`"));
         }
         let requests = match target {
-            PerPod::Utilization(_) => pods::requests(self.pods, metric)?,
+            PerPod::Utilization(_) => pods::requests(&self.state.instances, metric)?,
             PerPod::Average(_) => Vec::new(),
         };
         let usage = |values: &BTreeMap<usize, i64>| usage(values, &requests, target);
@@ -129,8 +125,8 @@ impl Moment<'_> {
         }
         let (assumed, _) = usage(&values)?;
         let kept = Proposal {
-            replicas: self.current,
-            untolerated: self.current,
+            replicas: self.state.replicas,
+            untolerated: self.state.replicas,
             usage: used,
             ratio: assumed,
             why: Why::Uncertain,
@@ -139,7 +135,8 @@ impl Moment<'_> {
             return Ok(kept);
         }
         let replicas = ceil(assumed * values.len() as f64);
-        if (assumed < 1.0 && replicas > self.current) || (assumed > 1.0 && replicas < self.current)
+        if (assumed < 1.0 && replicas > self.state.replicas)
+            || (assumed > 1.0 && replicas < self.state.replicas)
         {
             return Ok(kept);
         }
@@ -149,7 +146,7 @@ impl Moment<'_> {
     /// `GetObjectMetricReplicas`, `GetExternalMetricReplicas`: a total, wanted as a total.
     pub(super) fn value(&self, total: i64, target: i64) -> Proposal {
         let ratio = total as f64 / target as f64;
-        if self.current > 0 {
+        if self.state.replicas > 0 {
             let untolerated = ceil(ratio * f64::from(self.ready));
             return self.tolerated(ratio, total, untolerated, Why::Ready);
         }
@@ -175,7 +172,7 @@ impl Moment<'_> {
     fn tolerated(&self, ratio: f64, usage: i64, untolerated: u32, why: Why) -> Proposal {
         if self.tolerances.within(ratio) {
             return Proposal {
-                replicas: self.current,
+                replicas: self.state.replicas,
                 untolerated,
                 usage,
                 ratio,

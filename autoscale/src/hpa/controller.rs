@@ -111,9 +111,7 @@ impl Round<'_> {
         let rules = self.hpa.behavior.as_ref();
         let tolerance = self.hpa.parameters.tolerance;
         let moment = Moment {
-            now: self.state.now,
-            current: self.state.replicas,
-            pods: &self.state.instances,
+            state: self.state,
             ready: pods::ready(self.state),
             present: pods::present(self.state),
             tolerances: Tolerances {
@@ -124,7 +122,7 @@ impl Round<'_> {
         };
         let (mut largest, mut failed, mut untolerated): (Option<u32>, usize, u32) = (None, 0, 0);
         for source in &self.hpa.sources {
-            let proposal = propose(source, self.hpa, self.state, &moment);
+            let proposal = propose(source, self.hpa, &moment);
             if let Ok(proposal) = &proposal {
                 largest = Some(largest.unwrap_or(0).max(proposal.replicas));
                 untolerated = untolerated.max(proposal.untolerated);
@@ -207,12 +205,7 @@ impl Round<'_> {
 }
 
 /// What one metric asks for.
-fn propose(
-    source: &Source,
-    hpa: &Hpa,
-    state: &State,
-    moment: &Moment<'_>,
-) -> Result<Proposal, String> {
+fn propose(source: &Source, hpa: &Hpa, moment: &Moment<'_>) -> Result<Proposal, String> {
     let total = |of: Result<i64, String>, target: &Total| match *target {
         Total::Value(value) => Ok(moment.value(of?, value)),
         Total::Average(average) => Ok(moment.average(of?, average)),
@@ -231,14 +224,14 @@ fn propose(
                 Some(resource) => object.is_named(resource),
                 None => same,
             };
-            let mut values = values(state, metric, of)?;
+            let mut values = values(moment.state, metric, of)?;
             if values.len() > 1 {
                 return Err(format!("{} series of `{}` fit", values.len(), metric.name));
             }
             total(values.pop().ok_or_else(|| nothing(&metric.name)), target)
         }
         Source::External { metric, target } => {
-            let values = values(state, metric, |metric| metric.resource.is_none())?;
+            let values = values(moment.state, metric, |metric| metric.resource.is_none())?;
             let sum = values.iter().fold(0_i64, |sum, value| sum.saturating_add(*value));
             total(if values.is_empty() { Err(nothing(&metric.name)) } else { Ok(sum) }, target)
         }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::spec::Parameters;
 use crate::quantity::milli;
 use crate::time::seconds_between;
-use crate::{Instance, Phase, Reading, State};
+use crate::{Instance, Metric, Phase, Point, Reading, State};
 
 /// How a pod counts for one metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,10 +37,20 @@ fn count(state: &State, counts: impl Fn(Phase) -> bool) -> u32 {
     state.instances.iter().filter(|pod| counts(pod.phase)).count() as u32
 }
 
-/// What each pod reports of a metric, in thousandths; a value that is not finite is missing.
-pub(super) fn samples(pods: &[Instance], metric: &str) -> Vec<Option<Reading>> {
-    let reading = |pod: &Instance| pod.metrics.get(metric).copied();
-    pods.iter().map(reading).map(|r| r.filter(|r| r.value.is_finite())).collect()
+/// What each pod reports of a metric: its own reading, or the last point of the metric's history that
+/// has its name. A value that is not finite is missing.
+pub(super) fn samples(state: &State, metric: &str) -> Vec<Option<Reading>> {
+    let own = |series: &&Metric| series.name == metric && series.resource.is_none();
+    let point = |pod: &Instance| {
+        let points = state.metrics.iter().filter(own).flat_map(|series| &series.points);
+        let of =
+            |point: &&Point| point.instance.as_ref() == Some(&pod.name) && point.time <= state.now;
+        let last = points.filter(of).max_by_key(|point| point.time)?;
+        Some(Reading { value: last.value, time: Some(last.time), window: None })
+    };
+    let reading = |pod: &Instance| pod.metrics.get(metric).copied().or_else(|| point(pod));
+    let pods = state.instances.iter();
+    pods.map(reading).map(|r| r.filter(|r| r.value.is_finite())).collect()
 }
 
 /// How each pod counts. Only the CPU looks at readiness.

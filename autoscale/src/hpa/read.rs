@@ -140,8 +140,8 @@ impl Reader<'_> {
         metrics.into_iter().enumerate().filter_map(|(i, raw)| self.source(&path(i), raw)).collect()
     }
 
-    fn source(&mut self, path: &str, raw: RawMetric) -> Option<Source> {
-        let kind = raw.kind?;
+    /// What stands beside a metric's type is that of the type, and nothing else.
+    fn only(&mut self, path: &str, kind: SourceType, raw: &RawMetric) {
         let given = [
             (SourceType::Resource, "resource", raw.resource.is_some()),
             (SourceType::ContainerResource, "containerResource", raw.container_resource.is_some()),
@@ -169,6 +169,11 @@ impl Reader<'_> {
                 _ => {}
             }
         }
+    }
+
+    fn source(&mut self, path: &str, raw: RawMetric) -> Option<Source> {
+        let kind = raw.kind?;
+        self.only(path, kind, &raw);
         match kind {
             SourceType::Resource => {
                 let raw = raw.resource?;

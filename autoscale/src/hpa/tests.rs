@@ -117,6 +117,30 @@ fn a_count_without_a_list_of_pods_costs_nothing() {
 }
 
 #[test]
+fn a_history_of_instances_is_read_where_they_report_nothing_themselves() {
+    let mut state = busy(r#"{"hpa": {}}"#);
+    let points: Vec<String> = state
+        .instances
+        .iter_mut()
+        .flat_map(|pod| {
+            pod.metrics.clear();
+            let point = |time: &str, value: f64| {
+                format!(r#"{{"time": "{time}", "value": {value}, "instance": "{}"}}"#, pod.name)
+            };
+            [
+                point("2025-12-31T23:58:00Z", 0.1),
+                point("2025-12-31T23:59:00Z", 0.8),
+                point("2026-01-01T00:01:00Z", 0.2),
+            ]
+        })
+        .collect();
+    let metric = format!(r#"{{"name": "cpu", "points": [{}]}}"#, points.join(","));
+    state.metrics.push(serde_json::from_str(&metric).expect("a metric"));
+    let decision = hpa(CPU).decide(&state);
+    assert_eq!((decision.steps[0].value, decision.replicas), (Some(80.0), 5));
+}
+
+#[test]
 fn zero_that_was_not_asked_for_switches_off() {
     let mut state = busy("{}");
     state.replicas = 0;

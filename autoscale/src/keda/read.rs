@@ -123,7 +123,8 @@ impl Reader<'_> {
         self.problems.push(self.document.problem_at(path, message).hint(hint));
     }
 
-    fn object(&mut self, raw: RawScaledObject) -> Option<ScaledObject> {
+    /// Whether it is a `ScaledObject` at all.
+    fn head(&mut self, raw: &RawScaledObject) {
         if raw.kind.as_deref().is_some_and(|kind| kind != "ScaledObject") {
             self.wrong(
                 "/kind",
@@ -138,6 +139,10 @@ impl Reader<'_> {
                 "write `keda.sh/v1alpha1`",
             );
         }
+    }
+
+    fn object(&mut self, raw: RawScaledObject) -> Option<ScaledObject> {
+        self.head(&raw);
         let metadata = raw.metadata.unwrap_or_default();
         let pause = self.pause(&metadata.annotations);
         let parameters = hpa::parameters(self.document, &metadata.annotations, &mut self.problems);
@@ -169,25 +174,7 @@ impl Reader<'_> {
                 "remove it",
             );
         }
-        let (min, max) =
-            (spec.min_replica_count.unwrap_or(0), spec.max_replica_count.unwrap_or(100));
-        if min > max {
-            let path =
-                if spec.min_replica_count.is_some() { "/spec/minReplicaCount" } else { "/spec" };
-            self.wrong(
-                path,
-                format!("the minimum {min} is above the maximum {max}"),
-                "raise the maximum or lower the minimum",
-            );
-        }
-        let idle = spec.idle_replica_count;
-        if idle.is_some_and(|idle| idle >= min) {
-            self.wrong(
-                "/spec/idleReplicaCount",
-                "it must be below `minReplicaCount`",
-                "write 0, and a minimum of at least 1",
-            );
-        }
+        let (min, max, idle) = self.counts(&spec);
         let target = spec.scale_target_ref?;
         let target = Reference {
             api_version: target.api_version.unwrap_or_else(|| "apps/v1".to_owned()),
@@ -215,6 +202,30 @@ impl Reader<'_> {
             pause,
             hpa,
         })
+    }
+
+    /// `CheckReplicaCountBoundsAreValid`.
+    fn counts(&mut self, spec: &RawSpec) -> (u32, u32, Option<u32>) {
+        let (min, max) =
+            (spec.min_replica_count.unwrap_or(0), spec.max_replica_count.unwrap_or(100));
+        if min > max {
+            let path =
+                if spec.min_replica_count.is_some() { "/spec/minReplicaCount" } else { "/spec" };
+            self.wrong(
+                path,
+                format!("the minimum {min} is above the maximum {max}"),
+                "raise the maximum or lower the minimum",
+            );
+        }
+        let idle = spec.idle_replica_count;
+        if idle.is_some_and(|idle| idle >= min) {
+            self.wrong(
+                "/spec/idleReplicaCount",
+                "it must be below `minReplicaCount`",
+                "write 0, and a minimum of at least 1",
+            );
+        }
+        (min, max, idle)
     }
 
     /// `getBoolAnnotation`: whatever is no boolean is true.

@@ -283,26 +283,7 @@ fn revision(mut given: Settings<'_>, kpa: &mut Kpa, config: &Config, hard: Optio
         ];
         given.choice(name, &words, &mut kpa.algorithm);
     }
-    let (mut total, mut fraction) = match kpa.metric {
-        Rate::Rps => (config.rps_target, 0.7),
-        Rate::Concurrency => {
-            (hard.unwrap_or(config.concurrency_target), config.concurrency_fraction)
-        }
-    };
-    given.number("target", 0.01..=f64::INFINITY, &mut total);
-    if let (Some(hard), Rate::Concurrency) = (hard, kpa.metric) {
-        // Not more than the container lets through (`ResolveMetricTarget`).
-        total = total.min(hard);
-    }
-    let mut percentage = fraction * 100.0;
-    let before = percentage;
-    for name in ["target-utilization-percentage", "targetUtilizationPercentage"] {
-        given.number(name, 1.0..=100.0, &mut percentage);
-    }
-    if percentage.to_bits() != before.to_bits() {
-        fraction = percentage / 100.0;
-    }
-    kpa.target = f64::max(0.01, total * fraction);
+    kpa.target = target(&mut given, kpa.metric, config, hard);
     let mut threshold = kpa.panic_threshold * 100.0;
     for name in ["panic-threshold-percentage", "panicThresholdPercentage"] {
         given.number(name, 110.0..=1000.0, &mut threshold);
@@ -338,6 +319,30 @@ fn revision(mut given: Settings<'_>, kpa: &mut Kpa, config: &Config, hard: Optio
     }
     bounds(&mut given, kpa, config);
     given.end();
+}
+
+/// What a pod is to carry: a share of what it can (`ResolveMetricTarget`).
+fn target(given: &mut Settings<'_>, metric: Rate, config: &Config, hard: Option<f64>) -> f64 {
+    let (mut total, mut fraction) = match metric {
+        Rate::Rps => (config.rps_target, 0.7),
+        Rate::Concurrency => {
+            (hard.unwrap_or(config.concurrency_target), config.concurrency_fraction)
+        }
+    };
+    given.number("target", 0.01..=f64::INFINITY, &mut total);
+    if let (Some(hard), Rate::Concurrency) = (hard, metric) {
+        // Not more than the container lets through (`ResolveMetricTarget`).
+        total = total.min(hard);
+    }
+    let mut percentage = fraction * 100.0;
+    let before = percentage;
+    for name in ["target-utilization-percentage", "targetUtilizationPercentage"] {
+        given.number(name, 1.0..=100.0, &mut percentage);
+    }
+    if percentage.to_bits() != before.to_bits() {
+        fraction = percentage / 100.0;
+    }
+    f64::max(0.01, total * fraction)
 }
 
 /// What does not go together (`validateMinMaxScale`, `validateInitialScale`).
