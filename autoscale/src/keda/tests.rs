@@ -151,6 +151,26 @@ fn what_cannot_be_read_never_scales_to_zero() {
 }
 
 #[test]
+fn the_fallback_begins_after_more_failures_than_the_threshold() {
+    let object = object(&format!(
+        "  minReplicaCount: 1\n  fallback: {{failureThreshold: 2, replicas: 6}}\n{QUEUE}"
+    ));
+    let mut now = state(2, None);
+    for failure in 1..=3 {
+        let decision = object.decide(&now);
+        let stands_in = failure > 2;
+        assert_eq!(decision.steps[0].value.is_some(), stands_in, "failure {failure}");
+        assert_eq!(decision.replicas, if stands_in { 4 } else { 2 }, "failure {failure}");
+        now = after(now, decision, 15, None);
+    }
+    // One reading, and the count begins anew.
+    now.metrics[0].value = Some(20.0);
+    let decision = object.decide(&now);
+    now = after(now, decision, 15, None);
+    assert_eq!(object.decide(&now).steps[0].value, None);
+}
+
+#[test]
 fn a_fallback_of_a_total_is_divided_by_the_ready_pods() {
     let total = QUEUE.replace("    name:", "    metricType: Value\n    name:");
     let object = object(&format!(
