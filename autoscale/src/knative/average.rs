@@ -24,11 +24,12 @@ struct Ring {
     last: i64,
 }
 
-/// `Record`, for all points up to `now`. After a gap of a window the ring begins anew.
-fn ring(points: &[Point], now: Timestamp, window: i64) -> Option<Ring> {
+/// `Record`, for all points up to `now` from a second on. After a gap of a window the ring begins anew.
+fn ring(points: &[Point], now: Timestamp, window: i64, from: i64) -> Option<Ring> {
     let mut seconds: Vec<(i64, f64)> = points
         .iter()
-        .filter(|point| point.time <= now && point.value.is_finite())
+        .filter(|point| point.time <= now && point.time.as_second() > from)
+        .filter(|point| point.value.is_finite())
         .map(|point| (point.time.as_second(), point.value))
         .collect();
     seconds.sort_by_key(|(second, _)| *second);
@@ -51,7 +52,8 @@ pub(super) fn average(
     window: i64,
     algorithm: Algorithm,
 ) -> Option<f64> {
-    let ring = ring(points, now, window)?;
+    // What lies two windows back changes nothing: if the ring goes on that far, the window is whole.
+    let ring = ring(points, now, window, now.as_second() - 2 * window)?;
     let silent = now.as_second() - ring.last;
     if silent > window {
         return None;
@@ -144,6 +146,23 @@ mod tests {
         assert_eq!(at(&later, 1066, 5), Some(10.0));
         // The future is not known yet.
         assert_eq!(at(&later, 1000, 5), Some(1.0));
+    }
+
+    proptest::proptest! {
+        /// What lies two windows back makes no difference.
+        #[test]
+        fn two_windows_are_enough(
+            seconds in proptest::collection::vec(0_i64..60, 1..40),
+            now in 0_i64..70,
+            window in 1_i64..15,
+        ) {
+            let series: Vec<(i64, f64)> = seconds.iter().map(|s| (*s, (*s + 1) as f64)).collect();
+            let moment = Timestamp::from_second(now).expect("a moment");
+            let whole = ring(&points(&series), moment, window, i64::MIN)
+                .filter(|ring| now - ring.last <= window)
+                .map(|ring| linear(&ring, now - ring.last, window));
+            proptest::prop_assert_eq!(at(&series, now, window), whole);
+        }
     }
 
     #[test]
