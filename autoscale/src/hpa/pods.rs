@@ -1,12 +1,14 @@
 //! Which pods count: `groupPods`, `calculateRequests` and `getReadyPodsCount` of
 //! `pkg/controller/podautoscaler/replica_calculator.go`.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::spec::Parameters;
 use crate::quantity::milli;
 use crate::time::seconds_between;
-use crate::{Instance, Metric, Phase, Point, Reading, State};
+use crate::{Instance, Metric, Phase, Reading, State};
 
 /// How a pod counts for one metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,17 +42,29 @@ fn count(state: &State, counts: impl Fn(Phase) -> bool) -> u32 {
 /// What each pod reports of a metric: its own reading, or the last point of the metric's history that
 /// has its name. A value that is not finite is missing.
 pub(super) fn samples(state: &State, metric: &str) -> Vec<Option<Reading>> {
-    let own = |series: &&Metric| series.name == metric && series.resource.is_none();
-    let point = |pod: &Instance| {
-        let points = state.metrics.iter().filter(own).flat_map(|series| &series.points);
-        let of =
-            |point: &&Point| point.instance.as_ref() == Some(&pod.name) && point.time <= state.now;
-        let last = points.filter(of).max_by_key(|point| point.time)?;
-        Some(Reading { value: last.value, time: Some(last.time), window: None })
+    let silent = state.instances.iter().any(|pod| !pod.metrics.contains_key(metric));
+    let last = if silent { last_points(state, metric) } else { BTreeMap::new() };
+    let reading = |pod: &Instance| {
+        let point = || last.get(pod.name.as_str()).copied();
+        pod.metrics.get(metric).copied().or_else(point).filter(|r| r.value.is_finite())
     };
-    let reading = |pod: &Instance| pod.metrics.get(metric).copied().or_else(|| point(pod));
-    let pods = state.instances.iter();
-    pods.map(reading).map(|r| r.filter(|r| r.value.is_finite())).collect()
+    state.instances.iter().map(reading).collect()
+}
+
+/// The last point of each instance in the history of a metric of the target.
+fn last_points<'a>(state: &'a State, metric: &str) -> BTreeMap<&'a str, Reading> {
+    let own = |series: &&Metric| series.name == metric && series.resource.is_none();
+    let points = state.metrics.iter().filter(own).flat_map(|series| &series.points);
+    let mut last: BTreeMap<&str, Reading> = BTreeMap::new();
+    for point in points.filter(|point| point.time <= state.now) {
+        let Some(name) = &point.instance else { continue };
+        let reading = Reading { value: point.value, time: Some(point.time), window: None };
+        let kept = last.entry(name).or_insert(reading);
+        if kept.time <= reading.time {
+            *kept = reading;
+        }
+    }
+    last
 }
 
 /// How each pod counts. Only the CPU looks at readiness.
