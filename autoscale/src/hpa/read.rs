@@ -268,8 +268,15 @@ impl Reader<'_> {
                 average.map(Total::Average).or(value.map(Total::Value))
             }
         };
-        let there = raw.value.is_some() || raw.average_value.is_some();
-        if chosen.is_none() && (by_type || !there) && self.problems.is_empty() {
+        // What is there and wrong has been told already.
+        let has = |key: &str| self.document.has(&format!("{path}/{key}"));
+        let lacks = match (by_type, raw.kind?) {
+            (true, TargetType::Value) => !has("value"),
+            (true, TargetType::AverageValue) => !has("averageValue"),
+            (true, TargetType::Utilization) => true,
+            (false, _) => !has("value") && !has("averageValue"),
+        };
+        if lacks {
             self.wrong(
                 path,
                 "the target's type and what it wants do not go together",

@@ -175,6 +175,11 @@ spec:
     external: {metric: {name: queue}, target: {type: Value, value: 10K}}
   - type: External
     external: {metric: {name: queue}, target: {type: Value, value: '0'}}
+  - type: Object
+    object:
+      describedObject: {kind: Service, name: shop}
+      metric: {name: rps}
+      target: {type: Value, averageValue: 5}
   - type: CPU
   behavior:
     scaleUp:
@@ -189,6 +194,8 @@ spec:
         "`soon` is not a duration",
         "suffix of a thousand is `k`",
         "`CPU`",
+        "`value` must be above 0",
+        "type and what it wants do not go together",
         "at least 1",
     ] {
         assert!(text.contains(part), "{part} is not in:\n{text}");

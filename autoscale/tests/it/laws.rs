@@ -154,6 +154,27 @@ proptest! {
         prop_assert!(at(0.0).replicas <= at(more).replicas);
     }
 
+    /// Rules with something else in them are read or refused, and decide within what a count can be.
+    #[test]
+    fn no_rules_break_an_engine(
+        engine in 0_usize..6,
+        at in 0.0..1.0_f64,
+        length in 0_usize..12,
+        other in r#"[-0-9a-zA-Z{}\[\]:,."' ]{0,8}"#,
+        load in prop::option::of(-1e300..1e300_f64),
+        replicas: u32,
+    ) {
+        let (_, rules) = engines(1, 9).swap_remove(engine);
+        let mut text = serde_json::to_string_pretty(&rules).expect("it is JSON");
+        let start = (at * text.len() as f64) as usize;
+        text.replace_range(start..(start + length).min(text.len()), &other);
+        if let Ok(file) = RulesFile::parse("rules.json", &text) {
+            let state = serde_json::from_value(state(replicas, load, &seasoned()));
+            let decision = file.rules.decide(Parameters::default(), &state.expect("a state"));
+            prop_assert!(decision.replicas <= replicas.max(i32::MAX as u32));
+        }
+    }
+
     /// No step is larger than the policies allow, and the events of a period count together.
     #[test]
     fn policies_limit_all_steps_of_a_period(
