@@ -5,13 +5,22 @@
 //! value and the memory to carry on. None of them reads a clock, draws a random number or does I/O, so
 //! that the live host, the simulator and a replay of a record decide alike.
 
+pub mod azure;
 mod decision;
 pub mod hpa;
+pub mod keda;
+pub mod knative;
+pub mod lint;
 pub mod quantity;
+mod rules;
 mod settings;
 pub mod span;
 mod state;
+mod state_file;
 mod time;
+pub mod utilization;
 
 pub use decision::{Decision, Held, Step};
+pub use rules::{Kind, Rules, RulesFile};
 pub use state::{Instance, Memory, Metric, Phase, Point, Reading, State};
+pub use state_file::{Given, carry_on, read_states};

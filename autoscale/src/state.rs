@@ -18,6 +18,9 @@ pub struct State {
     /// The instances that there are. Left out, there are `replicas` ready ones that report nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub instances: Vec<Instance>,
+    /// Whether the last change of the count is still under way.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub in_progress: bool,
     /// Metrics of the target as a whole, and histories.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Metric>,
@@ -133,4 +136,21 @@ pub struct Memory {
     /// That of a `HorizontalPodAutoscaler`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hpa: Option<crate::hpa::Memory>,
+    /// That of KEDA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keda: Option<crate::keda::Memory>,
+    /// That of Knative's autoscaler.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub knative: Option<crate::knative::Memory>,
+    /// That of Azure ML's autoscaler on Kubernetes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utilization: Option<crate::utilization::Memory>,
+    /// Of Azure Monitor autoscale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure: Option<crate::azure::Memory>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }

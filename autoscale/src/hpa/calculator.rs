@@ -4,12 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use super::pods::{self, Standing};
 use super::spec::{Parameters, PerPod};
 use crate::quantity::milli;
-use crate::{Instance, Reading};
+use crate::{Reading, State};
 
 /// A ratio this close to 1 changes nothing: a limit for each direction.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,10 +57,11 @@ pub(super) enum Why {
 /// What all metrics of a moment are judged with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment<'a> {
-    pub now: Timestamp,
-    /// `spec.replicas`.
-    pub current: u32,
-    pub pods: &'a [Instance],
+    pub state: &'a State,
+    /// How many pods are ready.
+    pub ready: u32,
+    /// How many pods there are.
+    pub present: u32,
     pub tolerances: Tolerances,
     pub parameters: &'a Parameters,
 }
@@ -80,11 +79,9 @@ impl Moment<'_> {
         cpu: bool,
         target: PerPod,
     ) -> Result<Proposal, String> {
-        let samples = pods::samples(self.pods, metric);
-        if self.pods.is_empty() {
-            return Err("there are no pods".to_owned());
-        }
-        let standing = pods::group(self.pods, &samples, cpu, self.now, self.parameters);
+        let samples = pods::samples(self.state, metric);
+        let standing =
+            pods::group(&self.state.instances, &samples, cpu, self.state.now, self.parameters);
         let mut values: BTreeMap<usize, i64> = BTreeMap::new();
         for (index, (standing, sample)) in standing.iter().zip(&samples).enumerate() {
             if let (Standing::Ready, Some(Reading { value, .. })) = (standing, sample) {
@@ -95,7 +92,7 @@ impl Moment<'_> {
             return Err(format!("no pod that counts reports `{metric}`"));
         }
         let requests = match target {
-            PerPod::Utilization(_) => pods::requests(self.pods, metric)?,
+            PerPod::Utilization(_) => pods::requests(&self.state.instances, metric)?,
             PerPod::Average(_) => Vec::new(),
         };
         let usage = |values: &BTreeMap<usize, i64>| usage(values, &requests, target);
@@ -128,8 +125,8 @@ impl Moment<'_> {
         }
         let (assumed, _) = usage(&values)?;
         let kept = Proposal {
-            replicas: self.current,
-            untolerated: self.current,
+            replicas: self.state.replicas,
+            untolerated: self.state.replicas,
             usage: used,
             ratio: assumed,
             why: Why::Uncertain,
@@ -138,7 +135,8 @@ impl Moment<'_> {
             return Ok(kept);
         }
         let replicas = ceil(assumed * values.len() as f64);
-        if (assumed < 1.0 && replicas > self.current) || (assumed > 1.0 && replicas < self.current)
+        if (assumed < 1.0 && replicas > self.state.replicas)
+            || (assumed > 1.0 && replicas < self.state.replicas)
         {
             return Ok(kept);
         }
@@ -146,48 +144,35 @@ impl Moment<'_> {
     }
 
     /// `GetObjectMetricReplicas`, `GetExternalMetricReplicas`: a total, wanted as a total.
-    pub(super) fn value(&self, total: i64, target: i64) -> Result<Proposal, String> {
+    pub(super) fn value(&self, total: i64, target: i64) -> Proposal {
         let ratio = total as f64 / target as f64;
-        if self.current == 0 {
-            let replicas = ceil(ratio);
-            return Ok(Proposal {
-                replicas,
-                untolerated: replicas,
-                usage: total,
-                ratio,
-                why: Why::FromZero,
-            });
+        if self.state.replicas > 0 {
+            let untolerated = ceil(ratio * f64::from(self.ready));
+            return self.tolerated(ratio, total, untolerated, Why::Ready);
         }
-        let untolerated = ceil(ratio * f64::from(pods::ready(self.pods)));
-        let proposal = self.tolerated(ratio, total, untolerated, Why::Ready);
-        if proposal.why == Why::Ready && self.pods.is_empty() {
-            return Err("there are no pods".to_owned());
-        }
-        Ok(proposal)
+        let replicas = ceil(ratio);
+        let why = Why::FromZero;
+        Proposal { replicas, untolerated: replicas, usage: total, ratio, why }
     }
 
     /// `GetObjectPerPodMetricReplicas`, `GetExternalPerPodMetricReplicas`: a total, wanted for each
-    /// pod. The ready ones do not matter; the tolerance looks at those that there are.
+    /// pod. Whether they are ready does not matter; the tolerance looks at all that there are.
     pub(super) fn average(&self, total: i64, target: i64) -> Proposal {
-        let present = pods::present(self.pods);
-        let ratio = total as f64 / (target as f64 * f64::from(present));
+        let present = f64::from(self.present);
+        let ratio = total as f64 / (target as f64 * present);
+        let usage = (total as f64 / present.max(1.0)).ceil() as i64;
         let untolerated = ceil(total as f64 / target as f64);
         if self.tolerances.within(ratio) {
-            return Proposal {
-                replicas: present,
-                untolerated,
-                usage: total,
-                ratio,
-                why: Why::Tolerance,
-            };
+            let replicas = self.present;
+            return Proposal { replicas, untolerated, usage, ratio, why: Why::Tolerance };
         }
-        Proposal { replicas: untolerated, untolerated, usage: total, ratio, why: Why::Divided }
+        Proposal { replicas: untolerated, untolerated, usage, ratio, why: Why::Divided }
     }
 
     fn tolerated(&self, ratio: f64, usage: i64, untolerated: u32, why: Why) -> Proposal {
         if self.tolerances.within(ratio) {
             return Proposal {
-                replicas: self.current,
+                replicas: self.state.replicas,
                 untolerated,
                 usage,
                 ratio,

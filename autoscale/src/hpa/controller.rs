@@ -108,13 +108,12 @@ impl Round<'_> {
 
     /// The largest proposal. Where a metric fails, the others may raise the count, never lower it.
     fn metrics(&mut self) -> Option<u32> {
-        let pods = pods::of(self.state);
         let rules = self.hpa.behavior.as_ref();
         let tolerance = self.hpa.parameters.tolerance;
         let moment = Moment {
-            now: self.state.now,
-            current: self.state.replicas,
-            pods: &pods,
+            state: self.state,
+            ready: pods::ready(self.state),
+            present: pods::present(self.state),
             tolerances: Tolerances {
                 down: rules.and_then(|rules| rules.down.tolerance).unwrap_or(tolerance),
                 up: rules.and_then(|rules| rules.up.tolerance).unwrap_or(tolerance),
@@ -123,7 +122,7 @@ impl Round<'_> {
         };
         let (mut largest, mut failed, mut untolerated): (Option<u32>, usize, u32) = (None, 0, 0);
         for source in &self.hpa.sources {
-            let proposal = propose(source, self.hpa, self.state, &moment);
+            let proposal = propose(source, self.hpa, &moment);
             if let Ok(proposal) = &proposal {
                 largest = Some(largest.unwrap_or(0).max(proposal.replicas));
                 untolerated = untolerated.max(proposal.untolerated);
@@ -206,14 +205,9 @@ impl Round<'_> {
 }
 
 /// What one metric asks for.
-fn propose(
-    source: &Source,
-    hpa: &Hpa,
-    state: &State,
-    moment: &Moment<'_>,
-) -> Result<Proposal, String> {
+fn propose(source: &Source, hpa: &Hpa, moment: &Moment<'_>) -> Result<Proposal, String> {
     let total = |of: Result<i64, String>, target: &Total| match *target {
-        Total::Value(value) => moment.value(of?, value),
+        Total::Value(value) => Ok(moment.value(of?, value)),
         Total::Average(average) => Ok(moment.average(of?, average)),
     };
     match source {
@@ -230,14 +224,14 @@ fn propose(
                 Some(resource) => object.is_named(resource),
                 None => same,
             };
-            let mut values = values(state, metric, of)?;
+            let mut values = values(moment.state, metric, of)?;
             if values.len() > 1 {
                 return Err(format!("{} series of `{}` fit", values.len(), metric.name));
             }
             total(values.pop().ok_or_else(|| nothing(&metric.name)), target)
         }
         Source::External { metric, target } => {
-            let values = values(state, metric, |metric| metric.resource.is_none())?;
+            let values = values(moment.state, metric, |metric| metric.resource.is_none())?;
             let sum = values.iter().fold(0_i64, |sum, value| sum.saturating_add(*value));
             total(if values.is_empty() { Err(nothing(&metric.name)) } else { Ok(sum) }, target)
         }
@@ -319,6 +313,6 @@ fn step(source: &Source, proposal: Result<Proposal, String>) -> Step {
 fn way(target: Total) -> (&'static str, f64) {
     match target {
         Total::Value(value) => ("total", value as f64),
-        Total::Average(average) => ("total, for each pod", average as f64),
+        Total::Average(average) => ("for each pod", average as f64),
     }
 }

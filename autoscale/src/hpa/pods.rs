@@ -1,7 +1,6 @@
 //! Which pods count: `groupPods`, `calculateRequests` and `getReadyPodsCount` of
 //! `pkg/controller/podautoscaler/replica_calculator.go`.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -9,7 +8,7 @@ use jiff::Timestamp;
 use super::spec::Parameters;
 use crate::quantity::milli;
 use crate::time::seconds_between;
-use crate::{Instance, Phase, Reading, State};
+use crate::{Instance, Metric, Phase, Reading, State};
 
 /// How a pod counts for one metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,38 +22,49 @@ pub(super) enum Standing {
     Ignored,
 }
 
-/// The pods of a state; where it lists none, as many ready ones that report nothing as are wanted.
-pub(super) fn of(state: &State) -> Cow<'_, [Instance]> {
-    if !state.instances.is_empty() {
-        return Cow::Borrowed(&state.instances);
-    }
-    let silent = |index| Instance {
-        name: format!("instance-{index}"),
-        phase: Phase::Ready,
-        started: None,
-        ready_since: None,
-        requests: BTreeMap::new(),
-        metrics: BTreeMap::new(),
-    };
-    // No more than can matter: a count beyond it is as ready, and as silent.
-    Cow::Owned((0..state.replicas).map(silent).collect())
-}
-
-/// How many are ready (`getReadyPodsCount`).
-pub(super) fn ready(pods: &[Instance]) -> u32 {
-    pods.iter().filter(|pod| pod.phase == Phase::Ready).count() as u32
+/// How many pods are ready (`getReadyPodsCount`). Where a state lists none, all that are wanted are.
+pub(super) fn ready(state: &State) -> u32 {
+    count(state, |phase| phase == Phase::Ready)
 }
 
 /// How many there are (`scale.status.replicas`): all but those that end or have failed.
-pub(super) fn present(pods: &[Instance]) -> u32 {
-    let there = |pod: &&Instance| !matches!(pod.phase, Phase::Deleted | Phase::Failed);
-    pods.iter().filter(there).count() as u32
+pub(super) fn present(state: &State) -> u32 {
+    count(state, |phase| !matches!(phase, Phase::Deleted | Phase::Failed))
 }
 
-/// What each pod reports of a metric, in thousandths; a value that is not finite is missing.
-pub(super) fn samples(pods: &[Instance], metric: &str) -> Vec<Option<Reading>> {
-    let reading = |pod: &Instance| pod.metrics.get(metric).copied();
-    pods.iter().map(reading).map(|r| r.filter(|r| r.value.is_finite())).collect()
+fn count(state: &State, counts: impl Fn(Phase) -> bool) -> u32 {
+    if state.instances.is_empty() {
+        return state.replicas;
+    }
+    state.instances.iter().filter(|pod| counts(pod.phase)).count() as u32
+}
+
+/// What each pod reports of a metric: its own reading, or the last point of the metric's history that
+/// has its name. A value that is not finite is missing.
+pub(super) fn samples(state: &State, metric: &str) -> Vec<Option<Reading>> {
+    let silent = state.instances.iter().any(|pod| !pod.metrics.contains_key(metric));
+    let last = if silent { last_points(state, metric) } else { BTreeMap::new() };
+    let reading = |pod: &Instance| {
+        let point = || last.get(pod.name.as_str()).copied();
+        pod.metrics.get(metric).copied().or_else(point).filter(|r| r.value.is_finite())
+    };
+    state.instances.iter().map(reading).collect()
+}
+
+/// The last point of each instance in the history of a metric of the target.
+fn last_points<'a>(state: &'a State, metric: &str) -> BTreeMap<&'a str, Reading> {
+    let own = |series: &&Metric| series.name == metric && series.resource.is_none();
+    let points = state.metrics.iter().filter(own).flat_map(|series| &series.points);
+    let mut last: BTreeMap<&str, Reading> = BTreeMap::new();
+    for point in points.filter(|point| point.time <= state.now) {
+        let Some(name) = &point.instance else { continue };
+        let reading = Reading { value: point.value, time: Some(point.time), window: None };
+        let kept = last.entry(name).or_insert(reading);
+        if kept.time <= reading.time {
+            *kept = reading;
+        }
+    }
+    last
 }
 
 /// How each pod counts. Only the CPU looks at readiness.

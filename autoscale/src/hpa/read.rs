@@ -1,6 +1,8 @@
 //! From the file to the rules: what the API server would refuse is told, all of it at once
 //! (`pkg/apis/autoscaling/validation/validation.go` of Kubernetes v1.37.2).
 
+use std::collections::BTreeMap;
+
 use plimsoll_document::{Document, Format, Problems, Wrong};
 
 use super::raw::{
@@ -10,7 +12,8 @@ use super::raw::{
 use super::spec::{
     Behavior, Hpa, Named, Parameters, PerPod, Policy, Reference, Rules, Selector, Source, Total,
 };
-use crate::{quantity, settings};
+use crate::quantity;
+use crate::settings::{self, Settings};
 
 /// How amounts are checked where they stand.
 pub(crate) const FORMATS: &[Format] = &[Format {
@@ -71,7 +74,7 @@ impl Reader<'_> {
                 }
             }
         }
-        let parameters = self.parameters(&metadata.annotations);
+        let parameters = parameters(self.document, &metadata.annotations, &mut self.problems);
         let mut spec = raw.spec?;
         let sources = if first { self.first_version(&spec) } else { self.sources(&mut spec) };
         let behavior = spec.behavior.take().map(|raw| {
@@ -108,35 +111,6 @@ impl Reader<'_> {
         Some(Hpa { name, min, max, target, sources, behavior, parameters })
     }
 
-    /// The flags of the controller, from annotations.
-    fn parameters(
-        &mut self,
-        annotations: &std::collections::BTreeMap<String, String>,
-    ) -> Parameters {
-        let mut given = settings::Settings::new(
-            self.document,
-            annotations,
-            "/metadata/annotations",
-            &mut self.problems,
-        );
-        let mut parameters = Parameters::default();
-        given.number("horizontal-pod-autoscaler-tolerance", &mut parameters.tolerance);
-        given.span(
-            "horizontal-pod-autoscaler-downscale-stabilization",
-            &mut parameters.downscale_stabilization,
-        );
-        given.span(
-            "horizontal-pod-autoscaler-cpu-initialization-period",
-            &mut parameters.cpu_initialization,
-        );
-        given.span(
-            "horizontal-pod-autoscaler-initial-readiness-delay",
-            &mut parameters.initial_readiness,
-        );
-        given.end();
-        parameters
-    }
-
     /// `autoscaling/v1` knows the CPU only; 80 % if it does not say (`v1/defaults.go`).
     fn first_version(&mut self, spec: &RawSpec) -> Vec<Source> {
         if !spec.metrics.is_empty() {
@@ -166,8 +140,8 @@ impl Reader<'_> {
         metrics.into_iter().enumerate().filter_map(|(i, raw)| self.source(&path(i), raw)).collect()
     }
 
-    fn source(&mut self, path: &str, raw: RawMetric) -> Option<Source> {
-        let kind = raw.kind?;
+    /// What stands beside a metric's type is that of the type, and nothing else.
+    fn only(&mut self, path: &str, kind: SourceType, raw: &RawMetric) {
         let given = [
             (SourceType::Resource, "resource", raw.resource.is_some()),
             (SourceType::ContainerResource, "containerResource", raw.container_resource.is_some()),
@@ -195,6 +169,11 @@ impl Reader<'_> {
                 _ => {}
             }
         }
+    }
+
+    fn source(&mut self, path: &str, raw: RawMetric) -> Option<Source> {
+        let kind = raw.kind?;
+        self.only(path, kind, &raw);
         match kind {
             SourceType::Resource => {
                 let raw = raw.resource?;
@@ -289,8 +268,15 @@ impl Reader<'_> {
                 average.map(Total::Average).or(value.map(Total::Value))
             }
         };
-        let there = raw.value.is_some() || raw.average_value.is_some();
-        if chosen.is_none() && (by_type || !there) && self.problems.is_empty() {
+        // What is there and wrong has been told already.
+        let has = |key: &str| self.document.has(&format!("{path}/{key}"));
+        let lacks = match (by_type, raw.kind?) {
+            (true, TargetType::Value) => !has("value"),
+            (true, TargetType::AverageValue) => !has("averageValue"),
+            (true, TargetType::Utilization) => true,
+            (false, _) => !has("value") && !has("averageValue"),
+        };
+        if lacks {
             self.wrong(
                 path,
                 "the target's type and what it wants do not go together",
@@ -343,6 +329,31 @@ impl Reader<'_> {
         }
         Some(Named { name: raw.name?, selector: Selector(selector) })
     }
+}
+
+/// The flags of the controller, from annotations.
+pub(crate) fn parameters(
+    document: &Document,
+    annotations: &BTreeMap<String, String>,
+    problems: &mut Problems,
+) -> Parameters {
+    let path = "/metadata/annotations";
+    let mut given = Settings::new(document, annotations, path, settings::OURS, problems);
+    let mut parameters = Parameters::default();
+    let (any, long) = (0.0..=f64::INFINITY, 0.0..=86_400.0);
+    given.number("horizontal-pod-autoscaler-tolerance", any, &mut parameters.tolerance);
+    for (name, value) in [
+        (
+            "horizontal-pod-autoscaler-downscale-stabilization",
+            &mut parameters.downscale_stabilization,
+        ),
+        ("horizontal-pod-autoscaler-cpu-initialization-period", &mut parameters.cpu_initialization),
+        ("horizontal-pod-autoscaler-initial-readiness-delay", &mut parameters.initial_readiness),
+    ] {
+        given.span(name, long.clone(), value);
+    }
+    given.end();
+    parameters
 }
 
 fn cpu(percent: i32) -> Source {

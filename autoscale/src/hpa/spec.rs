@@ -1,7 +1,8 @@
 //! The rules of a `HorizontalPodAutoscaler`, checked. Amounts are in thousandths, as in Kubernetes.
 
-use super::raw::{PolicyType, RawSelector, Select, SelectorOperator};
 use std::collections::BTreeMap;
+
+use super::raw::{PolicyType, RawSelector, Select, SelectorOperator};
 
 /// A `HorizontalPodAutoscaler`, ready to decide.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,6 +135,12 @@ impl Selector {
 pub(crate) struct Behavior {
     pub up: Rules,
     pub down: Rules,
+}
+
+impl Default for Behavior {
+    fn default() -> Self {
+        Self { up: Rules::default_up(), down: Rules::default_down() }
+    }
 }
 
 /// The rules of one direction.

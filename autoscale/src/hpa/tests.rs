@@ -102,6 +102,45 @@ fn what_is_not_finite_is_missing() {
 }
 
 #[test]
+fn a_count_without_a_list_of_pods_costs_nothing() {
+    let text =
+        CPU.replace("minReplicas: 2", "").replace("maxReplicas: 6", "maxReplicas: 2147483647");
+    let external = "  - type: External\n    external: {metric: {name: queue}, target: {type: Value, value: 1}}\n";
+    let hpa = hpa(&format!("{text}{external}"));
+    let state = state(
+        r#"{"now": "2026-01-01T00:00:00Z", "replicas": 2000000000,
+            "metrics": [{"name": "queue", "value": 5}]}"#,
+    );
+    let decision = hpa.decide(&state);
+    assert_eq!(decision.steps[0].result, "no pod that counts reports `cpu`");
+    assert_eq!(decision.replicas, 2_147_483_647, "{decision:#?}");
+}
+
+#[test]
+fn a_history_of_instances_is_read_where_they_report_nothing_themselves() {
+    let mut state = busy(r#"{"hpa": {}}"#);
+    let points: Vec<String> = state
+        .instances
+        .iter_mut()
+        .flat_map(|pod| {
+            pod.metrics.clear();
+            let point = |time: &str, value: f64| {
+                format!(r#"{{"time": "{time}", "value": {value}, "instance": "{}"}}"#, pod.name)
+            };
+            [
+                point("2025-12-31T23:58:00Z", 0.1),
+                point("2025-12-31T23:59:00Z", 0.8),
+                point("2026-01-01T00:01:00Z", 0.2),
+            ]
+        })
+        .collect();
+    let metric = format!(r#"{{"name": "cpu", "points": [{}]}}"#, points.join(","));
+    state.metrics.push(serde_json::from_str(&metric).expect("a metric"));
+    let decision = hpa(CPU).decide(&state);
+    assert_eq!((decision.steps[0].value, decision.replicas), (Some(80.0), 5));
+}
+
+#[test]
 fn zero_that_was_not_asked_for_switches_off() {
     let mut state = busy("{}");
     state.replicas = 0;
@@ -136,6 +175,11 @@ spec:
     external: {metric: {name: queue}, target: {type: Value, value: 10K}}
   - type: External
     external: {metric: {name: queue}, target: {type: Value, value: '0'}}
+  - type: Object
+    object:
+      describedObject: {kind: Service, name: shop}
+      metric: {name: rps}
+      target: {type: Value, averageValue: 5}
   - type: CPU
   behavior:
     scaleUp:
@@ -150,6 +194,8 @@ spec:
         "`soon` is not a duration",
         "suffix of a thousand is `k`",
         "`CPU`",
+        "`value` must be above 0",
+        "type and what it wants do not go together",
         "at least 1",
     ] {
         assert!(text.contains(part), "{part} is not in:\n{text}");

@@ -1,3 +1,4 @@
 //! Tests of the engines as a whole: rules as text and a state in, a decision out.
 
+mod laws;
 mod vectors;

@@ -32,7 +32,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "plimsoll-benches",
-        &["plimsoll-domain", "plimsoll-deploy", "plimsoll-loadgen", "plimsoll-monitor", "plimsoll"],
+        &[
+            "plimsoll-domain",
+            "plimsoll-deploy",
+            "plimsoll-loadgen",
+            "plimsoll-monitor",
+            "plimsoll-autoscale",
+            "plimsoll",
+        ],
     ),
 ];
 

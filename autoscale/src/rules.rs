@@ -1,0 +1,218 @@
+//! Files of rules, of whatever kind: each is recognised by its keys.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use plimsoll_document::{Document, Problem, Problems, read_text};
+
+use crate::azure::{self, Parameters, Setting};
+use crate::hpa::Hpa;
+use crate::keda::ScaledObject;
+use crate::knative::Kpa;
+use crate::utilization::{self, TargetUtilization};
+use crate::{Decision, State, hpa, keda, knative};
+
+/// What kind of rules a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Azure Monitor autoscale: the setting as JSON.
+    Azure,
+    /// A `HorizontalPodAutoscaler` of Kubernetes.
+    Hpa,
+    /// A `ScaledObject` of KEDA.
+    ScaledObject,
+    /// A service or revision with Knative's annotations.
+    Knative,
+    /// A deployment of Azure ML on Kubernetes, with `scale_settings`.
+    Utilization,
+}
+
+impl Kind {
+    /// The kind of a file, by its keys.
+    pub fn of(document: &Document) -> Option<Self> {
+        let has = |path: &str| document.has(path);
+        let text = |path: &str| document.has(path).then(|| document.find(path).text()).flatten();
+        let group = text("/apiVersion").unwrap_or_default();
+        match text("/kind") {
+            Some("HorizontalPodAutoscaler") => return Some(Self::Hpa),
+            Some("ScaledObject") => return Some(Self::ScaledObject),
+            Some(_) if group.starts_with("serving.knative.dev/") => return Some(Self::Knative),
+            Some("ConfigMap") => return Some(Self::Knative),
+            _ => {}
+        }
+        let keys: Vec<String> = document.root().keys().map(str::to_lowercase).collect();
+        let key = |name: &str| keys.iter().any(|key| key == name);
+        let nested = || {
+            let properties =
+                document.root().keys().find(|key| key.eq_ignore_ascii_case("properties"));
+            properties.is_some_and(|name| {
+                let inner = document.find(&format!("/{name}"));
+                inner.keys().any(|key| key.eq_ignore_ascii_case("profiles"))
+            })
+        };
+        if key("profiles") || nested() || key("resources") && key("contentversion") {
+            return Some(Self::Azure);
+        }
+        let scaled = has("/scale_settings") || has("/endpoint_name");
+        scaled.then_some(Self::Utilization)
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Azure => "an autoscale setting of Azure Monitor",
+            Self::Hpa => "a HorizontalPodAutoscaler",
+            Self::ScaledObject => "a ScaledObject of KEDA",
+            Self::Knative => "a Knative service",
+            Self::Utilization => "a deployment with `scale_settings`",
+        }
+    }
+}
+
+/// Rules that can be evaluated.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rules {
+    /// Azure Monitor autoscale.
+    Azure(Setting),
+    /// A `HorizontalPodAutoscaler` of Kubernetes.
+    Hpa(Hpa),
+    /// A `ScaledObject` of KEDA.
+    ScaledObject(ScaledObject),
+    /// A Knative revision.
+    Knative(Kpa),
+    /// A deployment of Azure ML on Kubernetes.
+    Utilization(TargetUtilization),
+}
+
+impl Rules {
+    /// One evaluation.
+    pub fn decide(&self, parameters: Parameters, state: &State) -> Decision {
+        match self {
+            Self::Azure(setting) => azure::decide(setting, parameters, state),
+            Self::Hpa(hpa) => hpa.decide(state),
+            Self::ScaledObject(object) => object.decide(state),
+            Self::Knative(kpa) => kpa.decide(state),
+            Self::Utilization(rules) => rules.decide(state),
+        }
+    }
+
+    /// How many seconds before an evaluation it may look back.
+    pub fn lookback_s(&self, parameters: Parameters) -> i64 {
+        let setting = match self {
+            Self::Azure(setting) => setting,
+            Self::Hpa(_) | Self::ScaledObject(_) | Self::Utilization(_) => return STALE_S,
+            Self::Knative(kpa) => return kpa.stable_window_s(),
+        };
+        let rules = setting.profiles.iter().flat_map(|profile| &profile.rules);
+        let longest = rules.map(|rule| i64::from(rule.window_s) + i64::from(rule.grain_s)).max();
+        longest.unwrap_or(0) + i64::from(parameters.metric_delay_s)
+    }
+
+    /// The seconds between two evaluations.
+    pub fn interval_s(&self, parameters: Parameters) -> u32 {
+        match self {
+            Self::Azure(_) => parameters.interval_s,
+            Self::Hpa(_) | Self::ScaledObject(_) => hpa::SYNC_PERIOD_S,
+            Self::Knative(_) => knative::TICK_S,
+            Self::Utilization(rules) => rules.polling_interval,
+        }
+    }
+}
+
+/// How long a value counts as the present one, for engines that look at the present alone: as long as
+/// Prometheus takes the last sample of a series for its value.
+const STALE_S: i64 = 300;
+
+/// The rules, or what is wrong with them.
+fn kept(read: Result<Rules, Problems>, problems: &mut Problems) -> Option<Rules> {
+    read.map_err(|wrong| problems.append(wrong)).ok()
+}
+
+/// A file of rules, with the places of what it holds.
+#[derive(Debug, Clone)]
+pub struct RulesFile {
+    /// The rules.
+    pub rules: Rules,
+    places: Places,
+}
+
+#[derive(Debug, Clone)]
+enum Places {
+    Document(Box<Document>),
+    Script { file: Arc<str>, source: Arc<str>, spans: azure::Spans },
+}
+
+impl RulesFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// All that is wrong with it, or that it holds no rules that can be evaluated.
+    pub fn open(path: &Path) -> Result<Self, Problems> {
+        match read_text(path) {
+            Ok(text) => Self::parse(&path.display().to_string(), &text),
+            Err(problem) => {
+                let mut problems = Problems::new();
+                problems.push(problem);
+                Err(problems)
+            }
+        }
+    }
+
+    /// Reads `text`, which is that of `file`.
+    ///
+    /// # Errors
+    /// As [`RulesFile::open`].
+    pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
+        let mut problems = Problems::new();
+        if azure::is_script(text) {
+            let read = azure::read_script(file, text, &mut problems);
+            let (file, source) = (Arc::from(file), Arc::from(text));
+            let read = read.map(|(setting, spans)| Self {
+                rules: Rules::Azure(setting),
+                places: Places::Script { file, source, spans },
+            });
+            return problems.or(read);
+        }
+        let document = Document::parse(file, text)?;
+        let rules = match Kind::of(&document) {
+            Some(Kind::Azure) => azure::read(&document, &mut problems).map(Rules::Azure),
+            Some(Kind::Hpa) => kept(hpa::read(&document).map(Rules::Hpa), &mut problems),
+            Some(Kind::ScaledObject) => {
+                kept(keda::read(&document).map(Rules::ScaledObject), &mut problems)
+            }
+            Some(Kind::Knative) => {
+                kept(knative::read(&document).map(Rules::Knative), &mut problems)
+            }
+            Some(Kind::Utilization) => {
+                kept(utilization::read(&document).map(Rules::Utilization), &mut problems)
+            }
+            None => {
+                let message = "these are no autoscale rules";
+                let hint = "a setting of Azure Monitor has `profiles`; or give a script with `az \
+                            monitor autoscale`";
+                problems.push(document.problem_at("", message).hint(hint));
+                None
+            }
+        };
+        problems.or(rules.map(|rules| Self { rules, places: Places::Document(Box::new(document)) }))
+    }
+
+    /// A problem with what stands at a place (`Rule::at`, `Profile::at`), or with a member of it.
+    pub fn problem(&self, at: &str, member: &str, message: &str) -> Problem {
+        match &self.places {
+            Places::Document(document) => {
+                let inner = format!("{at}/{member}");
+                let path = if document.has(&inner) { inner } else { at.to_owned() };
+                document.problem_at(&path, message)
+            }
+            Places::Script { file, source, spans } => {
+                let span = spans.get(at).or_else(|| spans.get(""));
+                let span: Range<usize> = span.cloned().unwrap_or(0..0);
+                let first = source.get(span.clone()).unwrap_or_default();
+                let line = first.find('\n').unwrap_or(first.len());
+                Problem::new(file, source, span.start..span.start + line, message)
+            }
+        }
+    }
+}
