@@ -20,24 +20,24 @@ const LEVELS: [f64; 5] = [0.99, 0.95, 0.9, 0.75, 0.5];
 /// So many clusters of bad requests tell their own effect.
 const ENOUGH_CLUSTERS: f64 = 20.0;
 /// Fewer batches, or effective batches, than this do not tell a variance.
-pub(crate) const LEAST_BATCHES: f64 = 8.0;
+pub const LEAST_BATCHES: f64 = 8.0;
 /// A stronger correlation is not told from a run that is too short to have one.
 const MOST_CORRELATION: f64 = 0.9;
 
 /// How much batches vary together.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Dependence {
+pub struct Dependence {
     /// The variance of the sum of all residuals.
-    pub(crate) variance: f64,
+    pub variance: f64,
     /// Of a batch with the one after it, 0 to 0.9.
-    pub(crate) correlation: f64,
+    pub correlation: f64,
     /// How many independent batches they are worth.
-    pub(crate) batches: f64,
+    pub batches: f64,
 }
 
 impl Dependence {
     /// Of the batches' residuals, in the order of time; `None` below two.
-    pub(crate) fn of(residuals: &[f64]) -> Option<Self> {
+    pub fn of(residuals: &[f64]) -> Option<Self> {
         if residuals.len() < 2 {
             return None;
         }
@@ -55,21 +55,21 @@ impl Dependence {
 
 /// The design effect at one limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Effect {
+pub struct Effect {
     /// How many requests tell as much as one independent request; at least 1.
-    pub(crate) size: f64,
+    pub size: f64,
     /// Of a batch with the one after it.
-    pub(crate) correlation: f64,
+    pub correlation: f64,
     /// How many independent batches there are.
-    pub(crate) batches: f64,
+    pub batches: f64,
     /// How many clusters of bad requests were seen.
-    pub(crate) clusters: f64,
+    pub clusters: f64,
 }
 
 impl Effect {
     /// Of the requests and the bad ones among them in each batch. `None` where nothing or
     /// everything is bad, and below two batches: then nothing varies.
-    pub(crate) fn of(counts: &[(u64, u64)]) -> Option<Self> {
+    pub fn of(counts: &[(u64, u64)]) -> Option<Self> {
         let (requests, bad) = totals(counts);
         if bad == 0 || bad == requests {
             return None;
@@ -91,26 +91,23 @@ impl Effect {
 
 /// The effect at the objective's own limit, and what the walk to lower levels made of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Walk {
+pub struct Walk {
     /// The effect of the own limit alone.
-    pub(crate) own: f64,
+    pub own: f64,
     /// The largest effect seen.
-    pub(crate) design_effect: f64,
+    pub design_effect: f64,
     /// The correlation where the effect was largest.
-    pub(crate) correlation: f64,
+    pub correlation: f64,
     /// The fewest effective batches of all levels asked.
-    pub(crate) effective_batches: f64,
+    pub effective_batches: f64,
     /// Whether the run is long enough against its own correlation to tell its effect.
-    pub(crate) sure: bool,
+    pub sure: bool,
 }
 
 impl Walk {
     /// From the objective's own counts to `lower` levels, in falling order, as far as needed.
     /// Levels at which nothing varies say nothing and are passed over.
-    pub(crate) fn from(
-        own: &[(u64, u64)],
-        lower: impl IntoIterator<Item = Option<Effect>>,
-    ) -> Self {
+    pub fn from(own: &[(u64, u64)], lower: impl IntoIterator<Item = Option<Effect>>) -> Self {
         let count = own.len() as f64;
         let own = Effect::of(own);
         let mut walk = Self {

@@ -36,6 +36,8 @@ mod inversion;
 mod needed;
 mod rate;
 
+use std::time::Duration;
+
 use plimsoll_domain::Quantile;
 
 use self::bounds::Bounds;
@@ -183,6 +185,14 @@ pub fn infer(batches: &Batches, question: Question, confidence: f64) -> Inferenc
         clumps: (verdict == Verdict::Met).then(|| trial.largest_clumps(samples, bad)),
         needed: if decided { None } else { trial.needed(samples, bad) },
     }
+}
+
+/// The design effect of the requests above `limit` (the middle of a bucket), with the walk to the
+/// levels below `quantile`: what a comparison of two runs at one limit needs of each.
+pub fn walk_above(batches: &Batches, limit: Duration, quantile: f64) -> Walk {
+    let counted = batches.counted();
+    let pool = Pool::new(&counted);
+    Walk::from(&pool.counts_above(limit), levels_below(quantile).map(|level| pool.effect_at(level)))
 }
 
 /// Whether a run of so many requests in so many batches would be met if not one of them were bad.

@@ -6,7 +6,7 @@
 pub mod alert;
 pub mod batches;
 mod counts;
-mod effect;
+pub mod effect;
 pub mod few;
 mod group;
 pub mod inference;
@@ -25,7 +25,7 @@ pub mod window_record;
 
 pub use alert::{Alert, AlertError, AlertEvent, AlertRule, AlertState, Severity};
 pub use batches::{Batch, Batches};
-pub use inference::{Inference, Interval, Question, Undecided, infer};
+pub use inference::{Inference, Interval, Question, Undecided, infer, walk_above};
 pub use monitor::{DEFAULT_CONFIDENCE, Monitor, MonitorConfig, Report, Standing, limits};
 pub use objective::{
     Amount, Comparison, InWindows, Indicator, Latency, Objective, ParseError, Part, Selector, Unit,

@@ -60,6 +60,20 @@ impl From<SparseLatencies> for Latencies {
 }
 
 impl SparseLatencies {
+    /// From the middles of filled buckets in ascending order, in nanoseconds, and their counts: what
+    /// a log keeps of latencies. Sum, minimum and maximum are exact to the buckets' width.
+    pub fn from_buckets(buckets: impl IntoIterator<Item = (u64, u64)>) -> Self {
+        let buckets: Box<[(u64, u64)]> = buckets.into_iter().collect();
+        let sum = |(middle, count): &(u64, u64)| u128::from(*middle) * u128::from(*count);
+        Self {
+            sum_ns: buckets.iter().map(sum).sum(),
+            min_ns: buckets.first().map_or(u64::MAX, |(middle, _)| *middle),
+            max_ns: buckets.last().map_or(0, |(middle, _)| *middle),
+            overflow: 0,
+            buckets,
+        }
+    }
+
     /// How many values there are.
     pub fn count(&self) -> u64 {
         self.buckets.iter().map(|(_, count)| count).sum()

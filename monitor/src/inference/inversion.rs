@@ -41,7 +41,7 @@ impl<'a> Pool<'a> {
     }
 
     /// The requests of each batch, and those above the bucket with this middle.
-    fn counts_above(&self, limit: Duration) -> Vec<(u64, u64)> {
+    pub(super) fn counts_above(&self, limit: Duration) -> Vec<(u64, u64)> {
         let count = |batch: &Cow<'_, Batch>| {
             (batch.requests, batch.finite.count_above(limit) + batch.infinite)
         };

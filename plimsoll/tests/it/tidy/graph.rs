@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("plimsoll-loadgen", &["plimsoll-domain"]),
     ("plimsoll-monitor", &["plimsoll-domain"]),
     ("plimsoll-autoscale", &["plimsoll-domain", "plimsoll-document"]),
+    ("plimsoll-study", &["plimsoll-domain", "plimsoll-monitor"]),
     (
         "plimsoll",
         &[
@@ -28,6 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "plimsoll-loadgen",
             "plimsoll-monitor",
             "plimsoll-autoscale",
+            "plimsoll-study",
         ],
     ),
     (
@@ -38,6 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "plimsoll-loadgen",
             "plimsoll-monitor",
             "plimsoll-autoscale",
+            "plimsoll-study",
             "plimsoll",
         ],
     ),
