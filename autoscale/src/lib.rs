@@ -6,13 +6,17 @@
 //! that the live host, the simulator and a replay of a record decide alike.
 
 pub mod azure;
+mod backtest;
 mod decision;
 pub mod lint;
 mod rules;
+mod samples;
 mod state;
 mod state_file;
 
+pub use backtest::{Evaluation, Plan, Replayed, backtest, record_line, replay};
 pub use decision::{Decision, Held, Step};
 pub use rules::{Kind, Rules, RulesFile};
+pub use samples::Samples;
 pub use state::{Instance, Memory, Metric, Phase, Point, Reading, State};
 pub use state_file::{Given, carry_on, read_states};

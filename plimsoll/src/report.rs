@@ -14,9 +14,11 @@ use plimsoll_domain::plain;
 
 use crate::results::summary::Summary;
 use crate::results::{Error, Event, events, folder, timeline};
+pub(crate) use autoscale::autoscale_page;
 use page::Page;
 use recorded::Recorded;
 
+mod autoscale;
 mod chart;
 mod figures;
 mod heat_map;
