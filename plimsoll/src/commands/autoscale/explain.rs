@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     };
     match (&args.metrics, &args.replay) {
         (Some(metrics), _) => history(args, metrics, parameters),
-        (None, Some(record)) => again(args, record),
+        (None, Some(record)) => Ok(again(args, record)),
         (None, None) => Ok(Exit::Usage),
     }
 }
@@ -186,7 +186,7 @@ fn table(all: &[Evaluation]) -> String {
     format!("{}\n\n{} evaluations, {changes} changes", rows::columns(&lines), all.len())
 }
 
-fn again(args: &Args, record: &Path) -> Result<Exit> {
+fn again(args: &Args, record: &Path) -> Exit {
     let mut problems = Problems::new();
     let file = RulesFile::open(&args.rules).map_err(|found| problems.append(found)).ok();
     let read = text(record).map_err(|found| problems.append(found)).ok();
@@ -194,21 +194,21 @@ fn again(args: &Args, record: &Path) -> Result<Exit> {
         Ok(read) => read,
         Err(problems) => {
             view::problems(&problems);
-            return Ok(Exit::Usage);
+            return Exit::Usage;
         }
     };
     match replay(&file.rules, &name, &text) {
         Ok(Replayed { count, differs: None }) => {
             view::print(&format!("{count} decisions, all equal to the byte"));
-            Ok(Exit::Success)
+            Exit::Success
         }
         Ok(Replayed { differs: Some((line, now)), .. }) => {
             view::print(&format!("{name}:{line}: another decision now:\n{now}"));
-            Ok(Exit::Breached)
+            Exit::Breached
         }
         Err((line, why)) => {
             view::note(&format!("error: {name}:{line}: this is no line of a record: {why}"));
-            Ok(Exit::Usage)
+            Exit::Usage
         }
     }
 }

@@ -25,13 +25,13 @@ pub(super) fn columns(rows: &[Vec<String>]) -> String {
 
 /// A decision with its steps.
 pub(super) fn decision(state: &State, decision: &Decision) -> String {
-    let mut title = format!("{}  {}", state.now, change(state.replicas, decision.replicas));
-    if let Some(held) = decision.held {
-        title += &format!("  ({})", words(held));
-    }
-    if decision.unguarded != decision.replicas {
-        title += &format!("  the rules alone: {}", decision.unguarded);
-    }
+    let held = decision.held.map_or_else(String::new, |held| format!("  ({})", words(held)));
+    let alone = match decision.unguarded {
+        same if same == decision.replicas => String::new(),
+        other => format!("  the rules alone: {other}"),
+    };
+    let title =
+        format!("{}  {}{held}{alone}", state.now, change(state.replicas, decision.replicas));
     let header = ["step", "value", "against", "count", "result"].map(str::to_owned).to_vec();
     let rows: Vec<_> = std::iter::once(header).chain(decision.steps.iter().map(step)).collect();
     let table = columns(&rows);
