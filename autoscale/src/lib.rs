@@ -6,6 +6,7 @@
 //! that the live host, the simulator and a replay of a record decide alike.
 
 pub mod azure;
+mod backtest;
 mod decision;
 pub mod hpa;
 pub mod keda;
@@ -13,6 +14,7 @@ pub mod knative;
 pub mod lint;
 pub mod quantity;
 mod rules;
+mod samples;
 mod settings;
 pub mod span;
 mod state;
@@ -20,7 +22,9 @@ mod state_file;
 mod time;
 pub mod utilization;
 
+pub use backtest::{Evaluation, Plan, Replayed, backtest, record_line, replay};
 pub use decision::{Decision, Held, Step};
 pub use rules::{Kind, Rules, RulesFile};
+pub use samples::Samples;
 pub use state::{Instance, Memory, Metric, Phase, Point, Reading, State};
 pub use state_file::{Given, carry_on, read_states};

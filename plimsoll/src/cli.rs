@@ -7,8 +7,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    check, completions, environments, guard, help, host, init, instance, load, quota, report, run,
-    schema,
+    autoscale, check, completions, environments, guard, help, host, init, instance, load, quota,
+    report, run, schema,
 };
 use crate::exit::Exit;
 use crate::view;
@@ -41,6 +41,8 @@ pub enum Command {
     /// Size the quota of deployments, with the 20 % reserve
     #[command(after_help = help::QUOTA)]
     Quota(quota::Args),
+    /// Ask, check and replay autoscale rules
+    Autoscale(autoscale::Args),
     /// Print the JSON Schema of a kind of file, for editors
     Schema(schema::Args),
     /// Write the report again from a results folder, also after a run that was killed
@@ -74,6 +76,7 @@ impl Command {
             Self::Completions(args) => Ok(completions::run(&args)),
             Self::Check(args) => Ok(check::run(args)),
             Self::Quota(args) => quota::run(args),
+            Self::Autoscale(args) => autoscale::run(args),
             Self::Schema(args) => schema::run(&args),
             Self::Report(args) => Ok(report::run(&args)),
             Self::Host(args) => host::run(args),

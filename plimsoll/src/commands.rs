@@ -3,6 +3,7 @@
 //! A command that has commands of its own is a folder of such files. The table of all of them is
 //! in [`cli`](crate::cli); what several commands take is in `outputs`.
 
+pub(crate) mod autoscale;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod environments;
@@ -18,3 +19,5 @@ pub(crate) mod quota;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;
+
+pub(crate) use autoscale::held_words;

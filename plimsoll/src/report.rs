@@ -15,10 +15,12 @@ use plimsoll_domain::plain;
 
 use crate::results::summary::Summary;
 use crate::results::{Error, Event, events, folder, timeline};
+pub(crate) use autoscale::autoscale_page;
 use latency_charts::further_quantiles;
 use page::Page;
 use recorded::Recorded;
 
+mod autoscale;
 mod chart;
 mod figures;
 mod heat_map;

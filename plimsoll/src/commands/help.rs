@@ -6,7 +6,7 @@ Exit codes:
     0  all objectives met, run valid
     1  internal error, or results could not be written
     2  wrong usage, or a wrong file
-    3  an objective breached
+    3  an objective breached, or autoscale rules with errors
     4  inconclusive, or the run is invalid
     5  deployment or quota failed
   130  interrupted; partial results are written
@@ -66,6 +66,38 @@ pub(crate) const QUOTA: &str = "\
 Examples:
   plimsoll quota -f blue-deployment.yml --region westeurope
   plimsoll quota -f scenario.yml --limits usages.json --json";
+
+/// For `plimsoll autoscale decide --help`.
+pub(crate) const AUTOSCALE_DECIDE: &str = "\
+Examples:
+  plimsoll autoscale decide --rules setting.json --state state.json
+  az monitor autoscale show -g GROUP -n NAME > setting.json
+  echo '{\"now\": \"2026-11-28T10:00:00Z\", \"replicas\": 2, \"metrics\": \\
+      [{\"name\": \"CpuUtilizationPercentage\", \"value\": 85}]}' | \\
+      plimsoll autoscale decide --rules setting.json --state -
+
+`plimsoll schema autoscale-state` says all that a state can hold.";
+
+/// For `plimsoll autoscale lint --help`.
+pub(crate) const AUTOSCALE_LINT: &str = "\
+Examples:
+  plimsoll autoscale lint setting.json
+  plimsoll autoscale lint autoscale.sh --deployment blue.yml --service-time 20ms --ramp 10m
+  plimsoll autoscale lint setting.json --format github
+
+Exit codes:
+    0  no errors (there may be warnings)
+    2  a file cannot be read as rules
+    3  errors in the rules";
+
+/// For `plimsoll autoscale explain --help`.
+pub(crate) const AUTOSCALE_EXPLAIN: &str = "\
+Examples:
+  plimsoll autoscale explain --rules setting.json --metrics cpu.csv --html explained.html
+  plimsoll autoscale explain --rules setting.json --metrics cpu.csv --record record.jsonl
+  plimsoll autoscale explain --rules setting.json --replay record.jsonl
+
+The history does not answer to the decisions. Gaps in it are told, never filled.";
 
 /// For `plimsoll help objectives`.
 pub(crate) const OBJECTIVES: &str = "\

@@ -27,6 +27,10 @@ pub enum Kind {
     Deployment,
     /// The summary.json of a run
     Summary,
+    /// A state of `plimsoll autoscale decide`
+    AutoscaleState,
+    /// A decision of `plimsoll autoscale decide --json`
+    AutoscaleDecision,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit> {
@@ -35,6 +39,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
         Kind::Endpoint => plimsoll_deploy::files::endpoint_schema(),
         Kind::Deployment => plimsoll_deploy::files::deployment_schema(),
         Kind::Summary => schemars::schema_for!(Summary).to_value(),
+        Kind::AutoscaleState => schemars::schema_for!(plimsoll_autoscale::State).to_value(),
+        Kind::AutoscaleDecision => schemars::schema_for!(plimsoll_autoscale::Decision).to_value(),
     };
     view::json(&schema)?;
     Ok(Exit::Success)

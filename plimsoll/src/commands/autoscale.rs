@@ -1,0 +1,98 @@
+//! `plimsoll autoscale`: autoscale rules, asked, checked and replayed, without anything that runs.
+
+mod decide;
+mod explain;
+mod lint;
+mod rows;
+mod sarif;
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::Result;
+use clap::Subcommand;
+use plimsoll_autoscale::azure::{PARAMETERS, Parameters};
+use plimsoll_document::{Problem, Problems, decode, read_text};
+
+pub(crate) use rows::words as held_words;
+
+use super::help;
+use crate::exit::Exit;
+
+/// `plimsoll autoscale`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be done with rules.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Ask the rules once: a state in, the wanted count and every intermediate value out
+    #[command(after_help = help::AUTOSCALE_DECIDE)]
+    Decide(decide::Args),
+    /// Find what is likely to be wrong with rules; exit code 3 if there are errors
+    #[command(after_help = help::AUTOSCALE_LINT)]
+    Lint(lint::Args),
+    /// Replay a metric history through rules: every evaluation, and what held it back
+    #[command(after_help = help::AUTOSCALE_EXPLAIN)]
+    Explain(explain::Args),
+}
+
+/// What is assumed of an engine.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Assumed {
+    /// What is assumed where Microsoft documents nothing, such as `interval_s=30` or
+    /// `percent_in=up`; `--assume help` lists all
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub assume: Vec<String>,
+}
+
+pub(crate) fn run(args: Args) -> Result<Exit> {
+    match args.command {
+        Command::Decide(args) => decide::run(&args),
+        Command::Lint(args) => lint::run(&args),
+        Command::Explain(args) => explain::run(&args),
+    }
+}
+
+impl Assumed {
+    /// The parameters.
+    ///
+    /// # Errors
+    /// What is wrong with one, or the list of all if that is asked for.
+    fn parameters(&self) -> Result<Parameters, String> {
+        if self.assume.iter().any(|text| text == "help") {
+            let defaults =
+                serde_json::to_value(Parameters::default()).map_err(|e| e.to_string())?;
+            let line = |p: &plimsoll_autoscale::azure::Parameter| {
+                let default = defaults[p.name].to_string();
+                format!("  {:<16} {} [default: {}]", p.name, p.words, default.trim_matches('"'))
+            };
+            let lines: Vec<String> = PARAMETERS.iter().map(line).collect();
+            return Err(format!("--assume takes:\n{}", lines.join("\n")));
+        }
+        self.assume.iter().try_fold(Parameters::default(), |all, text| all.with(text))
+    }
+}
+
+/// The text of a file, or of standard input for `-`, with the name that problems give it.
+fn text(path: &Path) -> Result<(String, String), Problems> {
+    let one = |problem: Problem| {
+        let mut problems = Problems::new();
+        problems.push(problem);
+        problems
+    };
+    if path != Path::new("-") {
+        return Ok((path.display().to_string(), read_text(path).map_err(one)?));
+    }
+    let name = "standard input".to_owned();
+    let mut bytes = Vec::new();
+    if let Err(error) = std::io::stdin().lock().read_to_end(&mut bytes) {
+        return Err(one(Problem::of_file(&name, format!("cannot be read: {error}"))));
+    }
+    let text = decode(&name, bytes).map_err(one)?;
+    Ok((name, text))
+}
