@@ -16,7 +16,8 @@ use crate::{Decision, Memory, Rules, State, read_states};
 /// How a history is replayed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Plan {
-    /// The count at the beginning; the default count of the profile in force if left out.
+    /// The count at the beginning. If left out, the default count of the profile in force, or for
+    /// rules without one the minimum, and at least one.
     pub replicas: Option<u32>,
     /// How many seconds a change is under way.
     pub provisioning_s: u32,
@@ -78,9 +79,16 @@ pub fn backtest(rules: &Rules, samples: &Samples, plan: Plan) -> Vec<Evaluation>
 }
 
 fn beginning(rules: &Rules, first: Timestamp) -> u32 {
-    let Rules::Azure(setting) = rules;
-    let profile = azure::in_force(setting, first).map(|(profile, _)| profile);
-    profile.or(setting.profiles.first()).map_or(1, |profile| profile.capacity.default)
+    match rules {
+        Rules::Azure(setting) => {
+            let profile = azure::in_force(setting, first).map(|(profile, _)| profile);
+            profile.or(setting.profiles.first()).map_or(1, |profile| profile.capacity.default)
+        }
+        Rules::Hpa(hpa) => hpa.min.max(1),
+        Rules::ScaledObject(object) => object.bounds().0.max(1),
+        Rules::Knative(kpa) => kpa.bounds().0.max(1),
+        Rules::Utilization(rules) => rules.min.max(1),
+    }
 }
 
 /// The line of a record that an evaluation is.
