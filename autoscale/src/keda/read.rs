@@ -37,6 +37,11 @@ impl ScaledObject {
         self.idle
     }
 
+    /// Whether it has a trigger that goes by the time of day.
+    pub fn goes_by_the_calendar(&self) -> bool {
+        self.triggers.iter().any(|trigger| matches!(trigger.kind, Kind::Cron { .. }))
+    }
+
     /// The `HorizontalPodAutoscaler` that KEDA writes.
     pub(crate) fn written(&self) -> &Hpa {
         &self.hpa

@@ -5,7 +5,7 @@ use askama::Template;
 use plimsoll_autoscale::{Evaluation, Step};
 use plimsoll_domain::plain;
 
-use super::chart::Chart;
+use super::chart::{Chart, Point};
 use super::scale::{Scale, time_ticks};
 use super::words;
 
@@ -111,16 +111,20 @@ fn steps(
     at: &impl Fn(&Evaluation) -> f64,
     count: impl Fn(&Evaluation) -> u32,
     scale: Scale,
-) -> Vec<(f64, Option<f64>)> {
+) -> Vec<Point> {
     let mut points = Vec::with_capacity(all.len() * 2);
     let mut last = None;
     for one in all {
-        let (x, y) = (at(one) / length, Some(scale.at(f64::from(count(one)))));
-        if last.is_some() {
-            points.push((x, last.flatten()));
-        }
-        points.push((x, y));
-        last = Some(y);
+        let (x, count) = (at(one) / length, count(one));
+        let point = |count: u32| Point {
+            x,
+            y: Some(scale.at(f64::from(count))),
+            text: count.to_string(),
+            apart: false,
+        };
+        points.extend(last.map(point));
+        points.push(point(count));
+        last = Some(count);
     }
     points
 }
@@ -162,9 +166,14 @@ fn values(all: &[Evaluation]) -> Vec<Chart> {
             ..Chart::default()
         };
         chart.grid();
-        chart.threshold(scale, *threshold, format!("threshold {}", words::number(*threshold)));
-        let points =
-            all.iter().map(|one| (at(one) / length, value(one).map(|value| scale.at(value))));
+        let label = format!("threshold {}", words::number(*threshold));
+        chart.thresholds(scale, std::iter::once((*threshold, label)));
+        let points = all.iter().map(|one| Point {
+            x: at(one) / length,
+            y: value(one).map(|value| scale.at(value)),
+            text: value(one).map(words::number).unwrap_or_default(),
+            apart: false,
+        });
         chart.line("service", "observed", points);
         chart
     };

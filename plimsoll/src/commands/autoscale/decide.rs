@@ -84,9 +84,9 @@ fn read(args: &Args) -> Result<(RulesFile, Vec<plimsoll_autoscale::Given>), Prob
     problems.or(rules.zip(states))
 }
 
-/// Metrics that rules look at and the state does not have.
+/// Metrics that Azure's rules look at and the state does not have; other engines say in their steps what they miss.
 fn unseen(rules: &Rules, state: &State) -> Vec<String> {
-    let Rules::Azure(setting) = rules;
+    let Rules::Azure(setting) = rules else { return Vec::new() };
     let mut names: Vec<String> = Vec::new();
     for rule in setting.profiles.iter().flat_map(|profile| &profile.rules) {
         let same = |name: &String| name.eq_ignore_ascii_case(&rule.metric);

@@ -125,13 +125,17 @@ fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 fn goes_by_the_calendar(rules: &Rules) -> bool {
-    let Rules::Azure(setting) = rules;
-    setting.profiles.iter().any(|profile| profile.when != When::Default)
+    match rules {
+        Rules::Azure(setting) => setting.profiles.iter().any(|p| p.when != When::Default),
+        Rules::ScaledObject(object) => object.goes_by_the_calendar(),
+        Rules::Hpa(_) | Rules::Knative(_) | Rules::Utilization(_) => false,
+    }
 }
 
-/// Metrics of the history that no rule looks at, and of rules that the history has not.
+/// Metrics of the history that no rule of Azure's looks at, and of such rules that the history has
+/// not; other engines say in their steps what they miss.
 fn strangers(rules: &Rules, samples: &Samples) -> Vec<String> {
-    let Rules::Azure(setting) = rules;
+    let Rules::Azure(setting) = rules else { return Vec::new() };
     let mut wanted: Vec<&str> = Vec::new();
     for rule in setting.profiles.iter().flat_map(|profile| &profile.rules) {
         if !wanted.iter().any(|name| name.eq_ignore_ascii_case(&rule.metric)) {
