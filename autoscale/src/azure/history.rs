@@ -116,13 +116,19 @@ impl History {
     }
 }
 
-/// Whether a rule looks at a metric of this name of this resource. No resource is the target.
+/// Whether a rule looks at a metric of this name of this resource. No resource is the target; of a
+/// rule whose resource is a script's variable nothing is known, so that it looks at this, too.
 pub(super) fn is_meant(rule: &Rule, setting: &Setting, name: &str, resource: Option<&str>) -> bool {
     let target = setting.target.as_deref();
     let of_target = |id: Option<&str>| id.is_none() || same_resource(id, target);
     let (wanted, given) = (rule.resource.as_deref(), resource);
     name.eq_ignore_ascii_case(&rule.metric)
-        && (same_resource(wanted, given) || of_target(wanted) && of_target(given))
+        && (same_resource(wanted, given)
+            || of_target(given) && (of_target(wanted) || wanted.is_some_and(is_variable)))
+}
+
+fn is_variable(id: &str) -> bool {
+    id.starts_with('$')
 }
 
 impl Series {

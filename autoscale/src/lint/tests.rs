@@ -35,97 +35,68 @@ fn good_rules_have_no_findings() {
     assert_eq!(ids(&script((2, 5), &[OUT, IN]), &context), [""; 0]);
 }
 
-/// A lint, a capacity, rules that have it, and what is known beside them.
-type Case<'a> = (&'a str, (u32, u32), &'a [&'a str], Context);
+/// A lint, a capacity, and the rules that have it.
+type Case = (&'static str, (u32, u32), &'static [&'static str]);
 
-/// Every lint: rules that have it, and what is known beside them.
+/// Lints that see it in the rules alone.
+const ALONE: &[Case] = &[
+    ("wrong-direction", (2, 5), &[OUT, IN, "CpuUtilizationPercentage < 20 avg 5m: out 1"]),
+    ("wrong-direction", (2, 5), &[OUT, IN, "CpuUtilizationPercentage >= 90 avg 5m: in 1"]),
+    ("no-opposite-rule", (2, 5), &[OUT]),
+    ("no-opposite-rule", (2, 5), &[IN]),
+    ("no-opposite-rule", (2, 5), &[OUT, IN, "CpuMemoryUtilizationPercentage > 70 avg 5m: out 1"]),
+    ("overlapping-rules", (2, 5), &[OUT, "CpuUtilizationPercentage <= 75 avg 5m: in 1"]),
+    ("flapping-pair", (2, 5), &[OUT, "CpuUtilizationPercentage < 60 avg 5m: in 1"]),
+    ("flapping-pair", (1, 5), &[OUT, "CpuUtilizationPercentage < 40 avg 5m: in 1"]),
+    ("never-fires", (2, 5), &["CpuUtilizationPercentage > 100 avg 5m: out 1", IN]),
+    ("above-limit", (2, 51), &[OUT, IN]),
+    ("min-is-max", (2, 2), &[OUT, IN]),
+    ("no-instance", (0, 3), &[OUT, IN]),
+    ("removes-all", (2, 5), &[OUT, "CpuUtilizationPercentage < 10 avg 5m: in 3"]),
+    ("removes-all", (1, 8), &[OUT, "CpuUtilizationPercentage < 5 avg 5m: in 90%"]),
+    ("metric-not-emitted", (2, 5), &[OUT, IN, "MemoryUtilizationPercentage > 70 avg 5m: out 1"]),
+    ("metric-not-emitted", (2, 5), &[OUT, IN, "RequestLatency > 70 avg 5m: out 1"]),
+    ("aggregation-not-emitted", (2, 5), &["RequestsPerMinute > 70 max 5m: out 1", OUT, IN]),
+    ("dimension-not-emitted", (2, 5), &["GpuEnergyJoules > 7 avg 5m where pod == a: out 1", IN]),
+];
+
+fn assert_found(&(id, capacity, rules): &Case, context: &Context) {
+    let (file, all) = found(&script(capacity, rules), context);
+    let finding = all.iter().find(|finding| finding.id == id);
+    let finding = finding.unwrap_or_else(|| panic!("{id} {rules:?}: {all:#?}"));
+    let shown = finding.problem(&file);
+    assert!(shown.line() > 0 && !finding.why.is_empty() && !finding.fix.is_empty());
+}
+
 #[test]
-fn each_lint_finds_what_it_is_about() {
-    let plain = Context::default;
-    let small = Deployment {
-        max_concurrent: 4,
-        workers: 4,
-        request_timeout_s: 5.0,
-        most_by_quota: Some((3, "24 of 24 vCPUs".to_owned())),
-    };
-    let deployed = || Context {
-        deployment: Some(small.clone()),
-        service_time_s: Some(0.02),
-        ..Context::default()
-    };
-    let table: &[Case<'_>] = &[
-        (
-            "wrong-direction",
-            (2, 5),
-            &[OUT, IN, "CpuUtilizationPercentage < 20 avg 5m: out 1"],
-            plain(),
-        ),
-        (
-            "wrong-direction",
-            (2, 5),
-            &[OUT, IN, "CpuUtilizationPercentage >= 90 avg 5m: in 1"],
-            plain(),
-        ),
-        ("no-opposite-rule", (2, 5), &[OUT], plain()),
-        ("no-opposite-rule", (2, 5), &[IN], plain()),
-        (
-            "no-opposite-rule",
-            (2, 5),
-            &[OUT, IN, "CpuMemoryUtilizationPercentage > 70 avg 5m: out 1"],
-            plain(),
-        ),
-        (
-            "overlapping-rules",
-            (2, 5),
-            &[OUT, "CpuUtilizationPercentage <= 75 avg 5m: in 1"],
-            plain(),
-        ),
-        ("flapping-pair", (2, 5), &[OUT, "CpuUtilizationPercentage < 60 avg 5m: in 1"], plain()),
-        ("flapping-pair", (1, 5), &[OUT, "CpuUtilizationPercentage < 40 avg 5m: in 1"], plain()),
-        (
-            "window-below-delay",
-            (2, 5),
-            &[OUT, IN],
-            Context { metric_delay_s: Some(300), ..plain() },
-        ),
-        ("cooldown-too-long", (2, 9), &[OUT, IN], Context { ramp_s: Some(60), ..plain() }),
-        ("never-fires", (2, 3), &["RequestLatency > 70 avg 5m: out 1", OUT, IN], deployed()),
-        ("never-fires", (2, 3), &["RequestLatency_P99 > 5000 avg 5m: out 1", OUT, IN], deployed()),
-        ("never-fires", (2, 5), &["CpuUtilizationPercentage > 100 avg 5m: out 1", IN], plain()),
-        ("above-quota", (2, 5), &[OUT, IN], deployed()),
-        ("above-limit", (2, 51), &[OUT, IN], plain()),
-        ("min-is-max", (2, 2), &[OUT, IN], plain()),
-        ("no-instance", (0, 3), &[OUT, IN], plain()),
-        ("removes-all", (2, 5), &[OUT, "CpuUtilizationPercentage < 10 avg 5m: in 3"], plain()),
-        ("removes-all", (1, 8), &[OUT, "CpuUtilizationPercentage < 5 avg 5m: in 90%"], plain()),
-        (
-            "metric-not-emitted",
-            (2, 5),
-            &[OUT, IN, "MemoryUtilizationPercentage > 70 avg 5m: out 1"],
-            plain(),
-        ),
-        ("metric-not-emitted", (2, 5), &[OUT, IN, "RequestLatency > 70 avg 5m: out 1"], plain()),
-        (
-            "aggregation-not-emitted",
-            (2, 5),
-            &["RequestsPerMinute > 70 max 5m: out 1", OUT, IN],
-            plain(),
-        ),
-        (
-            "dimension-not-emitted",
-            (2, 5),
-            &["CpuUtilizationPercentage > 70 avg 5m where pod == a: out 1", OUT, IN],
-            plain(),
-        ),
-    ];
-    for (id, capacity, rules, context) in table {
-        let text = script(*capacity, rules);
-        let (file, all) = found(&text, context);
-        let finding = all.iter().find(|finding| finding.id == *id);
-        let finding = finding.unwrap_or_else(|| panic!("{id} {rules:?}: {all:#?}"));
-        let shown = finding.problem(&file);
-        assert!(shown.line() > 0 && !finding.why.is_empty() && !finding.fix.is_empty());
+fn each_lint_of_rules_alone_finds_what_it_is_about() {
+    for case in ALONE {
+        assert_found(case, &Context::default());
     }
+}
+
+#[test]
+fn each_lint_that_needs_more_finds_what_it_is_about() {
+    let plain = Context::default;
+    let deployed = Context {
+        deployment: Some(Deployment {
+            max_concurrent: 4,
+            workers: 4,
+            request_timeout_s: 5.0,
+            most_by_quota: Some((3, "24 of 24 vCPUs".to_owned())),
+        }),
+        service_time_s: Some(0.02),
+        ..plain()
+    };
+    let late = Context { metric_delay_s: Some(300), ..plain() };
+    assert_found(&("window-below-delay", (2, 5), &[OUT, IN]), &late);
+    let steep = Context { ramp_s: Some(60), ..plain() };
+    assert_found(&("cooldown-too-long", (2, 9), &[OUT, IN]), &steep);
+    assert_found(&("above-quota", (2, 5), &[OUT, IN]), &deployed);
+    let mean: &'static [&'static str] = &["RequestLatency > 70 avg 5m: out 1", OUT, IN];
+    assert_found(&("never-fires", (2, 3), mean), &deployed);
+    let tail: &'static [&'static str] = &["RequestLatency_P99 > 5000 avg 5m: out 1", OUT, IN];
+    assert_found(&("never-fires", (2, 3), tail), &deployed);
 }
 
 #[test]

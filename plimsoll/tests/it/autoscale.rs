@@ -20,6 +20,7 @@ fn folder() -> tempfile::TempDir {
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text);
     write("rules.sh", RULES).expect("written");
     write("wrong.sh", &RULES.replace("--scale in 1", "--scale out 1")).expect("written");
+    write("other.sh", &RULES.replace("--scale out 2", "--scale out 1")).expect("written");
     let state = r#"{"now": "2026-11-28T10:00:00Z", "replicas": 2, "metrics": [{"name": "CpuUtilizationPercentage", "value": 85}]}"#;
     write("state.json", state).expect("written");
     let line = |minute: u32| format!("{},CpuUtilizationPercentage,{}\n", minute * 60, 85 - minute);
@@ -71,6 +72,6 @@ fn a_history_is_explained_and_its_record_replays() {
     );
     let output = plimsoll(folder.path(), &[&rules[..], &["--replay", "r.jsonl"][..]].concat());
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let other = ["autoscale", "explain", "--rules", "wrong.sh", "--replay", "r.jsonl"];
+    let other = ["autoscale", "explain", "--rules", "other.sh", "--replay", "r.jsonl"];
     assert_eq!(plimsoll(folder.path(), &other).status.code(), Some(3));
 }

@@ -15,6 +15,14 @@ fn microsofts_sample_is_read() {
     let latency = &setting.profiles[0].rules[2];
     assert_eq!(latency.resource.as_deref(), Some("$ENDPOINT_RESOURCE_ID"));
     assert_eq!(latency.action.cooldown_s, 300);
+    let text = r#"{"now": "2026-11-28T10:00:00Z", "replicas": 2, "metrics": [
+        {"name": "CpuUtilizationPercentage", "value": 50}, {"name": "RequestLatency", "value": 71}]}"#;
+    let states = crate::read_states("s.json", text).unwrap_or_else(|problems| panic!("{problems}"));
+    let mut state = states[0].state.clone();
+    // A Wednesday: the copy of the default profile, whose latency rule is of a variable's resource.
+    state.now = "2026-11-25T10:00:00Z".parse().expect("a time");
+    let decision = crate::azure::decide(&setting, crate::azure::Parameters::default(), &state);
+    assert_eq!((decision.replicas, decision.held), (3, None), "{:#?}", decision.steps);
 }
 
 #[test]
