@@ -231,6 +231,7 @@ fn objectives(summary: &Summary) -> Vec<ObjectiveResult> {
     let near = |value: f64, by: f64| Interval(Some(value * (1.0 - by)), Some(value * (1.0 + by)));
     let judge = |holds: bool| if holds { Verdict::Met } else { Verdict::Breached };
     let p99 = response.p99;
+    let around_p99 = p99.map_or(Interval(Some(190.0), None), |p99| near(p99, 0.06));
     let errors = response.infinite as f64 / ended as f64 * 100.0;
     let goodput = summary.outcomes.of(Class::Ok) as f64 / ended as f64 * 100.0;
     let base = ObjectiveResult {
@@ -244,10 +245,7 @@ fn objectives(summary: &Summary) -> Vec<ObjectiveResult> {
         samples: ended,
         missed: None,
         missed_percent: None,
-        evidence: Some(evidence(
-            p99.map_or(Interval(Some(190.0), None), |p99| near(p99, 0.06)),
-            ended,
-        )),
+        evidence: Some(evidence(around_p99, ended)),
         windows: None,
         of: Series::Response,
         quantile: Some(0.99),
