@@ -13,6 +13,7 @@ mod plan;
 mod reach;
 mod run;
 mod secrets;
+mod simulation;
 mod sink;
 mod site;
 mod source;
@@ -36,7 +37,8 @@ use measured::{Cut, Measured};
 use sink::{Interval, Output, Sink, event};
 use source::{Event, Instances, Source};
 
-pub(crate) use run::{Printing, run};
+pub(crate) use run::{How, Printing, run};
+pub(crate) use simulation::simulation;
 
 /// Hands every event to the session and what it makes of it to every sink, until the source ends.
 ///

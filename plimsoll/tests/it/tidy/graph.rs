@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("plimsoll-host", &["plimsoll-domain", "plimsoll-document", "plimsoll-deploy"]),
     ("plimsoll-loadgen", &["plimsoll-domain"]),
     ("plimsoll-monitor", &["plimsoll-domain"]),
+    ("plimsoll-simulate", &["plimsoll-domain", "plimsoll-deploy"]),
     (
         "plimsoll",
         &[
@@ -26,11 +27,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "plimsoll-host",
             "plimsoll-loadgen",
             "plimsoll-monitor",
+            "plimsoll-simulate",
         ],
     ),
     (
         "plimsoll-benches",
-        &["plimsoll-domain", "plimsoll-deploy", "plimsoll-loadgen", "plimsoll-monitor", "plimsoll"],
+        &[
+            "plimsoll-domain",
+            "plimsoll-deploy",
+            "plimsoll-loadgen",
+            "plimsoll-monitor",
+            "plimsoll-simulate",
+            "plimsoll",
+        ],
     ),
 ];
 
