@@ -102,7 +102,9 @@ impl Latencies {
     fn dense(&mut self) -> &mut Histogram<u64> {
         let few = std::mem::take(&mut self.few);
         let histogram = self.histogram.get_or_insert_with(empty_histogram);
-        few.into_iter().for_each(|nanos| histogram.saturating_record(nanos));
+        for nanos in few {
+            histogram.saturating_record(nanos);
+        }
         histogram
     }
 
@@ -114,7 +116,9 @@ impl Latencies {
         if self.is_empty() {
             self.min_ns = u64::MAX;
         }
-        other.few.iter().for_each(|nanos| self.keep(*nanos));
+        for nanos in &other.few {
+            self.keep(*nanos);
+        }
         if let Some(theirs) = &other.histogram {
             self.dense().add(theirs).expect("all histograms have the same bounds");
         }
@@ -182,21 +186,16 @@ impl Latencies {
         if rank > count {
             return Quantile::Infinite;
         }
-        match self.histogram.as_ref() {
-            Some(histogram) => {
-                // The histogram rounds a quantile up to a rank itself; half a rank below ours
-                // lands on it whatever the floating point does.
-                let quantile = (rank.max(1) as f64 - 0.5) / count as f64;
-                let value = histogram.value_at_quantile(quantile).clamp(self.min_ns, self.max_ns);
-                Quantile::Finite(Duration::from_nanos(value))
-            }
-            None => {
-                let mut few = self.few.clone();
-                let (_, value, _) = few.select_nth_unstable(rank.max(1) as usize - 1);
-                let value = SHAPE.highest_equivalent(*value).clamp(self.min_ns, self.max_ns);
-                Quantile::Finite(Duration::from_nanos(value))
-            }
-        }
+        let value = if let Some(histogram) = &self.histogram {
+            // The histogram rounds a quantile up to a rank itself; half a rank below ours lands on
+            // it whatever the floating point does.
+            histogram.value_at_quantile((rank.max(1) as f64 - 0.5) / count as f64)
+        } else {
+            let mut few = self.few.clone();
+            let (_, value, _) = few.select_nth_unstable(rank.max(1) as usize - 1);
+            SHAPE.highest_equivalent(*value)
+        };
+        Quantile::Finite(Duration::from_nanos(value.clamp(self.min_ns, self.max_ns)))
     }
 
     /// How many values are at most `limit`, to the histogram's resolution.

@@ -264,9 +264,9 @@ impl Piece {
         for _ in 0..64 {
             let off = self.area(at) - area;
             if off > 0.0 {
-                high = at
+                high = at;
             } else {
-                low = at
+                low = at;
             }
             let newton = at - off / self.rate(at);
             let inside = newton > low && newton < high;

@@ -54,7 +54,9 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         match session::simulation(&scenario) {
             Ok(simulation) => How::Simulated(Box::new(simulation)),
             Err(reasons) => {
-                reasons.iter().for_each(|reason| view::note(&format!("error: {reason}")));
+                for reason in &reasons {
+                    view::note(&format!("error: {reason}"));
+                }
                 return Ok(Exit::Usage);
             }
         }

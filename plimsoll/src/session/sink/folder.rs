@@ -24,13 +24,12 @@ impl Folder {
         mut summary: Summary,
     ) -> Result<Self, Error> {
         let started = clock::wall();
-        let path = match &scenario.folder {
-            Some(given) => given.clone(),
-            None => {
-                let kind = if summary.is_simulated() { "-simulated" } else { "" };
-                let name = format!("{}{kind}", scenario.name);
-                new_default_dir(Path::new("results"), &name, started)?
-            }
+        let path = if let Some(given) = &scenario.folder {
+            given.clone()
+        } else {
+            let kind = if summary.is_simulated() { "-simulated" } else { "" };
+            let name = format!("{}{kind}", scenario.name);
+            new_default_dir(Path::new("results"), &name, started)?
         };
         let (run, name) = (summary.run.clone(), summary.scenario.clone());
         let simulated = summary.is_simulated();
