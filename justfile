@@ -29,6 +29,7 @@ real:
 bench:
     cargo bench --package plimsoll-benches
     benches/memory
+    benches/queueing
     benches/coverage
 
 # Checks licences, banned crates and sources (needs cargo-deny).

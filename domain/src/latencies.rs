@@ -3,10 +3,13 @@
 //! The bounds are the same everywhere (1 ns to 1 h, three significant digits, values in
 //! nanoseconds), so that any two histograms can be merged without loss and memory does not grow
 //! with the number of requests. A value above one hour is recorded as one hour and counted in
-//! [`Latencies::overflow`]. The bucket array is allocated with the first value.
+//! [`Latencies::overflow`]. The bucket array takes some 200 kB, so the first [`FEW`] values are kept as
+//! they are, and it is allocated with the next: most seconds of a calm run hold fewer. What is read is
+//! the same either way, to the bucket.
 
 mod sparse;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -21,10 +24,18 @@ pub const HIGHEST: Duration = Duration::from_hours(1);
 /// Significant decimal digits of every recorded value.
 pub const SIGNIFICANT_DIGITS: u8 = 3;
 
+/// Values that are kept without a histogram.
+const FEW: usize = 128;
+
+/// What says which values share a bucket. It is never filled.
+static SHAPE: LazyLock<Histogram<u64>> = LazyLock::new(empty_histogram);
+
 /// Durations in a histogram of fixed bounds. At rest and in transit, only the filled buckets.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(from = "SparseLatencies", into = "SparseLatencies")]
 pub struct Latencies {
+    /// All values, as long as there is no histogram.
+    few: Vec<u64>,
     histogram: Option<Histogram<u64>>,
     sum_ns: u128,
     min_ns: u64,
@@ -54,7 +65,14 @@ impl Quantile {
 impl Latencies {
     /// No values yet.
     pub const fn new() -> Self {
-        Self { histogram: None, sum_ns: 0, min_ns: u64::MAX, max_ns: 0, overflow: 0 }
+        Self {
+            few: Vec::new(),
+            histogram: None,
+            sum_ns: 0,
+            min_ns: u64::MAX,
+            max_ns: 0,
+            overflow: 0,
+        }
     }
 
     /// Records one latency.
@@ -69,21 +87,41 @@ impl Latencies {
         self.sum_ns += u128::from(nanos);
         self.min_ns = self.min_ns.min(nanos);
         self.max_ns = self.max_ns.max(nanos);
-        self.histogram.get_or_insert_with(empty_histogram).saturating_record(nanos);
+        self.keep(nanos);
+    }
+
+    fn keep(&mut self, nanos: u64) {
+        match &mut self.histogram {
+            Some(histogram) => histogram.saturating_record(nanos),
+            None if self.few.len() < FEW => self.few.push(nanos),
+            None => self.dense().saturating_record(nanos),
+        }
+    }
+
+    /// The histogram, which takes all values from now on.
+    fn dense(&mut self) -> &mut Histogram<u64> {
+        let few = std::mem::take(&mut self.few);
+        let histogram = self.histogram.get_or_insert_with(empty_histogram);
+        for nanos in few {
+            histogram.saturating_record(nanos);
+        }
+        histogram
     }
 
     /// Adds all of `other`'s values; nothing is lost.
     pub fn merge(&mut self, other: &Self) {
-        let Some(theirs) = other.histogram.as_ref().filter(|h| !h.is_empty()) else {
+        if other.is_empty() {
             return;
-        };
+        }
         if self.is_empty() {
             self.min_ns = u64::MAX;
         }
-        self.histogram
-            .get_or_insert_with(empty_histogram)
-            .add(theirs)
-            .expect("all histograms have the same bounds");
+        for nanos in &other.few {
+            self.keep(*nanos);
+        }
+        if let Some(theirs) = &other.histogram {
+            self.dense().add(theirs).expect("all histograms have the same bounds");
+        }
         self.sum_ns += other.sum_ns;
         self.min_ns = self.min_ns.min(other.min_ns);
         self.max_ns = self.max_ns.max(other.max_ns);
@@ -92,7 +130,7 @@ impl Latencies {
 
     /// How many values were recorded.
     pub fn count(&self) -> u64 {
-        self.histogram.as_ref().map_or(0, Histogram::len)
+        self.histogram.as_ref().map_or(self.few.len() as u64, Histogram::len)
     }
 
     /// Whether nothing was recorded.
@@ -145,27 +183,31 @@ impl Latencies {
     /// The value of the `rank`-th smallest recorded value, counted from 1; infinite beyond the last.
     pub fn at_rank(&self, rank: u64) -> Quantile {
         let count = self.count();
-        match self.histogram.as_ref() {
-            Some(histogram) if rank <= count => {
-                // The histogram rounds a quantile up to a rank itself; half a rank below ours
-                // lands on it whatever the floating point does.
-                let quantile = (rank.max(1) as f64 - 0.5) / count as f64;
-                let value = histogram.value_at_quantile(quantile).clamp(self.min_ns, self.max_ns);
-                Quantile::Finite(Duration::from_nanos(value))
-            }
-            _ => Quantile::Infinite,
+        if rank > count {
+            return Quantile::Infinite;
         }
+        let value = if let Some(histogram) = &self.histogram {
+            // The histogram rounds a quantile up to a rank itself; half a rank below ours lands on
+            // it whatever the floating point does.
+            histogram.value_at_quantile((rank.max(1) as f64 - 0.5) / count as f64)
+        } else {
+            let mut few = self.few.clone();
+            let (_, value, _) = few.select_nth_unstable(rank.max(1) as usize - 1);
+            SHAPE.highest_equivalent(*value)
+        };
+        Quantile::Finite(Duration::from_nanos(value.clamp(self.min_ns, self.max_ns)))
     }
 
     /// How many values are at most `limit`, to the histogram's resolution.
     pub fn count_at_most(&self, limit: Duration) -> u64 {
-        let Some(histogram) = self.histogram.as_ref() else {
-            return 0;
-        };
         let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
         if limit >= self.max_ns {
             return self.count();
         }
+        let Some(histogram) = self.histogram.as_ref() else {
+            let below = |nanos: &&u64| SHAPE.highest_equivalent(**nanos) <= limit;
+            return self.few.iter().filter(below).count() as u64;
+        };
         histogram
             .iter_recorded()
             .take_while(|bucket| bucket.value_iterated_to() <= limit)
@@ -175,17 +217,26 @@ impl Latencies {
 
     /// The filled buckets in ascending order: the middle of each, in nanoseconds, and its count.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.histogram.iter().flat_map(|histogram| {
+        let many = self.histogram.iter().flat_map(|histogram| {
             histogram.iter_recorded().map(|bucket| {
                 let middle = histogram.median_equivalent(bucket.value_iterated_to());
                 (middle, bucket.count_at_value())
             })
-        })
+        });
+        let mut few: Vec<_> =
+            self.few.iter().map(|nanos| (SHAPE.median_equivalent(*nanos), 1)).collect();
+        few.sort_unstable();
+        few.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            kept.1 += if same { next.1 } else { 0 };
+            same
+        });
+        many.chain(few)
     }
 
     /// The HDR histogram itself, in nanoseconds: for the interval log.
     pub fn histogram(&self) -> Histogram<u64> {
-        self.histogram.clone().unwrap_or_else(empty_histogram)
+        self.histogram.clone().unwrap_or_else(|| self.clone().dense().clone())
     }
 }
 
@@ -257,12 +308,34 @@ mod tests {
     }
 
     proptest! {
+        // A few values read as they would from a histogram.
+        #[test]
+        fn few_values_read_as_in_a_histogram(
+            values in prop::collection::vec(1u64..4_000_000_000_000, 1..FEW),
+            at in 1u64..4_000_000_000_000,
+        ) {
+            let mut few = Latencies::new();
+            for ns in &values { few.record(Duration::from_nanos(*ns)); }
+            let mut many = few.clone();
+            many.dense();
+            prop_assert!(few.histogram.is_none() && many.histogram.is_some());
+            prop_assert_eq!(&few, &many);
+            prop_assert_eq!(few.count(), many.count());
+            for at in values.iter().copied().chain([at]).map(Duration::from_nanos) {
+                prop_assert_eq!(few.count_at_most(at), many.count_at_most(at));
+            }
+            for rank in 0..=values.len() as u64 + 1 {
+                prop_assert_eq!(few.at_rank(rank), many.at_rank(rank));
+            }
+            prop_assert_eq!(few.histogram(), many.histogram());
+        }
+
         // Merging is associative and loses nothing: any way of splitting the values over
         // histograms gives the same count, sum, extremes and percentiles.
         #[test]
         fn merge_is_associative(
-            values in prop::collection::vec(1u64..4_000_000_000_000, 1..200),
-            cut in 0usize..200,
+            values in prop::collection::vec(1u64..4_000_000_000_000, 1..400),
+            cut in 0usize..400,
         ) {
             let cut = cut.min(values.len());
             let record = |part: &[u64]| {

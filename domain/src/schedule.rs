@@ -9,4 +9,4 @@ mod profile;
 
 pub use arrivals::{Arrival, ArrivalProcess, Arrivals};
 pub use mix::{Draw, Mix};
-pub use profile::{Profile, Stage};
+pub use profile::{Profile, Stage, Wave};

@@ -51,7 +51,8 @@ impl Runtime {
     /// What cannot run on this machine, and what to do about it.
     pub fn choose(spec: &DeploymentSpec) -> Result<Self, Error> {
         if let Some(synthetic) = &spec.synthetic {
-            instance::synthetic::check(synthetic)
+            synthetic
+                .check()
                 .map_err(|reason| Error::Synthetic { deployment: spec.name.clone(), reason })?;
             return Ok(Self::Synthetic(synthetic.clone()));
         }

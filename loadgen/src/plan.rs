@@ -82,9 +82,10 @@ impl LoadPlan {
         if self.profile.duration().is_zero() {
             return refuse("the profile has no stage, or only stages of no duration".to_owned());
         }
-        let is_rate = |rps: f64| rps.is_finite() && rps >= 0.0;
-        let mut stages = self.profile.stages.iter();
-        if let Some(stage) = stages.find(|s| !is_rate(s.from_rps) || !is_rate(s.to_rps)) {
+        if !self.process.is_possible() {
+            return refuse(format!("arrivals cannot be drawn as {:?}", self.process));
+        }
+        if let Some(stage) = self.profile.stages.iter().find(|stage| !stage.is_possible()) {
             return refuse(format!("stage `{}` has a rate that is no number from 0", stage.name));
         }
         if self.profile.stages.len() > MOST_NAMES {

@@ -58,7 +58,7 @@ pub fn rebuild(dir: &Path) -> Result<PathBuf, Error> {
         .ok_or_else(|| no_summary("there is no such file".to_owned()))?;
     let summary: Summary =
         serde_json::from_slice(&bytes).map_err(|error| no_summary(error.to_string()))?;
-    if summary.schema != crate::results::summary::SCHEMA {
+    if !Summary::is_known(&summary.schema) {
         return Err(no_summary(format!("its schema is `{}`", summary.schema)));
     }
     if !folder::is_in_use(dir) {

@@ -104,6 +104,8 @@ pub struct Header {
     pub scenario: ScenarioName,
     /// When it began.
     pub started: SystemTime,
+    /// Whether it happens in virtual time.
+    pub simulated: bool,
 }
 
 /// What of an interval is not in its snapshot.
@@ -193,11 +195,16 @@ impl Results {
         let claim = folder::claim(dir)?;
         header.run.started = utc(header.started);
         let begun = Summary::begun(header.run.clone(), header.scenario);
+        let begun = if header.simulated { begun.simulated() } else { begun };
         // First, as it tells whose folder this is.
         folder::replace(&dir.join(folder::SUMMARY), &json(&begun))?;
         let results = Self {
             dir: dir.to_owned(),
-            run: header.run.id,
+            run: if header.simulated {
+                format!("{} (simulated)", header.run.id)
+            } else {
+                header.run.id
+            },
             timeline: Appender::create(dir.join(folder::TIMELINE))?,
             by_key: Appender::create(dir.join(folder::BY_KEY))?,
             hlog: Appender::create(dir.join(folder::HLOG))?,

@@ -14,6 +14,7 @@ mod plan;
 mod reach;
 mod run;
 mod secrets;
+mod simulation;
 mod sink;
 mod site;
 mod source;
@@ -38,7 +39,8 @@ use patience::Patience;
 use sink::{Interval, Output, Sink, event};
 use source::{Event, Instances, Source};
 
-pub(crate) use run::{Printing, run};
+pub(crate) use run::{How, Printing, run};
+pub(crate) use simulation::simulation;
 
 /// Hands every event to the session and what it makes of it to every sink, until the source ends.
 ///

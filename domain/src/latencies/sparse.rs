@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Latencies, empty_histogram};
+use super::Latencies;
 
 /// The filled buckets of a [`Latencies`], with its exact count, sum, minimum and maximum.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ impl Latencies {
         if self.is_empty() {
             self.min_ns = u64::MAX;
         }
-        let histogram = self.histogram.get_or_insert_with(empty_histogram);
+        let histogram = self.dense();
         for (value, count) in &other.buckets {
             histogram.saturating_record_n(*value, *count);
         }

@@ -7,10 +7,16 @@
 //! **Poisson**: the gaps are exponential with mean 1 in the integral's scale, and each is carried
 //! to the time axis by the integral's inverse. For a ramp this is exact (Çinlar's inversion), where
 //! drawing the gap from the momentary rate is not.
+//!
+//! **Gamma**: the same with gaps of a gamma distribution of mean 1 and shape 1/*d*. Counts over long
+//! times then have the index of dispersion *d* (their variance is *d* times their mean), as a renewal
+//! process has that of its gaps' squared coefficient of variation (D. R. Cox, Renewal Theory, 4.2):
+//! above 1 arrivals come in bursts, at 1 it is Poisson, below 1 they are more even.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use rand_distr::{Distribution, Exp1};
+use rand_distr::{Distribution, Exp1, Gamma};
 use rand_pcg::Pcg64;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +27,7 @@ use super::{Draw, Mix, Profile};
 const STREAM: u128 = 0x6172_7269_7661_6c73;
 
 /// How arrivals are spaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ArrivalProcess {
     /// Evenly.
@@ -29,6 +35,25 @@ pub enum ArrivalProcess {
     Constant,
     /// As many independent users would: gaps are exponential.
     Poisson,
+    /// In bursts.
+    Gamma {
+        /// The variance of counts over their mean; within [`ArrivalProcess::DISPERSIONS`].
+        dispersion: f64,
+    },
+}
+
+impl ArrivalProcess {
+    /// The indices of dispersion that can be asked for: beyond them arrivals are as good as constant,
+    /// or a few heaps.
+    pub const DISPERSIONS: RangeInclusive<f64> = 0.01..=10_000.0;
+
+    /// Whether it can be drawn from.
+    pub fn is_possible(self) -> bool {
+        match self {
+            Self::Constant | Self::Poisson => true,
+            Self::Gamma { dispersion } => Self::DISPERSIONS.contains(&dispersion),
+        }
+    }
 }
 
 /// One planned request.
@@ -52,6 +77,8 @@ pub struct Arrivals {
     process: Process,
     draw: Draw,
     number: u64,
+    /// The latest due time that was searched for.
+    latest: Duration,
     shard: u64,
     shards: u64,
 }
@@ -60,21 +87,30 @@ pub struct Arrivals {
 enum Process {
     Constant { count: u64 },
     Poisson { area: f64, random: Pcg64 },
+    Gamma { area: f64, random: Pcg64, gaps: Gamma<f64> },
 }
 
 impl Arrivals {
     /// All arrivals of `profile`, each with a request drawn from `mix`. Spacing and mix draw from
     /// streams of their own: another mix leaves every due time as it was.
+    ///
+    /// # Panics
+    /// A process that is not [possible](ArrivalProcess::is_possible).
     pub fn new(profile: &Profile, process: ArrivalProcess, mix: &Mix, seed: u64) -> Self {
+        let random = || Pcg64::new(u128::from(seed), STREAM);
         let process = match process {
             ArrivalProcess::Constant => Process::Constant { count: profile.total() as u64 },
-            ArrivalProcess::Poisson => {
-                Process::Poisson { area: 0.0, random: Pcg64::new(u128::from(seed), STREAM) }
-            }
+            ArrivalProcess::Poisson => Process::Poisson { area: 0.0, random: random() },
+            ArrivalProcess::Gamma { dispersion } => Process::Gamma {
+                area: 0.0,
+                random: random(),
+                gaps: Gamma::new(1.0 / dispersion, dispersion).expect("the process is possible"),
+            },
         };
         let pieces = profile.pieces().collect();
         let draw = mix.draw(seed);
-        Self { pieces, current: 0, process, draw, number: 0, shard: 0, shards: 1 }
+        let latest = Duration::ZERO;
+        Self { pieces, current: 0, process, draw, number: 0, latest, shard: 0, shards: 1 }
     }
 
     /// The share of worker `shard` of `shards`: every `shards`-th arrival, so that the shares of
@@ -94,6 +130,10 @@ impl Arrivals {
                 *area += gap;
                 Some(*area)
             }
+            Process::Gamma { area, random, gaps } => {
+                *area += gaps.sample(random);
+                Some(*area)
+            }
         }
     }
 }
@@ -111,10 +151,20 @@ impl Iterator for Arrivals {
             self.number += 1;
             // Drawn for every number, also of other shards, so that a share is a share of the whole.
             let request = self.draw.next();
-            if number % self.shards == self.shard {
-                let piece = &self.pieces[self.current];
-                let (due, stage) = (piece.when(area), piece.stage as u16);
-                return Some(Arrival { number, due, stage, request });
+            let piece = &self.pieces[self.current];
+            let is_own = number % self.shards == self.shard;
+            if !is_own && !piece.is_searched() {
+                continue;
+            }
+            let mut due = piece.when(area);
+            if piece.is_searched() {
+                // Two searches that end a nanosecond beside each other must not change places, and
+                // every share finds the same: so each looks at all of them.
+                due = due.max(self.latest);
+                self.latest = due;
+            }
+            if is_own {
+                return Some(Arrival { number, due, stage: piece.stage as u16, request });
             }
         }
     }
@@ -123,7 +173,7 @@ impl Iterator for Arrivals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::Stage;
+    use crate::schedule::{Stage, Wave};
     use proptest::prelude::*;
 
     fn due_ms(profile: &Profile) -> Vec<f64> {
@@ -164,13 +214,24 @@ mod tests {
         ) -> Profile {
             Profile::new(parts.into_iter().map(|(from, to, ms, kind)| {
                 let (from, to) = [(from, to), (from, from), (0.0, 0.0)][usize::from(kind)];
-                Stage::ramp("s", from, to, Duration::from_millis(ms))
+                let stage = Stage::ramp("s", from, to, Duration::from_millis(ms));
+                let wave = Wave {
+                    amplitude_rps: from.min(to) * 0.9,
+                    period: Duration::from_millis(ms / 3 + 1),
+                    peak: Duration::from_millis(ms / 5),
+                };
+                if ms % 2 == 0 { stage } else { stage.with_wave(wave) }
             }).collect())
         }
     }
 
     fn processes() -> impl Strategy<Value = ArrivalProcess> {
-        prop::sample::select(vec![ArrivalProcess::Constant, ArrivalProcess::Poisson])
+        prop::sample::select(vec![
+            ArrivalProcess::Constant,
+            ArrivalProcess::Poisson,
+            ArrivalProcess::Gamma { dispersion: 20.0 },
+            ArrivalProcess::Gamma { dispersion: 0.1 },
+        ])
     }
 
     proptest! {
@@ -234,6 +295,30 @@ mod tests {
             parts.sort_by_key(|arrival| arrival.number);
             prop_assert_eq!(parts, arrivals.collect::<Vec<_>>());
         }
+    }
+
+    /// Variance over mean of the counts in windows of ten seconds.
+    fn dispersion(process: ArrivalProcess) -> f64 {
+        let profile = Profile::hold(100.0, Duration::from_hours(10));
+        let mut counts = vec![0.0f64; 3600];
+        for arrival in Arrivals::new(&profile, process, &Mix::default(), 7) {
+            counts[arrival.due.as_secs() as usize / 10] += 1.0;
+        }
+        let mean = counts.iter().sum::<f64>() / counts.len() as f64;
+        let squares: f64 = counts.iter().map(|count| (count - mean) * (count - mean)).sum();
+        assert!((mean / 1000.0 - 1.0).abs() < 0.02, "{process:?}: {mean}");
+        squares / (counts.len() - 1) as f64 / mean
+    }
+
+    #[test]
+    fn counts_have_the_dispersion_that_was_asked_for() {
+        for asked in [0.25, 1.0, 10.0] {
+            let got = dispersion(ArrivalProcess::Gamma { dispersion: asked });
+            // 3,600 windows: a standard error of 2.4 %, and a window is not for ever.
+            assert!((got / asked - 1.0).abs() < 0.1, "{asked}: {got}");
+        }
+        assert!(!ArrivalProcess::Gamma { dispersion: 0.0 }.is_possible());
+        assert!(!ArrivalProcess::Gamma { dispersion: f64::NAN }.is_possible());
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The load profile: how the offered rate goes over the run.
 //!
 //! A profile is a list of stages, and in each the rate goes in a straight line from one value to
-//! another (a hold is a line between equal values, a pause is a hold at 0). The number of
+//! another (a hold is a line between equal values, a pause is a hold at 0), perhaps with a wave on it
+//! (the rhythm of a day). The number of
 //! arrivals offered by a time is the exact integral of the rate up to it, so a ramp offers neither
 //! more nor fewer than its area, whatever the resolution of any timer.
 //!
 //! Stages are half-open: a boundary belongs to the stage that begins there.
 
+use std::f64::consts::TAU;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -27,6 +29,20 @@ pub struct Stage {
     pub to_rps: f64,
     /// Whether its arrivals are shown, but not judged.
     pub warmup: bool,
+    /// What goes up and down about the line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wave: Option<Wave>,
+}
+
+/// A cosine that is added to a stage's line: the rhythm of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Wave {
+    /// How far the rate goes above and below the line.
+    pub amplitude_rps: f64,
+    /// From one peak to the next.
+    pub period: Duration,
+    /// The first peak, since the beginning of the stage.
+    pub peak: Duration,
 }
 
 impl Stage {
@@ -37,7 +53,28 @@ impl Stage {
 
     /// A stage that goes from one rate to another in a straight line.
     pub fn ramp(name: impl Into<String>, from: f64, to: f64, duration: Duration) -> Self {
-        Self { name: name.into(), duration, from_rps: from, to_rps: to, warmup: false }
+        Self { name: name.into(), duration, from_rps: from, to_rps: to, warmup: false, wave: None }
+    }
+
+    /// The same stage with a wave on its line.
+    #[must_use]
+    pub fn with_wave(mut self, wave: Wave) -> Self {
+        self.wave = Some(wave);
+        self
+    }
+
+    /// The lowest rates that it can have, at its beginning and at its end.
+    pub fn lowest_rps(&self) -> [f64; 2] {
+        let depth = self.wave.map_or(0.0, |wave| wave.amplitude_rps);
+        [self.from_rps - depth, self.to_rps - depth]
+    }
+
+    /// Whether its rate is a number from 0 at every time.
+    pub fn is_possible(&self) -> bool {
+        let is_wave = |wave: Wave| wave.amplitude_rps >= 0.0 && !wave.period.is_zero();
+        self.wave.is_none_or(is_wave)
+            && [self.from_rps, self.to_rps].iter().all(|rps| rps.is_finite())
+            && self.lowest_rps().iter().all(|rps| *rps >= 0.0)
     }
 
     /// The same stage as a warm-up.
@@ -95,9 +132,8 @@ impl Profile {
 
     /// Arrivals per second at time `t`; 0 from the end on.
     pub fn rate_at(&self, t: Duration) -> f64 {
-        self.piece_at(t).map_or(0.0, |piece| {
-            piece.from_rps + piece.slope * t.saturating_sub(piece.start).as_secs_f64()
-        })
+        self.piece_at(t)
+            .map_or(0.0, |piece| piece.rate(t.saturating_sub(piece.start).as_secs_f64()))
     }
 
     /// The integral of the rate from the beginning to time `t`.
@@ -134,8 +170,11 @@ impl Profile {
         self.stages.iter().enumerate().map(move |(index, stage)| {
             let seconds = stage.duration.as_secs_f64();
             let (from_rps, to_rps) = (stage.from_rps, stage.to_rps);
-            let area_end = snap(area + f64::midpoint(from_rps, to_rps) * seconds);
+            let swing = stage.wave.map(Swing::new);
+            let waves = swing.map_or(0.0, |swing| swing.area(seconds));
+            let area_end = snap(area + f64::midpoint(from_rps, to_rps) * seconds + waves);
             let piece = Piece {
+                swing,
                 stage: index,
                 from_rps,
                 slope: (to_rps - from_rps) / seconds.max(f64::MIN_POSITIVE),
@@ -155,6 +194,7 @@ impl Profile {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Piece {
     pub(super) stage: usize,
+    swing: Option<Swing>,
     from_rps: f64,
     /// Change of the rate per second.
     slope: f64,
@@ -164,21 +204,92 @@ pub(crate) struct Piece {
     pub(crate) area_end: f64,
 }
 
+/// A wave as its formula has it.
+#[derive(Debug, Clone, Copy)]
+struct Swing {
+    amplitude: f64,
+    /// Radians per second.
+    pace: f64,
+    /// Seconds until the first peak.
+    peak: f64,
+}
+
+impl Swing {
+    fn new(wave: Wave) -> Self {
+        let pace = TAU / wave.period.as_secs_f64().max(f64::MIN_POSITIVE);
+        Self { amplitude: wave.amplitude_rps, pace, peak: wave.peak.as_secs_f64() }
+    }
+
+    fn rate(&self, seconds: f64) -> f64 {
+        self.amplitude * (self.pace * (seconds - self.peak)).cos()
+    }
+
+    /// Its integral over the stage's first `seconds`.
+    fn area(&self, seconds: f64) -> f64 {
+        let sine = |t: f64| (self.pace * (t - self.peak)).sin();
+        self.amplitude / self.pace * (sine(seconds) - sine(0.0))
+    }
+}
+
 impl Piece {
     /// When the integral reaches `area`, which lies in this stage: the root of the quadratic
     /// equation, in the form that stays exact when the slope is near 0.
     pub(crate) fn when(&self, area: f64) -> Duration {
         let area = (area - self.area_start).max(0.0);
+        if self.swing.is_some() {
+            return self.start + self.within(self.search(area));
+        }
         let root = (self.from_rps * self.from_rps + 2.0 * self.slope * area).max(0.0).sqrt();
         let seconds = 2.0 * area / (self.from_rps + root);
-        let within = if seconds.is_finite() { seconds } else { 0.0 };
+        self.start + self.within(seconds)
+    }
+
+    /// Whether times in it are found by a search, which is exact to about a nanosecond only.
+    pub(crate) fn is_searched(&self) -> bool {
+        self.swing.is_some()
+    }
+
+    /// So many seconds, but within the stage.
+    fn within(&self, seconds: f64) -> Duration {
+        let seconds = if seconds.is_finite() { seconds } else { 0.0 };
         let last = self.duration.saturating_sub(Duration::from_nanos(1));
-        self.start + Duration::from_secs_f64(within).min(last)
+        Duration::from_secs_f64(seconds).min(last)
+    }
+
+    /// With a wave there is no formula: Newton's steps, kept between two times that enclose the root.
+    fn search(&self, area: f64) -> f64 {
+        let (mut low, mut high) = (0.0, self.duration.as_secs_f64());
+        let mut at = high * area / (self.area_end - self.area_start).max(f64::MIN_POSITIVE);
+        at = at.clamp(low, high);
+        for _ in 0..64 {
+            let off = self.area(at) - area;
+            if off > 0.0 {
+                high = at;
+            } else {
+                low = at;
+            }
+            let newton = at - off / self.rate(at);
+            let inside = newton > low && newton < high;
+            let next = if inside { newton } else { f64::midpoint(low, high) };
+            let step = (next - at).abs();
+            at = next;
+            if step < 1e-10 {
+                break;
+            }
+        }
+        at
+    }
+
+    /// The rate at so many seconds of the stage.
+    fn rate(&self, seconds: f64) -> f64 {
+        let line = self.from_rps + self.slope * seconds;
+        line + self.swing.map_or(0.0, |swing| swing.rate(seconds))
     }
 
     /// The integral of the rate over the stage's first `seconds`.
     fn area(&self, seconds: f64) -> f64 {
-        self.from_rps * seconds + self.slope * seconds * seconds / 2.0
+        let line = self.from_rps * seconds + self.slope * seconds * seconds / 2.0;
+        line + self.swing.map_or(0.0, |swing| swing.area(seconds))
     }
 }
 
@@ -233,6 +344,22 @@ mod tests {
     }
 
     #[test]
+    fn a_day_has_its_peak_and_its_night() {
+        let hours = |h: u64| Duration::from_hours(h);
+        let wave = Wave { amplitude_rps: 40.0, period: hours(24), peak: hours(14) };
+        let day = Stage::hold("day", 50.0, hours(24)).with_wave(wave);
+        assert!(day.is_possible());
+        let profile = Profile::new(vec![day.clone()]);
+        for (hour, rate) in [(2, 10.0), (8, 50.0), (14, 90.0), (20, 50.0)] {
+            assert!((profile.rate_at(hours(hour)) - rate).abs() < 1e-9, "{hour}");
+        }
+        // Whole waves add nothing.
+        assert!((profile.total() - 50.0 * 86_400.0).abs() < 1e-3);
+        let too_deep = day.with_wave(Wave { amplitude_rps: 50.1, ..wave });
+        assert!(!too_deep.is_possible());
+    }
+
+    #[test]
     fn rounding_does_not_lose_an_arrival() {
         let profile = Profile::hold(0.1, seconds(30.0));
         assert!((profile.total() - 3.0).abs() < f64::EPSILON);
@@ -243,7 +370,14 @@ mod tests {
             parts in prop::collection::vec((0.0f64..500.0, 0.0f64..500.0, 1u64..3_000, any::<bool>()), 1..6)
         ) -> Profile {
             Profile::new(parts.into_iter().map(|(from, to, ms, hold)| {
-                Stage::ramp("s", from, if hold { from } else { to }, Duration::from_millis(ms))
+                let stage =
+                    Stage::ramp("s", from, if hold { from } else { to }, Duration::from_millis(ms));
+                let wave = Wave {
+                    amplitude_rps: stage.from_rps.min(stage.to_rps) * (ms % 10) as f64 / 10.0,
+                    period: Duration::from_millis(ms % 700 + 100),
+                    peak: Duration::from_millis(ms % 300),
+                };
+                if ms % 3 == 0 { stage } else { stage.with_wave(wave) }
             }).collect())
         }
     }

@@ -89,7 +89,7 @@ pub enum Arrivals {
 
 pub(crate) fn run(args: Args) -> Result<Exit> {
     match scenario::scenario(args) {
-        Ok((scenario, printing)) => session::run(&scenario, printing),
+        Ok((scenario, printing)) => session::run(&scenario, session::How::Live, printing),
         Err(message) => {
             view::note(&format!("error: {message}"));
             Ok(Exit::Usage)

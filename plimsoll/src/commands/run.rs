@@ -8,6 +8,7 @@ use plimsoll_domain::units::parse_duration;
 
 use super::outputs::OutputArgs;
 use crate::exit::Exit;
+use crate::session::How;
 use crate::{scenario, session, view};
 
 /// `plimsoll run`
@@ -22,6 +23,10 @@ pub struct Args {
     /// measured, for example 10m
     #[arg(long, value_name = "MAX", value_parser = parse_duration)]
     pub until_decided: Option<Duration>,
+    /// Run in virtual time: nothing is brought up, no request is sent, and a day takes a second; the
+    /// deployments need `synthetic:` settings
+    #[arg(long, conflicts_with = "otlp")]
+    pub simulate: bool,
     /// Outputs.
     #[command(flatten)]
     pub outputs: OutputArgs,
@@ -45,5 +50,18 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         return Ok(Exit::Usage);
     }
     let printing = args.outputs.override_in(&mut scenario);
-    session::run(&scenario, printing)
+    let how = if args.simulate {
+        match session::simulation(&scenario) {
+            Ok(simulation) => How::Simulated(Box::new(simulation)),
+            Err(reasons) => {
+                for reason in &reasons {
+                    view::note(&format!("error: {reason}"));
+                }
+                return Ok(Exit::Usage);
+            }
+        }
+    } else {
+        How::Live
+    };
+    session::run(&scenario, how, printing)
 }

@@ -31,7 +31,11 @@ pub(super) fn banner(summary: &Summary) -> Banner {
     Banner {
         class,
         symbol,
-        headline: headline.to_owned(),
+        headline: if summary.is_simulated() {
+            format!("Simulated: {headline}")
+        } else {
+            headline.to_owned()
+        },
         why,
         validity: summary.validity.state.name(),
         exit_code: summary.exit_code.map_or("none".to_owned(), |code| code.to_string()),

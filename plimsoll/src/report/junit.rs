@@ -19,7 +19,8 @@ use crate::results::summary::{ObjectiveResult, Summary};
 /// # Errors
 /// Names that XML cannot hold are replaced before, so an error is a fault in the writer.
 pub(super) fn junit(summary: &Summary) -> Result<String, quick_junit::SerializeError> {
-    let mut suite = TestSuite::new(summary.scenario.name.as_str());
+    let simulated = if summary.is_simulated() { " (simulated)" } else { "" };
+    let mut suite = TestSuite::new(format!("{}{simulated}", summary.scenario.name));
     suite.set_time(Duration::from_secs_f64(summary.load.duration_s.max(0.0)));
     for (name, value) in [
         ("run", summary.run.id.clone()),
@@ -28,6 +29,9 @@ pub(super) fn junit(summary: &Summary) -> Result<String, quick_junit::SerializeE
         ("plimsoll", summary.run.version.clone()),
     ] {
         suite.add_property((name, value.as_str()));
+    }
+    if summary.is_simulated() {
+        suite.add_property(("simulated", "true"));
     }
     suite.add_test_case(case("validity", summary, validity(summary)));
     for objective in &summary.objectives {
@@ -40,7 +44,8 @@ pub(super) fn junit(summary: &Summary) -> Result<String, quick_junit::SerializeE
 
 fn case(name: &str, summary: &Summary, status: TestCaseStatus) -> TestCase {
     let mut case = TestCase::new(name, status);
-    case.set_classname(format!("plimsoll.{}", summary.scenario.name));
+    let kind = if summary.is_simulated() { "plimsoll.simulated" } else { "plimsoll" };
+    case.set_classname(format!("{kind}.{}", summary.scenario.name));
     case
 }
 

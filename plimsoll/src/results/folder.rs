@@ -104,10 +104,13 @@ fn temporary(name: &str) -> String {
 
 /// Whether `dir` holds a summary of ours.
 fn holds_a_result(dir: &Path) -> bool {
-    let family = summary::SCHEMA.rsplit_once('/').map_or(summary::SCHEMA, |(family, _)| family);
+    let family = |of: &'static str| of.rsplit_once('/').map_or(of, |(family, _)| family);
+    let ours = [summary::SCHEMA, summary::SIMULATED_SCHEMA].map(family);
     read(&dir.join(SUMMARY))
         .and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok())
-        .and_then(|json| json.get("schema")?.as_str().map(|schema| schema.starts_with(family)))
+        .and_then(|json| {
+            json.get("schema")?.as_str().map(|schema| ours.iter().any(|of| schema.starts_with(of)))
+        })
         .unwrap_or(false)
 }
 

@@ -39,6 +39,10 @@ mod objective;
 /// The value of `schema`.
 pub const SCHEMA: &str = "plimsoll.summary/v2";
 
+/// The value of `schema` of a simulated run. The shape is the same; the name is another, so that
+/// nobody who looks for what was measured takes it for that.
+pub const SIMULATED_SCHEMA: &str = "plimsoll.simulated-summary/v2";
+
 /// Why a run that goes on, or was killed, is not valid.
 const UNFINISHED: &str = "the run has not ended, or was killed before it did";
 
@@ -46,8 +50,8 @@ const UNFINISHED: &str = "the run has not ended, or was killed before it did";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "plimsoll summary, version 2")]
 pub struct Summary {
-    /// Always `plimsoll.summary/v2`.
-    #[schemars(extend("const" = SCHEMA))]
+    /// `plimsoll.summary/v2`, or `plimsoll.simulated-summary/v2` of a run that was simulated.
+    #[schemars(extend("enum" = [SCHEMA, SIMULATED_SCHEMA]))]
     pub schema: String,
     /// Which run this is.
     pub run: Run,
@@ -158,6 +162,23 @@ impl Summary {
             otlp: None,
             generator: GeneratorTotals::default(),
         }
+    }
+
+    /// The same of a run in virtual time.
+    #[must_use]
+    pub fn simulated(mut self) -> Self {
+        SIMULATED_SCHEMA.clone_into(&mut self.schema);
+        self
+    }
+
+    /// Whether the run was simulated: nothing was measured.
+    pub fn is_simulated(&self) -> bool {
+        self.schema == SIMULATED_SCHEMA
+    }
+
+    /// Whether this version reads a file of this schema.
+    pub fn is_known(schema: &str) -> bool {
+        [SCHEMA, SIMULATED_SCHEMA].contains(&schema)
     }
 
     /// Fills in load, latencies and outcomes from everything measured so far.

@@ -2,7 +2,6 @@
 //! for their percentile, objectives that are measured for too short a time, and alerts that cannot
 //! fire.
 
-use plimsoll_domain::schedule::Stage;
 use plimsoll_domain::units::{format_duration, three_digits};
 use plimsoll_monitor::few::{largest_of_few, least_time};
 use plimsoll_monitor::{AlertRule, DEFAULT_CONFIDENCE, Indicator, Objective, Part, Selector};
@@ -79,7 +78,7 @@ fn lowest_rate(scenario: &Scenario, objective: &Objective) -> Option<f64> {
     let profile = &scenario.load.profile;
     let time = objective.measured(profile);
     let inside = profile.ranges().filter(|(_, range)| time.contains(&range.start));
-    let rates = inside.flat_map(|(Stage { from_rps, to_rps, .. }, _)| [*from_rps, *to_rps]);
+    let rates = inside.flat_map(|(stage, _)| stage.lowest_rps());
     let lowest = rates.filter(|rate| *rate > 0.0).reduce(f64::min)?;
     let shares = objective.selectors().iter().map(|selector| share(scenario, selector));
     Some(lowest * shares.product::<f64>())

@@ -202,10 +202,21 @@ impl Reader<'_> {
         for (index, message) in wrong {
             self.push(&format!("/load/stages/{index}"), &message);
         }
+        let dispersion = raw.dispersion;
+        let is_gamma = matches!(raw.arrivals, Some(RawArrivals::Gamma));
+        if is_gamma && dispersion.is_none() && !self.document.has("/load/dispersion") {
+            self.push("/load/arrivals", "`gamma` arrivals need a `dispersion`, for example 10");
+        }
+        if !is_gamma && dispersion.is_some() {
+            self.push("/load/dispersion", "`dispersion` is of `arrivals: gamma` only");
+        }
         Load {
             arrivals: match raw.arrivals {
                 Some(RawArrivals::Constant) => ArrivalProcess::Constant,
                 Some(RawArrivals::Poisson) | None => ArrivalProcess::Poisson,
+                Some(RawArrivals::Gamma) => {
+                    ArrivalProcess::Gamma { dispersion: dispersion.unwrap_or(1.0) }
+                }
             },
             profile: Profile { stages },
             max_connections: raw.max_connections.unwrap_or(DEFAULT_MAX_CONNECTIONS),

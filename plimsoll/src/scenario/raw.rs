@@ -109,6 +109,10 @@ pub struct RawRequest {
 pub struct RawLoad {
     /// How arrivals are spread; `poisson` if absent.
     pub arrivals: Option<RawArrivals>,
+    /// How much `gamma` arrivals come in bursts: the variance of their counts over the mean. 1 is
+    /// `poisson`, 10 is bursty, below 1 they are more even.
+    #[schemars(range(min = 0.01, max = 10_000))]
+    pub dispersion: Option<f64>,
     /// One after the other.
     #[schemars(required, length(min = 1))]
     pub stages: Option<Vec<RawStage>>,
@@ -140,6 +144,8 @@ pub enum RawArrivals {
     Poisson,
     /// Equal gaps.
     Constant,
+    /// Bursts: see `dispersion`.
+    Gamma,
 }
 
 /// A stretch of the load: a hold (`rps`) or a ramp (`from_rps`, `to_rps`).
@@ -162,6 +168,23 @@ pub struct RawStage {
     pub to_rps: Option<f64>,
     /// Shown, but never judged; `false` if absent.
     pub warmup: Option<bool>,
+    /// What goes up and down about the rate: the rhythm of a day.
+    pub wave: Option<RawWave>,
+}
+
+/// A cosine about the rate of a stage.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawWave {
+    /// How far the rate goes up and down; at most the rate itself.
+    #[schemars(required, range(min = 0, max = 1_000_000))]
+    pub amplitude_rps: Option<f64>,
+    /// From one peak to the next, for example `24h`.
+    #[schemars(required, extend("format" = "time-span"))]
+    pub period: Option<String>,
+    /// The first peak, since the beginning of the stage; its beginning if absent.
+    #[schemars(extend("format" = "time-span"))]
+    pub peak: Option<String>,
 }
 
 /// Something that is told while it happens.

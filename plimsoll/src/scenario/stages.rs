@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use plimsoll_domain::schedule::Stage;
+use plimsoll_domain::schedule::{Stage, Wave};
 use plimsoll_domain::units::parse_duration;
 
-use super::raw::RawStage;
+use super::raw::{RawStage, RawWave};
 
 /// The longest stage: long enough for every soak test, and far from what a clock can count.
 pub(crate) const LONGEST_STAGE: Duration = Duration::from_hours(30 * 24);
@@ -30,7 +30,9 @@ pub(super) fn stages(raw: &[RawStage]) -> (Vec<Stage>, Vec<(usize, String)>) {
                         "a stage of no duration does nothing; leave it out".to_owned(),
                     ));
                 }
+                let wave = stage.wave.as_ref().and_then(wave);
                 stages.push(Stage {
+                    wave,
                     name: stage.name.clone().unwrap_or_else(|| format!("stage {}", index + 1)),
                     duration: duration.unwrap_or_default().min(LONGEST_STAGE),
                     from_rps,
@@ -42,6 +44,15 @@ pub(super) fn stages(raw: &[RawStage]) -> (Vec<Stage>, Vec<(usize, String)>) {
         }
     }
     for (index, stage) in stages.iter().enumerate() {
+        if stage.wave.is_some_and(|wave| wave.period.is_zero()) {
+            problems.push((index, "a wave needs a `period` longer than 0".to_owned()));
+        } else if !stage.is_possible() {
+            problems.push((
+                index,
+                "the wave takes the rate below 0; its `amplitude_rps` is at most the lowest rate"
+                    .to_owned(),
+            ));
+        }
         if stages[..index].iter().any(|before: &Stage| before.name == stage.name) {
             problems.push((index, format!("there are two stages named `{}`", stage.name)));
         }
@@ -64,6 +75,16 @@ pub(super) fn stages(raw: &[RawStage]) -> (Vec<Stage>, Vec<(usize, String)>) {
     (stages, problems)
 }
 
+/// The wave, unless something of it is missing, which is told elsewhere.
+fn wave(raw: &RawWave) -> Option<Wave> {
+    let span = |text: &Option<String>| parse_duration(text.as_deref()?).ok();
+    Some(Wave {
+        amplitude_rps: raw.amplitude_rps?,
+        period: span(&raw.period)?,
+        peak: span(&raw.peak).unwrap_or_default(),
+    })
+}
+
 fn rates(stage: &RawStage, before: f64) -> Result<(f64, f64), &'static str> {
     match (stage.rps, stage.from_rps, stage.to_rps) {
         (Some(rps), None, None) => Ok((rps, rps)),
@@ -79,7 +100,7 @@ mod tests {
 
     fn raw(rps: Option<f64>, from_rps: Option<f64>, to_rps: Option<f64>) -> RawStage {
         let duration = Some("1s".to_owned());
-        RawStage { name: None, duration, rps, from_rps, to_rps, warmup: None }
+        RawStage { name: None, duration, rps, from_rps, to_rps, warmup: None, wave: None }
     }
 
     #[test]
@@ -97,6 +118,22 @@ mod tests {
         let neither = raw(None, Some(1.0), None);
         let (_, problems) = stages(&[both, neither]);
         assert_eq!(problems.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [0, 1]);
+    }
+
+    #[test]
+    fn a_wave_stays_above_nothing() {
+        let day = |amplitude_rps| RawStage {
+            wave: Some(RawWave {
+                amplitude_rps: Some(amplitude_rps),
+                period: Some("24h".to_owned()),
+                peak: Some("14h".to_owned()),
+            }),
+            ..raw(Some(50.0), None, None)
+        };
+        let (stages, problems) = stages(&[day(50.0), RawStage { name: None, ..day(50.5) }]);
+        assert_eq!(stages[0].wave.map(|wave| wave.peak), Some(Duration::from_hours(14)));
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].0 == 1 && problems[0].1.contains("below 0"), "{problems:?}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One scenario from quota to exit code, on a real endpoint.
+//! One scenario from quota to exit code, on a real endpoint or in virtual time.
 //!
 //! One task owns it. Everything that it creates it removes, whatever happens in between, and what
 //! was measured is written as it is measured.
@@ -6,16 +6,18 @@
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
+use plimsoll_domain::clock;
 use plimsoll_loadgen::Target;
 use plimsoll_monitor::Judgement;
 use plimsoll_monitor::otlp::{Config, Run as OtlpRun};
+use plimsoll_simulate::Simulation;
 
 use super::conclude::{self, Ended};
 use super::measured::{Cut, Measured};
 use super::secrets::Secrets;
 use super::sink::{Folder, Sink, Telemetry, config, switched_off};
 use super::site::{self, Site};
-use super::source::{Interrupt, LiveSource};
+use super::source::{Interrupt, LiveSource, SimulatedSource};
 use super::{Failure, Session, drive, plan, reach};
 use crate::exit::Exit;
 use crate::results::summary::{Machine, ObjectiveResult, Run, ScenarioName, Summary};
@@ -32,25 +34,36 @@ pub(crate) struct Printing {
     pub(crate) quiet: bool,
 }
 
+/// Whether a scenario really happens.
+pub(crate) enum How {
+    /// Load on its endpoint.
+    Live,
+    /// In virtual time.
+    Simulated(Box<Simulation>),
+}
+
 /// Runs a scenario and tells how it ended.
-pub(crate) fn run(scenario: &Scenario, printing: Printing) -> Result<Exit> {
+pub(crate) fn run(scenario: &Scenario, how: How, printing: Printing) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the session's runtime")?;
-    let ended = runtime.block_on(session(scenario, printing));
+    let ended = runtime.block_on(session(scenario, how, printing));
     // A name lookup that hangs must not keep the process.
     runtime.shutdown_background();
     ended
 }
 
-async fn session(scenario: &Scenario, printing: Printing) -> Result<Exit> {
+async fn session(scenario: &Scenario, how: How, printing: Printing) -> Result<Exit> {
     let interrupt = Interrupt::listen().context("cannot listen for signals")?;
     let otlp = match config(scenario.otlp.as_deref()) {
         Ok(config) => config,
         Err(error) => return Ok(refuse(&error)),
     };
     let mut summary = begun(scenario);
+    if let How::Simulated(_) = how {
+        summary = summary.simulated();
+    }
     let fits = quota(scenario, &mut summary, printing);
     let mut folder = match Folder::create(scenario, summary) {
         Ok(folder) => folder,
@@ -65,10 +78,19 @@ async fn session(scenario: &Scenario, printing: Printing) -> Result<Exit> {
         scenario.notes().iter().for_each(|note| view::note(&format!("note: {note}")));
     }
     let mut view = View::new(printing.quiet);
-    let ended = if fits {
-        Box::pin(on_site(scenario, otlp, &interrupt, &mut folder, &mut view)).await
-    } else {
-        Err(Failure::Quota)
+    let ended = match how {
+        _ if !fits => Err(Failure::Quota),
+        How::Live => Box::pin(on_site(scenario, otlp, &interrupt, &mut folder, &mut view)).await,
+        How::Simulated(simulation) => {
+            if let Some(receiver) = otlp {
+                let note = format!(
+                    "nothing is exported to {receiver}: a simulation's times are not those of a clock"
+                );
+                view.line(format!("note: {note}"));
+                folder.results.event(&Event::new(0.0, EventKind::Warning, note));
+            }
+            in_virtual_time(scenario, *simulation, &interrupt, &mut folder, &mut view).await
+        }
     };
     view.clear();
     Ok(conclude::conclude(&scenario.name, &ended, folder, printing, |exit| interrupt.decided(exit)))
@@ -103,6 +125,24 @@ fn quota(scenario: &Scenario, summary: &mut Summary, printing: Printing) -> bool
     summary.quota = Some(check.result);
     summary.deployments = plan::deployments(scenario);
     check.fits
+}
+
+/// Runs a simulation: nothing is brought up, and nothing is sent.
+async fn in_virtual_time(
+    scenario: &Scenario,
+    simulation: Simulation,
+    interrupt: &Interrupt,
+    folder: &mut Folder,
+    view: &mut View,
+) -> Ended {
+    let nothing = "simulated: nothing is brought up, and no request is sent";
+    view.line(nothing);
+    folder.results.event(&Event::new(0.0, EventKind::Deployment, nothing));
+    let mut source = SimulatedSource::new(simulation, clock::wall(), interrupt.stop.clone());
+    let mut session = Session::new(scenario);
+    let mut sinks: [&mut dyn Sink; 2] = [folder, view];
+    drive(&mut source, &mut session, &mut sinks).await?;
+    Ok(session.finish())
 }
 
 /// Brings the site up, loads it, and removes it again, whatever happened.

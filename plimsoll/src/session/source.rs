@@ -6,6 +6,7 @@
 
 mod interrupt;
 mod live;
+mod simulated;
 
 use std::time::{Duration, SystemTime};
 
@@ -16,6 +17,7 @@ use crate::results::{self, EventKind, InstanceCount};
 
 pub(super) use interrupt::Interrupt;
 pub(super) use live::LiveSource;
+pub(super) use simulated::SimulatedSource;
 
 /// Tells what happens in a run.
 pub(super) trait Source {

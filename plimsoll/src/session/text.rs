@@ -17,7 +17,8 @@ pub(super) fn text(scenario: &str, measured: &Measured, summary: &Summary) -> St
     let Measured { report, generator, cut, .. } = measured;
     let totals = &report.totals;
     let validity = report.validity.state.name();
-    let mut text = format!("\n{scenario}: {} ({validity})\n", headline(report, cut));
+    let simulated = if summary.is_simulated() { ", simulated" } else { "" };
+    let mut text = format!("\n{scenario}{simulated}: {} ({validity})\n", headline(report, cut));
     for judgement in &report.judgements {
         let _ = writeln!(text, "  {}", evidence(judgement));
     }

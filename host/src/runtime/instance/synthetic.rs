@@ -12,31 +12,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use fnv::FnvHasher;
-use plimsoll_deploy::spec::{ServiceTime, Synthetic};
+use plimsoll_deploy::service_time::ServiceTimes;
+use plimsoll_deploy::spec::Synthetic;
 use rand::RngExt;
-use rand_distr::{Distribution, Exp, LogNormal};
 use rand_pcg::Pcg64;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::timer::Timer;
-
-/// The 99th percentile of the standard normal distribution.
-const Z99: f64 = 2.326_347_874_040_841;
-
-/// Whether the settings can be drawn from.
-///
-/// # Errors
-/// A sentence that says what is wrong.
-pub fn check(settings: &Synthetic) -> Result<(), String> {
-    Draw::new(&settings.service_time)?;
-    if !(0.0..=1.0).contains(&settings.error_rate) {
-        return Err(format!("the error rate is {}, but must be from 0 to 1", settings.error_rate));
-    }
-    if !(settings.start_ms >= 0.0 && settings.start_ms.is_finite()) {
-        return Err(format!("`start_ms` is {}, but must be at least 0", settings.start_ms));
-    }
-    Ok(())
-}
 
 /// From an instance's start until it is ready.
 pub(super) fn start(settings: &Synthetic) -> Duration {
@@ -45,58 +27,25 @@ pub(super) fn start(settings: &Synthetic) -> Duration {
 
 /// Draws what becomes of each request.
 pub(super) struct Service {
-    draw: Draw,
+    times: ServiceTimes,
     error_rate: f64,
     random: Mutex<Pcg64>,
-}
-
-/// A distribution of service times, in milliseconds.
-enum Draw {
-    Constant(f64),
-    Exponential(Exp<f64>),
-    LogNormal(LogNormal<f64>),
 }
 
 impl Service {
     /// The service of the instance with this name; the settings have been checked.
     pub(super) fn new(settings: &Synthetic, seed: u64, name: &str) -> Self {
-        let draw = Draw::new(&settings.service_time).expect("the settings were checked");
+        let times = ServiceTimes::new(&settings.service_time).expect("the settings were checked");
         let random = Mutex::new(Pcg64::new(u128::from(seed), stream(name)));
-        Self { draw, error_rate: settings.error_rate, random }
+        Self { times, error_rate: settings.error_rate, random }
     }
 
     /// The service time of the next request, and whether it is answered right.
     pub(super) fn next(&self) -> (Duration, bool) {
         // The generator is whole after every draw, whatever thread panicked.
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
-        let time = self.draw.next(&mut random);
+        let time = Duration::from_nanos(self.times.draw(&mut *random));
         (time, random.random::<f64>() >= self.error_rate)
-    }
-}
-
-impl Draw {
-    fn new(service_time: &ServiceTime) -> Result<Self, String> {
-        match *service_time {
-            ServiceTime::Constant { ms } if ms >= 0.0 && ms.is_finite() => Ok(Self::Constant(ms)),
-            ServiceTime::Exponential { mean_ms } if mean_ms > 0.0 && mean_ms.is_finite() => {
-                Exp::new(1.0 / mean_ms).map(Self::Exponential).map_err(|error| error.to_string())
-            }
-            ServiceTime::LogNormal { p50_ms, p99_ms } if 0.0 < p50_ms && p50_ms <= p99_ms => {
-                let sigma = (p99_ms / p50_ms).ln() / Z99;
-                LogNormal::new(p50_ms.ln(), sigma)
-                    .map(Self::LogNormal)
-                    .map_err(|error| error.to_string())
-            }
-            ref wrong => Err(format!("{wrong:?} is no distribution of service times")),
-        }
-    }
-
-    fn next(&self, random: &mut Pcg64) -> Duration {
-        millis(match self {
-            Self::Constant(ms) => *ms,
-            Self::Exponential(distribution) => distribution.sample(random),
-            Self::LogNormal(distribution) => distribution.sample(random),
-        })
     }
 }
 
@@ -165,6 +114,8 @@ fn stream(name: &str) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use plimsoll_deploy::spec::ServiceTime;
+
     use super::*;
 
     fn settings(service_time: ServiceTime) -> Synthetic {
@@ -209,7 +160,7 @@ mod tests {
             ServiceTime::LogNormal { p50_ms: 10.0, p99_ms: 5.0 },
             ServiceTime::LogNormal { p50_ms: f64::NAN, p99_ms: 5.0 },
         ] {
-            assert!(check(&settings(wrong.clone())).is_err(), "{wrong:?}");
+            assert!(settings(wrong.clone()).check().is_err(), "{wrong:?}");
         }
     }
 

@@ -136,6 +136,7 @@ pub(crate) fn header(shape: &Shape) -> Header {
         },
         scenario: ScenarioName { name: shape.name.clone(), seed: 7 },
         started: SystemTime::UNIX_EPOCH + Duration::from_mins(29_923_420),
+        simulated: false,
     }
 }
 

@@ -24,12 +24,16 @@ impl Folder {
         mut summary: Summary,
     ) -> Result<Self, Error> {
         let started = clock::wall();
-        let path = match &scenario.folder {
-            Some(given) => given.clone(),
-            None => new_default_dir(Path::new("results"), &scenario.name, started)?,
+        let path = if let Some(given) = &scenario.folder {
+            given.clone()
+        } else {
+            let kind = if summary.is_simulated() { "-simulated" } else { "" };
+            let name = format!("{}{kind}", scenario.name);
+            new_default_dir(Path::new("results"), &name, started)?
         };
         let (run, name) = (summary.run.clone(), summary.scenario.clone());
-        let results = Results::create(&path, Header { run, scenario: name, started })?;
+        let simulated = summary.is_simulated();
+        let results = Results::create(&path, Header { run, scenario: name, started, simulated })?;
         summary.run.started = utc(started);
         Ok(Self { results, summary })
     }
@@ -37,6 +41,10 @@ impl Folder {
     fn interval(&mut self, interval: &Interval<'_>) {
         let Interval { snapshot, all, info, generator, monitor, .. } = *interval;
         self.results.interval(snapshot, all, info);
+        // A simulation that is killed has lost nothing that could not be had again at once.
+        if self.summary.is_simulated() {
+            return;
+        }
         self.summary.generator.clone_from(generator);
         self.summary.measure(monitor.totals(), monitor.lags(), monitor.measured_time());
         self.results.summary(&self.summary);

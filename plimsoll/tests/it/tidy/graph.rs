@@ -19,6 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("plimsoll-monitor", &["plimsoll-domain"]),
     ("plimsoll-autoscale", &["plimsoll-domain", "plimsoll-document"]),
     ("plimsoll-study", &["plimsoll-domain", "plimsoll-monitor"]),
+    ("plimsoll-simulate", &["plimsoll-domain", "plimsoll-deploy"]),
     (
         "plimsoll",
         &[
@@ -30,6 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "plimsoll-monitor",
             "plimsoll-autoscale",
             "plimsoll-study",
+            "plimsoll-simulate",
         ],
     ),
     (
@@ -41,6 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "plimsoll-monitor",
             "plimsoll-autoscale",
             "plimsoll-study",
+            "plimsoll-simulate",
             "plimsoll",
         ],
     ),

@@ -1,0 +1,99 @@
+//! `plimsoll run --simulate`: the same folder and verdict, and never taken for a measurement.
+
+use crate::support::{Ran, adds_up, count, plimsoll};
+
+fn text(ran: &Ran, name: &str) -> String {
+    std::fs::read_to_string(ran.folder().join(name)).expect(name)
+}
+
+#[test]
+fn a_simulated_run_has_a_runs_folder_and_says_in_each_place_that_it_is_simulated() {
+    let ran = Ran::with_out(&["run", "scenarios/breach", "--simulate"]).must_exit(3);
+    let summary = ran.summary();
+    adds_up(&summary);
+    assert_eq!(summary["schema"], "plimsoll.simulated-summary/v2");
+    assert_eq!(summary["verdict"], "breached");
+    assert_eq!(summary["validity"]["state"], "valid", "{summary:#}");
+    // 100/s for 9 s: within four standard deviations.
+    assert!(count(&summary, "/load/offered").abs_diff(900) < 120, "{summary:#}");
+    let p50 = summary["latency_ms"]["response"]["p50"].as_f64().expect("answers came");
+    assert!((p50 - 60.0).abs() < 5.0, "{p50}");
+    for file in super::RESULTS {
+        let length = ran.folder().join(file).metadata().map(|data| data.len());
+        assert!(length.is_ok_and(|length| length > 0), "{file}");
+    }
+    assert!(ran.stdout.contains("breach, simulated: breached"), "{}", ran.stdout);
+    assert!(text(&ran, "report.html").contains("<h2>Simulated: "));
+    assert!(text(&ran, "junit.xml").contains("classname=\"plimsoll.simulated.breach\""));
+    assert!(text(&ran, "junit.xml").contains("breach (simulated)"));
+    assert!(text(&ran, "latency.hlog").contains("(simulated)"));
+    assert!(text(&ran, "events.jsonl").contains("no request is sent"));
+
+    // Its report can be made again, and still says so.
+    let folder = ran.folder();
+    let again = plimsoll().arg("report").arg(&folder).output().expect("it starts");
+    assert!(again.status.success(), "{again:?}");
+    assert!(text(&ran, "report.html").contains("<h2>Simulated: "));
+}
+
+#[test]
+fn a_simulation_repeats_with_its_seed() {
+    let timeline = |seed| {
+        let ran = Ran::with_out(&["run", "scenarios/breach", "--simulate", "--seed", seed]);
+        text(&ran.must_exit(3), "timeline.csv")
+    };
+    assert_eq!(timeline("3"), timeline("3"));
+    assert_ne!(timeline("3"), timeline("4"));
+}
+
+#[test]
+fn what_cannot_be_simulated_is_refused_by_name() {
+    for (scenario, what) in [
+        ("scenarios/score-py", "how long the scoring script of deployment `blue` takes"),
+        ("scenarios/quickstart", "how long the model of deployment `blue` takes"),
+    ] {
+        let ran = Ran::with_out(&["run", scenario, "--simulate"]).must_exit(2);
+        assert!(ran.stderr.contains(what), "{}", ran.stderr);
+        assert!(ran.stderr.contains("synthetic: {service_time:"), "{}", ran.stderr);
+        assert!(!ran.folder().exists(), "nothing was begun");
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let scenario = "name: x\ntarget: {url: 'http://127.0.0.1:1/score?code=k3y'}\nrequest: {method: \
+                    GET}\nload: {stages: [{duration: 1s, rps: 1}]}\n";
+    std::fs::write(folder.path().join("scenario.yml"), scenario).expect("it can be written");
+    let path = folder.path().to_string_lossy();
+    let ran = Ran::with_out(&["run", &path, "--simulate"]).must_exit(2);
+    assert!(ran.stderr.contains("exists already"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("k3y"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_simulation_is_not_exported() {
+    let otlp = ["run", "scenarios/breach", "--simulate", "--otlp", "http://127.0.0.1:1"];
+    let ran = Ran::with_out(&otlp).must_exit(2);
+    assert!(ran.stderr.contains("cannot be used with"), "{}", ran.stderr);
+    let out = tempfile::tempdir().expect("a temporary folder");
+    let mut command = plimsoll();
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1");
+    command.args(["run", "scenarios/breach", "--simulate", "--out"]);
+    let output = command.arg(out.path().join("results")).output().expect("it starts");
+    let ran = Ran::new(&output, out).must_exit(3);
+    assert!(ran.stderr.contains("nothing is exported to"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_hour_is_as_good_as_a_second() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let copy = |name: &str| {
+        let from = crate::support::root().join("scenarios/breach").join(name);
+        std::fs::copy(from, folder.path().join(name)).expect(name);
+    };
+    ["endpoint.yml", "blue-deployment.yml", "sample-request.json"].into_iter().for_each(copy);
+    let scenario = "name: hour\nendpoint: endpoint.yml\ndeployments: \
+                    [blue-deployment.yml]\nrequest: {body: sample-request.json}\nload: {stages: \
+                    [{duration: 1h, rps: 5}]}\nobjectives: [p95 < 200ms]\n";
+    std::fs::write(folder.path().join("scenario.yml"), scenario).expect("it can be written");
+    let path = folder.path().to_string_lossy();
+    let ran = Ran::with_out(&["run", &path, "--simulate"]).must_exit(0);
+    assert!(count(&ran.summary(), "/load/offered").abs_diff(18_000) < 600);
+}

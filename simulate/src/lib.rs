@@ -1,0 +1,28 @@
+//! One scenario in virtual time: a day of traffic in a second.
+//!
+//! A simulation replaces the endpoint and the clock, and nothing else. The schedule is that of
+//! [`plimsoll_domain::schedule`], who is admitted decides [`plimsoll_deploy::admission`], what is
+//! counted is counted by [`plimsoll_domain::Recorder`], and what comes out are the same snapshots as
+//! those of a live run. What is modelled here is what stands in for machines: instances that work on
+//! so many requests at a time ([`Deployment`]), how long each takes ([`Service`]), how long an
+//! instance takes to start, and when it fails.
+//!
+//! There is no task, no clock and no file: a simulation is a value, and [`Simulation::next`] moves it
+//! on. The same model and seed give the same snapshots. Nothing grows with the length of the run.
+//!
+//! Not modelled: the network (a request arrives when it is sent), the generator's own lateness (it
+//! has none), and requests that slow each other down inside an instance.
+
+mod calendar;
+mod engine;
+mod fleet;
+mod flight;
+mod model;
+mod scaling;
+mod sender;
+mod service;
+
+pub use engine::{Happening, Simulation};
+pub use model::{Client, Deployment, Error, Model};
+pub use scaling::{Autoscale, Counts, Evaluation, Minute, Scaler};
+pub use service::Service;
