@@ -48,7 +48,7 @@ fn history() -> History {
 
 fn evaluation(criterion: &mut Criterion) {
     let file = rules();
-    let Rules::Azure(setting) = &file.rules;
+    let Rules::Azure(setting) = &file.rules else { unreachable!("they are Azure's") };
     let history = history();
     let engine = Engine::new(setting, Parameters::default());
     let now = Timestamp::from_second(START + 3600).expect("in range");

@@ -80,10 +80,17 @@ pub(super) fn load_in_words(scenario: &Scenario) -> String {
     let spread = match load.arrivals {
         ArrivalProcess::Poisson => {
             "Poisson arrivals (independent users: as many as the rate on average, never just as many)"
+                .to_owned()
         }
-        ArrivalProcess::Constant => "constant arrivals (equal gaps)",
+        ArrivalProcess::Constant => "constant arrivals (equal gaps)".to_owned(),
+        ArrivalProcess::Gamma { dispersion } => format!(
+            "arrivals in bursts (gamma gaps; the variance of counts is {} times their mean)",
+            three_digits(dispersion)
+        ),
     };
-    let rates = profile.stages.iter().flat_map(|stage| [stage.from_rps, stage.to_rps]);
+    let rates = profile.stages.iter().map(|stage| {
+        stage.from_rps.max(stage.to_rps) + stage.wave.map_or(0.0, |wave| wave.amplitude_rps)
+    });
     let most = if scenario.until_decided { "at most " } else { "" };
     format!(
         "load: {spread}, up to {}/s, about {} requests in {most}{}, seed {}",
