@@ -216,7 +216,8 @@ impl Summary {
         law("completed = all statuses", load.completed, ends.status.values().sum())?;
         let class = |name: &str| ends.classes.get(name).copied().unwrap_or_default();
         law("ok = ok + late", ends.ok, class("ok") + class("late"))?;
-        law("dropped = dropped + capped", load.dropped, class("dropped") + class("capped"))
+        let never_sent = class("dropped") + class("capped") + class("missed");
+        law("dropped = dropped + capped + missed", load.dropped, never_sent)
     }
 }
 
