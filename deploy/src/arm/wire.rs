@@ -165,10 +165,38 @@ pub struct ScaleSettings {
     pub scale_type: String,
 }
 
+/// Which key is to be made anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyType {
+    Primary,
+    Secondary,
+}
+
+/// Asks for a new key: the one that is given, else one that is made up.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegenerateKeys {
+    pub key_type: KeyType,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_value: Option<String>,
+}
+
+/// A token for an endpoint; times are Unix seconds.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Token {
+    pub access_token: String,
+    pub expiry_time_utc: u64,
+    pub refresh_after_time_utc: u64,
+    pub token_type: String,
+}
+
 /// A registered model, code folder or environment.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AssetProperties {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model_uri: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
