@@ -7,6 +7,7 @@
 mod assets;
 mod deployments;
 mod endpoints;
+mod replace;
 mod route;
 mod translate;
 mod work;

@@ -3,8 +3,8 @@
 //! It has a control plane (Azure Resource Manager's routes, so that one driver serves both), a
 //! data plane per endpoint, and instances, which are processes of their own. It honours what the
 //! official local mode ignores: instances, request settings, probes, traffic and authentication.
-//! It plays one workspace, keeps nothing on disk beyond its own life, and does not mirror traffic,
-//! hand out tokens or change a deployment in place.
+//! It plays one workspace, keeps nothing on disk beyond its own life, and does not mirror traffic
+//! or hand out tokens.
 
 mod connection;
 mod control;

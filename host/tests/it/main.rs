@@ -14,3 +14,4 @@ mod instance;
 mod life;
 mod overload;
 mod python;
+mod replace;
