@@ -6,7 +6,10 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, guard, help, host, instance, load, quota, report, run, schema};
+use crate::commands::{
+    check, deployment, endpoint, environment, guard, help, host, instance, load, model, quota,
+    report, run, schema,
+};
 use crate::exit::Exit;
 use crate::view;
 
@@ -39,7 +42,20 @@ pub enum Command {
     Schema(schema::Args),
     /// Write the report again from a results folder, also after a run that was killed
     Report(report::Args),
+    /// Create, show, change, delete and invoke endpoints, as `az ml online-endpoint` does
+    #[command(subcommand, after_help = help::ENDPOINT)]
+    Endpoint(endpoint::Command),
+    /// Create, show, change and delete deployments, as `az ml online-deployment` does
+    #[command(subcommand, after_help = help::DEPLOYMENT)]
+    Deployment(deployment::Command),
+    /// Register models and show them, as `az ml model` does
+    #[command(subcommand, after_help = help::MODEL)]
+    Model(model::Command),
+    /// Register environments and show them, as `az ml environment` does
+    #[command(subcommand, after_help = help::ENVIRONMENT)]
+    Environment(environment::Command),
     /// Serve the local host: Azure ML's control plane and gateway on this machine
+    #[command(after_help = help::HOST)]
     Host(host::Args),
     /// What an objective can say
     #[command(after_help = help::OBJECTIVES)]
@@ -62,6 +78,10 @@ impl Command {
             Self::Quota(args) => quota::run(args),
             Self::Schema(args) => schema::run(&args),
             Self::Report(args) => Ok(report::run(&args)),
+            Self::Endpoint(command) => endpoint::run(command),
+            Self::Deployment(command) => deployment::run(command),
+            Self::Model(command) => model::run(command),
+            Self::Environment(command) => environment::run(command),
             Self::Host(args) => host::run(args),
             Self::Objectives => {
                 view::print(&help::OBJECTIVES);

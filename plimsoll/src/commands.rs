@@ -1,17 +1,23 @@
 //! The commands, one file each: its `Args`, and `run`, which takes them and says how it ended.
 //!
 //! A command that has commands of its own is a folder of such files. The table of all of them is
-//! in [`cli`](crate::cli); what several commands take is in `outputs`.
+//! in [`cli`](crate::cli); what several commands take is in `outputs`, `given` and `azure`.
 
+mod azure;
 pub(crate) mod check;
+pub(crate) mod deployment;
+pub(crate) mod endpoint;
+pub(crate) mod environment;
 mod given;
 pub(crate) mod guard;
 pub(crate) mod help;
 pub(crate) mod host;
 pub(crate) mod instance;
 pub(crate) mod load;
+pub(crate) mod model;
 mod outputs;
 pub(crate) mod quota;
+mod registered;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;
