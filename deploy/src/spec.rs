@@ -78,8 +78,10 @@ pub enum Identity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Access {
     /// Open.
+    #[serde(alias = "enabled")]
     Enabled,
     /// Closed.
+    #[serde(alias = "disabled")]
     Disabled,
 }
 
@@ -90,10 +92,10 @@ pub enum AuthMode {
     #[serde(alias = "key")]
     Key,
     /// A token of the workspace.
-    #[serde(rename = "AMLToken")]
+    #[serde(rename = "AMLToken", alias = "amltoken", alias = "aml_token")]
     AmlToken,
     /// A Microsoft Entra token.
-    #[serde(rename = "AADToken")]
+    #[serde(rename = "AADToken", alias = "aadtoken", alias = "aad_token")]
     AadToken,
 }
 

@@ -2,15 +2,53 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use http_body_util::Limited;
-use hyper::body::{Body, Incoming};
+use bytes::Bytes;
+use http_body_util::{Full, Limited};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// A caller's body, as it comes, up to the gateway's limit.
-pub(super) type Sent = Limited<Incoming>;
+/// A caller's body.
+#[derive(Debug)]
+pub(super) enum Sent {
+    /// As it comes, up to the gateway's limit.
+    Passing(Limited<Incoming>),
+    /// All of it.
+    Whole(Full<Bytes>),
+}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match &mut *self {
+            Self::Passing(body) => Pin::new(body).poll_frame(context),
+            Self::Whole(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Passing(body) => body.is_end_stream(),
+            Self::Whole(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Passing(body) => body.size_hint(),
+            Self::Whole(body) => body.size_hint(),
+        }
+    }
+}
 
 /// One that carries callers' bodies.
 pub(super) type Connection = SendRequest<Sent>;

@@ -11,11 +11,13 @@ pub(super) struct Fault {
     pub(super) status: StatusCode,
     pub(super) code: &'static str,
     pub(super) message: String,
+    /// What is behind it.
+    pub(super) details: Vec<ArmError>,
 }
 
 impl Fault {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), details: Vec::new() }
     }
 
     /// 400: the request cannot be done as it is.
@@ -73,6 +75,7 @@ impl Fault {
         ArmError {
             code: self.code.to_owned(),
             message: self.message.clone(),
+            details: self.details.clone(),
             ..ArmError::default()
         }
     }

@@ -3,7 +3,7 @@
 //! | Answer | When | `ms-azureml-model-error-reason` |
 //! |---|---|---|
 //! | 200 | the model answered 200 in time | |
-//! | 401 | no key, or a wrong one | |
+//! | 401 | no key or token, a wrong one, or one that is over | |
 //! | 404 | another path, or no deployment by that name or with a weight | |
 //! | 408 | waiting and work took longer than `request_timeout_ms` | |
 //! | 413 | the body is larger than 1.5 MB | |
@@ -12,36 +12,45 @@
 //! | 424 | no instance is ready (503 as its status) | `model_not_ready` |
 //! | 429 | more than `2 × max_concurrent × ready instances` requests at a time | `too_many_pending_request` |
 //!
-//! As on Azure, a request that timed out is no longer waited for, but the instance goes on working on it. Its slot is
-//! free for the next: the gateway counts what it waits for, not what an instance works on, so that requests admitted
-//! after a timeout wait in the instance, behind what nobody wants any more, and an overload outlasts its callers. An answer of known and small size is read within the timeout; a longer or
-//! chunked one is passed on as it comes, and the timeout then holds up to its first byte.
+//! A request that timed out, or whose caller went away, is no longer waited for, but the instance goes on working on it, and
+//! it keeps its slot until the instance has answered ([`under_way`]): an overload outlasts its callers, as on Azure. An
+//! answer of known and small size is read within the timeout; a longer or chunked one is passed on as it comes, and the
+//! timeout then holds up to its first byte.
+//!
+//! A share of the requests that name no deployment is mirrored: a second deployment is asked the same, and its answer is
+//! thrown away ([`mirror`]).
 //!
 //! Not as on Azure: the limits of 500 requests and 500 new connections a second, of 500 connections and of the bandwidth
 //! are not applied, as they can be raised there.
 
 mod answer;
+mod callers;
 mod headers;
+mod mirror;
+mod under_way;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as _, Incoming};
-use hyper::header::HeaderValue;
 use hyper::{Method, Request, Response, StatusCode};
 use plimsoll_deploy::admission::Refusal;
 use plimsoll_domain::clock;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
-use secrecy::{ExposeSecret, SecretString};
 
 use answer::Body;
 use headers::Ids;
+use under_way::{Given, UnderWay};
 
-use super::connection;
+pub(super) use callers::{Callers, DATA_PLANE, same_secret};
+
+use super::connection::Sent;
+use super::metrics::Meter;
 use super::pool::{Admission, Lease, Pool};
 use super::routes::{Route, Routes};
 use super::upstream::{self, Failure};
+use super::usage::minute;
 
 /// Answers up to this size are read whole before they are passed on.
 const WHOLE: u64 = 256 * 1024;
@@ -55,9 +64,10 @@ const ATTEMPTS: usize = 3;
 /// An endpoint's data plane.
 #[derive(Debug)]
 pub(super) struct Gateway {
-    keys: [SecretString; 2],
+    callers: RwLock<Arc<Callers>>,
     routes: RwLock<Arc<Routes>>,
     random: Mutex<Pcg64>,
+    meter: Arc<Meter>,
 }
 
 /// Why a request got no answer from the model.
@@ -74,15 +84,16 @@ impl From<Refusal> for Unanswered {
 }
 
 impl Gateway {
-    /// A gateway without deployments. The weights draw from `seed`.
-    pub(super) fn new(keys: [SecretString; 2], seed: u64) -> Self {
+    /// A gateway without deployments. The weights and the mirrored share draw from `seed`.
+    pub(super) fn new(callers: Callers, seed: u64) -> Self {
         let random = Mutex::new(Pcg64::seed_from_u64(seed));
-        Self { keys, routes: RwLock::default(), random }
+        let callers = RwLock::new(Arc::new(callers));
+        Self { callers, routes: RwLock::default(), random, meter: Arc::default() }
     }
 
-    /// The keys that callers may use.
-    pub(super) fn keys(&self) -> &[SecretString; 2] {
-        &self.keys
+    /// Changes who may call, for requests from now on.
+    pub(super) fn set_callers(&self, callers: Callers) {
+        *self.callers.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(callers);
     }
 
     /// Changes the deployments or their weights, for requests from now on.
@@ -90,17 +101,26 @@ impl Gateway {
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
     }
 
+    /// What was answered, minute by minute.
+    pub(super) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
     /// Answers one request.
     pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        let began = clock::now();
         let ids = Ids::read(request.headers());
         let mut response = self.decide(request, &ids).await;
         ids.write(response.headers_mut());
+        self.meter.answered(headers::told(&response), clock::now().since(began), minute());
         response
     }
 
     async fn decide(&self, mut request: Request<Incoming>, ids: &Ids) -> Response<Body> {
-        if !self.may_call(request.headers().get(hyper::header::AUTHORIZATION)) {
-            return answer::text(StatusCode::UNAUTHORIZED, "the key is missing or wrong");
+        let callers = Arc::clone(&self.callers.read().unwrap_or_else(PoisonError::into_inner));
+        if !callers.may_call(request.headers().get(hyper::header::AUTHORIZATION)) {
+            let text = "the key or token is missing, wrong or over";
+            return answer::text(StatusCode::UNAUTHORIZED, text);
         }
         if !matches!(request.uri().path(), "/score" | "/" | "/swagger.json") {
             return answer::text(
@@ -112,8 +132,8 @@ impl Gateway {
             return answer::empty(StatusCode::METHOD_NOT_ALLOWED);
         }
         let routes = Arc::clone(&self.routes.read().unwrap_or_else(PoisonError::into_inner));
-        let named = request.headers().get("azureml-model-deployment");
-        let Some(route) = routes.pick(named, |below| self.draw_below(below)) else {
+        let named = request.headers().get("azureml-model-deployment").cloned();
+        let Some(route) = routes.pick(named.as_ref(), |below| self.draw_below(below)) else {
             return answer::text(
                 StatusCode::NOT_FOUND,
                 "no deployment by that name or with a weight",
@@ -123,9 +143,20 @@ impl Gateway {
         let mut response = if request.body().size_hint().lower() > BODY_LIMIT as u64 {
             answer_in_its_place(&Unanswered::TooLarge)
         } else {
-            let request = request.map(|body| Limited::new(body, BODY_LIMIT));
-            let forwarding = forward(&route.pool, request);
-            match tokio::time::timeout(route.timeout, forwarding).await {
+            let mirror = routes.mirror.as_ref().filter(|_| named.is_none());
+            let mirror = mirror.filter(|mirror| self.draw_below(100) < u32::from(mirror.weight));
+            let mirror = mirror.map(|mirror| (mirror.clone(), Arc::clone(&self.meter)));
+            let pool = Arc::clone(&route.pool);
+            let answering = UnderWay::new(async move |given| {
+                let request = match mirror {
+                    None => request.map(|body| Sent::Passing(Limited::new(body, BODY_LIMIT))),
+                    Some((mirror, meter)) => {
+                        mirror::copy(request, BODY_LIMIT, mirror, meter).await?
+                    }
+                };
+                forward(&pool, request, &given).await
+            });
+            match tokio::time::timeout(route.timeout, answering).await {
                 Err(_) => answer::text(StatusCode::REQUEST_TIMEOUT, "upstream request timeout"),
                 Ok(Ok(response)) => response,
                 Ok(Err(unanswered)) => answer_in_its_place(&unanswered),
@@ -135,32 +166,16 @@ impl Gateway {
         response
     }
 
-    /// Whether the header carries one of the keys. Both are compared, in a time that does not depend
-    /// on where they differ.
-    fn may_call(&self, header: Option<&HeaderValue>) -> bool {
-        let Some(given) = header.and_then(|value| value.as_bytes().strip_prefix(b"Bearer ")) else {
-            return false;
-        };
-        let [primary, secondary] = &self.keys;
-        same_secret(given, primary) | same_secret(given, secondary)
-    }
-
     fn draw_below(&self, below: u32) -> u32 {
         self.random.lock().unwrap_or_else(PoisonError::into_inner).random_range(0..below)
     }
 }
 
-/// Compares in a time that depends only on the lengths.
-pub(super) fn same_secret(given: &[u8], secret: &SecretString) -> bool {
-    let secret = secret.expose_secret().as_bytes();
-    let differing = given.iter().zip(secret).fold(0, |sum, (a, b)| sum | (a ^ b));
-    given.len() == secret.len() && std::hint::black_box(differing) == 0
-}
-
 /// Waits for an instance and asks it; another one if it cannot be reached.
 async fn forward(
     pool: &Arc<Pool>,
-    mut request: Request<connection::Sent>,
+    mut request: Request<Sent>,
+    given: &Given,
 ) -> Result<Response<Body>, Unanswered> {
     let mut avoid = None;
     for _ in 0..ATTEMPTS {
@@ -170,6 +185,7 @@ async fn forward(
             Admission::Refused(refusal) => return Err(refusal.into()),
         };
         let sent = clock::now();
+        given.set(true);
         match upstream::send(&mut lease, request).await {
             Ok(response) => {
                 let mut response = relay(response, lease).await?;
@@ -177,6 +193,7 @@ async fn forward(
                 return Ok(response);
             }
             Err(Failure::NotSent(again)) => {
+                given.set(false);
                 avoid = Some(lease.instance);
                 request = *again;
             }
@@ -227,21 +244,5 @@ fn answer_in_its_place(unanswered: &Unanswered) -> Response<Body> {
 }
 
 fn mark(response: &mut Response<Body>, route: &Route) {
-    response.headers_mut().insert("azureml-model-session", route.name.clone());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_keys_open() {
-        let gateway = Gateway::new(["one".into(), "two".into()], 1);
-        let may_call = |text| gateway.may_call(Some(&HeaderValue::from_static(text)));
-        assert!(may_call("Bearer one") && may_call("Bearer two"));
-        for wrong in ["Bearer on", "Bearer onee", "Bearer onf", "Bearer ", "one", "bearer one"] {
-            assert!(!may_call(wrong), "{wrong}");
-        }
-        assert!(!gateway.may_call(None));
-    }
+    response.headers_mut().insert(headers::SESSION, route.name.clone());
 }

@@ -24,7 +24,7 @@ use super::logs::{Failure, Log};
 use super::pool::Pool;
 use super::process::Process;
 use super::spawner::Spawner;
-use super::{ports, probe, surroundings};
+use super::{Rehearsal, ports, probe, surroundings};
 use crate::runtime::{Launch, Prepared, Program};
 
 /// Between an end and the next start, at first and at most.
@@ -54,6 +54,8 @@ pub(super) struct Template {
     pub(super) readiness: Probe,
     /// How long a request under way may hold up a drain.
     pub(super) drain: Duration,
+    /// What is slow, or fails, as on Azure.
+    pub(super) rehearsal: Rehearsal,
     /// The host is stopping: nothing is drained any more.
     pub(super) shutdown: CancellationToken,
     pub(super) pool: Arc<Pool>,
@@ -80,6 +82,8 @@ pub(super) struct Instance {
     pub(super) stop: CancellationToken,
     pub(super) phase: watch::Sender<Phase>,
     status: Mutex<InstanceStatus>,
+    /// Among all that the deployment ever started, from 0.
+    number: u32,
 }
 
 /// Says the last phase on drop: who waits for an instance to start or to go must not wait for ever,
@@ -109,11 +113,12 @@ enum End {
 
 impl Instance {
     /// An instance that [`run`](Self::run) will start.
-    pub(super) fn new(deployment: &str, name: String, stop: CancellationToken) -> Self {
+    pub(super) fn new(deployment: &str, number: u32, stop: CancellationToken) -> Self {
+        let name = number.to_string();
         let log = Log::new(&format!("{deployment}/{name}"));
         let status = InstanceStatus { name, ready: false, pid: None, restarts: 0, exception: None };
         let phase = watch::Sender::new(Phase::Starting);
-        Self { log, stop, phase, status: Mutex::new(status) }
+        Self { log, stop, phase, status: Mutex::new(status), number }
     }
 
     /// What it does now.
@@ -138,6 +143,14 @@ impl Instance {
     async fn live(&self, template: &Template, folder: &std::path::Path) -> Result<(), String> {
         let explain = |what: &dyn std::fmt::Display| format!("`{}`: {what}", folder.display());
         tokio::fs::create_dir_all(folder).await.map_err(|error| explain(&error))?;
+        tokio::select! {
+            () = self.stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(template.rehearsal.provisioning) => {}
+        }
+        if let Some(reason) = template.rehearsal.fails(self.number) {
+            self.log.push(format!("plimsoll: {reason}"));
+            return Err(reason);
+        }
         let mut back_off = pauses();
         let mut lost_ports = 0;
         loop {

@@ -3,54 +3,71 @@
 //! It has a control plane (Azure Resource Manager's routes, so that one driver serves both), a
 //! data plane per endpoint, and instances, which are processes of their own. It honours what the
 //! official local mode ignores: instances, request settings, probes, traffic and authentication.
-//! It plays one workspace, keeps nothing on disk beyond its own life, and does not mirror traffic
-//! or hand out tokens.
+//! It plays one workspace.
 
+mod blobs;
 mod connection;
 mod control;
 mod fault;
 mod gateway;
 mod guard;
 mod instance;
+mod issuer;
+mod keep;
 pub mod local;
 mod logs;
+mod metrics;
 mod operation;
 mod pool;
 mod ports;
 mod probe;
 mod process;
+mod query;
+mod registry;
+mod rehearsal;
 mod replicas;
 mod routes;
 pub mod runtime;
+mod secrets;
 mod server;
 mod spawner;
 pub mod standalone;
 mod state_dir;
 mod store;
 mod surroundings;
+mod tls;
 mod traceback;
 mod upstream;
+mod usage;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
 use hyper::{Request, Response};
 use nix::sys::resource::{Resource, getrlimit};
+use plimsoll_deploy::quota::Usages;
 use plimsoll_deploy::workspace::Workspace;
+use rustls::ServerConfig;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use blobs::Blobs;
+use issuer::Issuer;
 use spawner::Spawner;
 use store::Store;
+use tls::Tls;
 
 pub use guard::guard;
+pub use keep::Keep;
+pub use rehearsal::Rehearsal;
 
 /// The region that the local host says it is in.
 const LOCATION: &str = "local";
@@ -82,6 +99,44 @@ pub struct HostConfig {
     pub token: SecretString,
     /// Seed of the draws between deployments by traffic weight, and of synthetic service times.
     pub seed: u64,
+    /// Where the control plane is served over HTTPS too, and what its callers trust.
+    pub https: Option<Https>,
+    /// What the subscription may use, and what others use of it; without it, no deployment is refused.
+    pub limits: Option<Usages>,
+    /// What is slow, or fails, as on Azure.
+    pub rehearsal: Rehearsal,
+    /// What outlives the process; without it, nothing does.
+    pub keep: Option<Keep>,
+}
+
+/// HTTPS for the control plane.
+#[derive(Debug)]
+pub struct Https {
+    listener: TcpListener,
+    tls: Tls,
+}
+
+impl Https {
+    /// On a listener, with the certificate that `folder` has or else gets: callers trust `ca.pem` in it.
+    ///
+    /// # Errors
+    /// The folder cannot be read or written.
+    pub fn new(listener: TcpListener, folder: &Path) -> io::Result<Self> {
+        Ok(Self { listener, tls: Tls::in_folder(folder)? })
+    }
+
+    /// The file that callers trust.
+    pub fn ca(&self) -> &Path {
+        &self.tls.ca
+    }
+
+    /// The address that callers take.
+    ///
+    /// # Errors
+    /// The listener has none.
+    pub fn url(&self) -> io::Result<String> {
+        Ok(format!("https://{}", self.listener.local_addr()?))
+    }
 }
 
 /// What keeps a host from serving.
@@ -95,6 +150,12 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// Another host has the folder of what outlives it.
+    #[error("another local host keeps its state in `{}`; stop it, or name another folder", path.display())]
+    StateTaken {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Its address cannot be listened on.
     #[error("the local host cannot listen on {address}; give another address, or port 0")]
     Listen {
@@ -103,7 +164,7 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// Tokens and keys go over plain HTTP, so they must not leave the machine.
+    /// Keys go over plain HTTP, so they must not leave the machine.
     #[error("the local host does not listen on {address}, only on an address such as 127.0.0.1")]
     NotLoopback {
         /// The address.
@@ -123,7 +184,13 @@ struct Host {
     workspace: Workspace,
     token: SecretString,
     seed: u64,
-    url: String,
+    /// Where uploads go: HTTPS if it is served.
+    storage_authority: String,
+    blobs: Blobs,
+    keep: Option<Keep>,
+    limits: Option<Usages>,
+    rehearsal: Rehearsal,
+    issuer: Arc<Issuer>,
     store: Mutex<Store>,
     spawner: Spawner,
     shutdown: CancellationToken,
@@ -139,11 +206,30 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let HostConfig { executable, cache_dir, state_dir, workspace, token, seed } = config;
+    let HostConfig {
+        executable,
+        cache_dir,
+        state_dir,
+        workspace,
+        token,
+        seed,
+        https,
+        keep,
+        limits,
+        rehearsal,
+    } = config;
     let address = listener.local_addr()?;
     tokio::fs::create_dir_all(&state_dir)
         .await
         .map_err(|source| Error::StateDir { path: state_dir.clone(), source })?;
+    let at = |source| Error::StateDir { path: state_dir.clone(), source };
+    let blobs = match &keep {
+        Some(keep) => keep.folder("blobs").map_err(at)?,
+        None => state_dir.join("blobs"),
+    };
+    let blobs = Blobs::new(blobs);
+    blobs.create(blobs::DEFAULT).map_err(at)?;
+    let storage = https.as_ref().map(|https| https.listener.local_addr()).transpose()?;
     let host = Arc::new(Host {
         executable,
         cache_dir,
@@ -151,17 +237,24 @@ pub async fn serve(
         workspace,
         token,
         seed,
-        url: url(address),
+        storage_authority: storage.unwrap_or(address).to_string(),
+        blobs,
+        keep,
+        limits,
+        rehearsal,
+        issuer: Arc::new(Issuer::new()?),
         store: Mutex::default(),
         spawner: Spawner::start(Handle::current())?,
         shutdown: shutdown.clone(),
         tasks: TaskTracker::new(),
     });
-    let answer = {
-        let host = Arc::clone(&host);
-        move |request| control::answer(Arc::clone(&host), request)
-    };
-    host.serve(listener, places(CONTROL_SHARE), shutdown.clone(), answer);
+    host.restore()?;
+    host.tasks.spawn(Arc::clone(&host).watch_usage());
+    host.serve_control(listener, url(address), None);
+    if let Some(https) = https {
+        let url = https.url()?;
+        host.serve_control(https.listener, url, Some(https.tls.config));
+    }
     shutdown.cancelled().await;
     host.tasks.close();
     if tokio::time::timeout(STOP_LIMIT, host.tasks.wait()).await.is_err() {
@@ -183,10 +276,24 @@ pub fn url(address: SocketAddr) -> String {
 }
 
 impl Host {
+    /// Serves the control plane. `origin` is the address that callers take.
+    fn serve_control(
+        self: &Arc<Self>,
+        listener: TcpListener,
+        origin: String,
+        tls: Option<Arc<ServerConfig>>,
+    ) {
+        let (host, origin) = (Arc::clone(self), Arc::from(origin));
+        let answer =
+            move |request| control::answer(Arc::clone(&host), Arc::clone(&origin), request);
+        self.serve(listener, tls, places(CONTROL_SHARE), self.shutdown.clone(), answer);
+    }
+
     /// Serves a listener in the background.
     fn serve<A, F, B>(
         &self,
         listener: TcpListener,
+        tls: Option<Arc<ServerConfig>>,
         places: usize,
         stop: CancellationToken,
         answer: A,
@@ -198,7 +305,8 @@ impl Host {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let tasks = self.tasks.clone();
-        self.tasks.spawn(server::serve(listener, places, stop, tasks, answer));
+        let tls = tls.map(TlsAcceptor::from);
+        self.tasks.spawn(server::serve(listener, tls, places, stop, tasks, answer));
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {

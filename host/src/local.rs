@@ -30,6 +30,18 @@ pub struct ReadyLine {
     pub url: String,
     /// Folder of its instances; it is removed when the host ends.
     pub state_dir: PathBuf,
+    /// Its address over HTTPS, if it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub https: Option<HttpsLine>,
+}
+
+/// Where the control plane is over HTTPS.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct HttpsLine {
+    /// Its address.
+    pub url: String,
+    /// The file that its callers trust.
+    pub ca: PathBuf,
 }
 
 /// How a local host is started.

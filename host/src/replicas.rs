@@ -80,8 +80,7 @@ impl Replicas {
 
     fn start(&self) -> Arc<Instance> {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let instance =
-            Instance::new(&self.template.deployment, number.to_string(), self.stop.child_token());
+        let instance = Instance::new(&self.template.deployment, number, self.stop.child_token());
         let instance = Arc::new(instance);
         self.tasks.spawn(Arc::clone(&instance).run(Arc::clone(&self.template)));
         instance

@@ -11,6 +11,8 @@ use super::pool::Pool;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Routes {
     pub(super) deployments: Vec<Route>,
+    /// Who gets a copy of so many percent of the requests that name no deployment.
+    pub(super) mirror: Option<Route>,
 }
 
 /// One deployment.
@@ -63,7 +65,7 @@ mod tests {
             timeout: Duration::from_secs(5),
             pool: Arc::new(Pool::new(std::num::NonZeroU32::MIN)),
         };
-        Routes { deployments: weights.iter().map(route).collect() }
+        Routes { deployments: weights.iter().map(route).collect(), mirror: None }
     }
 
     fn picked(routes: &Routes, number: u32) -> &str {

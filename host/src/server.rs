@@ -16,7 +16,9 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use plimsoll_domain::clock;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -38,6 +40,7 @@ const SAY_EVERY: Duration = Duration::from_secs(10);
 /// Accepts connections, as many as there are `places` at a time, and answers their requests with `answer`.
 pub(super) async fn serve<A, F, B>(
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     places: usize,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -61,13 +64,31 @@ pub(super) async fn serve<A, F, B>(
             next = next(&mut failures) => next,
         };
         let _ = stream.set_nodelay(true);
-        tasks.spawn(converse(stream, place, stop.clone(), answer.clone()));
+        match &tls {
+            None => tasks.spawn(converse(stream, place, stop.clone(), answer.clone())),
+            Some(tls) => {
+                let greeting = tokio::time::timeout(HEAD_TIME, tls.accept(stream));
+                let (stop, answer) = (stop.clone(), answer.clone());
+                tasks.spawn(async move {
+                    let greeted = tokio::select! {
+                        greeted = greeting => greeted,
+                        () = place.given_up() => return,
+                        () = stop.cancelled() => return,
+                    };
+                    // One that does not trust us, or is too slow, is its own business.
+                    if let Ok(Ok(stream)) = greeted {
+                        converse(stream, place, stop, answer).await;
+                    }
+                })
+            }
+        };
     }
 }
 
 /// One connection, to its end.
-async fn converse<A, F, B>(stream: TcpStream, place: Place, stop: CancellationToken, answer: A)
+async fn converse<S, A, F, B>(stream: S, place: Place, stop: CancellationToken, answer: A)
 where
+    S: AsyncRead + AsyncWrite + Unpin,
     A: Fn(Request<Incoming>) -> F,
     F: Future<Output = Response<B>>,
     B: Body + Unpin + 'static,

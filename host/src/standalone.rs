@@ -1,13 +1,12 @@
 //! The local host as a process: where its token comes from, what it says, when it ends.
 
-use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use plimsoll_deploy::quota::Usages;
 use plimsoll_deploy::workspace::Workspace;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
@@ -16,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::state_dir::StateDir;
-use super::{Error, HostConfig, serve, url};
-use crate::local::ReadyLine;
+use super::{Error, HostConfig, Https, Keep, Rehearsal, secrets, serve, url};
+use crate::local::{HttpsLine, ReadyLine};
 
 /// A longer first line of input is no token.
 const TOKEN_BYTES: usize = 256;
@@ -27,6 +26,14 @@ const TOKEN_BYTES: usize = 256;
 pub struct Options {
     /// Where the control plane listens.
     pub listen: SocketAddr,
+    /// Where the control plane is served over HTTPS too, with a certificate authority of its own.
+    pub https: Option<SocketAddr>,
+    /// A folder for what outlives the process: a host that is started with it again has the endpoints again.
+    pub state: Option<PathBuf>,
+    /// What the subscription may use, and what others use of it.
+    pub limits: Option<Usages>,
+    /// What is slow, or fails, as on Azure.
+    pub rehearsal: Rehearsal,
     /// Where environments are kept between runs.
     pub cache_dir: PathBuf,
     /// Seed of the draws between deployments by traffic weight, and of synthetic service times.
@@ -54,30 +61,53 @@ pub async fn run(options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Err
     let shutdown = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let token = if options.supervised { token_from_input(&shutdown)? } else { made_up_token() };
-    if !options.listen.ip().is_loopback() {
-        return Err(Error::NotLoopback { address: options.listen });
-    }
-    let listen = |source| Error::Listen { address: options.listen, source };
-    let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
+    let keep = options.state.as_deref().map(Keep::open).transpose()?;
+    let (token, kept_token) = match &keep {
+        _ if options.supervised => (token_from_input(&shutdown)?, None),
+        Some(keep) => keep.token(made_up_token).map(|(token, file)| (token, Some(file)))?,
+        None => (made_up_token(), None),
+    };
+    let listener = listen(options.listen).await?;
+    let secure = match options.https {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
     let address = listener.local_addr()?;
     let parent = std::env::temp_dir();
     let at = |source| Error::StateDir { path: parent.clone(), source };
     let folder = StateDir::create(&parent).map_err(at)?;
     let state_dir = folder.path.clone();
-    let token_file = (!options.supervised).then(|| state_dir.join("token"));
-    if let Some(file) = &token_file {
-        write_secret(file, &token).map_err(at)?;
-    }
+    let token_file = if options.supervised || kept_token.is_some() {
+        kept_token
+    } else {
+        let file = state_dir.join("token");
+        secrets::write(&file, &format!("{}\n", token.expose_secret())).map_err(at)?;
+        Some(file)
+    };
+    let tls = match &keep {
+        Some(keep) if secure.is_some() => keep.folder("tls")?,
+        _ => state_dir.clone(),
+    };
+    let https = secure.map(|listener| Https::new(listener, &tls)).transpose().map_err(at)?;
+    let told = |https: &Https| Ok(HttpsLine { url: https.url()?, ca: https.ca().to_owned() });
+    let line = ReadyLine {
+        url: url(address),
+        state_dir: state_dir.clone(),
+        https: https.as_ref().map(told).transpose().map_err(Error::Start)?,
+    };
     let config = HostConfig {
         executable: std::env::current_exe()?,
         cache_dir: options.cache_dir,
-        state_dir: state_dir.clone(),
+        state_dir,
         workspace: Workspace::local(),
         token,
         seed: options.seed,
+        https,
+        keep,
+        limits: options.limits,
+        rehearsal: options.rehearsal,
     };
-    ready(&Ready { line: ReadyLine { url: url(address), state_dir }, token_file });
+    ready(&Ready { line, token_file });
     let serving = serve(config, listener, shutdown.clone());
     tokio::pin!(serving);
     tokio::select! {
@@ -87,6 +117,13 @@ pub async fn run(options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Err
     }
     shutdown.cancel();
     serving.await
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    if !address.ip().is_loopback() {
+        return Err(Error::NotLoopback { address });
+    }
+    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
 }
 
 /// Every caller's connection takes a descriptor. With the usual limit of 1,024 an overload would
@@ -125,9 +162,4 @@ fn token_from_input(shutdown: &CancellationToken) -> io::Result<SecretString> {
         shutdown.cancel();
     })?;
     Ok(token.into())
-}
-
-fn write_secret(path: &Path, token: &SecretString) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    writeln!(file, "{}", token.expose_secret())
 }

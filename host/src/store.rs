@@ -1,18 +1,22 @@
 //! What the local host has: endpoints with their deployments, registered assets, operations.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use hyper::header::HeaderValue;
 use plimsoll_deploy::arm::wire::{
-    AssetProperties, DeploymentProperties, EndpointProperties, ProvisioningState, Resource,
+    DeploymentProperties, EndpointProperties, ProvisioningState, Resource,
 };
-use plimsoll_deploy::spec::DeploymentSpec;
+use plimsoll_deploy::spec::{AuthMode, DeploymentSpec};
+use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::fault::Fault;
-use super::gateway::Gateway;
+use super::gateway::{Callers, DATA_PLANE, Gateway};
+use super::issuer::Issuer;
 use super::operation::Operations;
+use super::registry::Registry;
 use super::replicas::Replicas;
 use super::routes::{Route, Routes};
 
@@ -20,8 +24,7 @@ use super::routes::{Route, Routes};
 #[derive(Debug, Default)]
 pub(super) struct Store {
     pub(super) endpoints: BTreeMap<String, Endpoint>,
-    /// By `kind/name/version`, as in their ids.
-    pub(super) assets: BTreeMap<String, Resource<AssetProperties>>,
+    pub(super) assets: Registry,
     pub(super) operations: Operations,
 }
 
@@ -29,6 +32,10 @@ pub(super) struct Store {
 #[derive(Debug)]
 pub(super) struct Endpoint {
     pub(super) resource: Resource<EndpointProperties>,
+    pub(super) keys: [SecretString; 2],
+    /// Of its data plane.
+    pub(super) port: u16,
+    pub(super) issuer: Arc<Issuer>,
     pub(super) gateway: Arc<Gateway>,
     pub(super) deployments: BTreeMap<String, Deployment>,
     /// Ends its data plane and all its instances.
@@ -40,6 +47,10 @@ pub(super) struct Endpoint {
 pub(super) struct Deployment {
     pub(super) resource: Resource<DeploymentProperties>,
     pub(super) spec: DeploymentSpec,
+    /// The most instances that it has or is being given, which quota is counted for.
+    pub(super) most: NonZeroU32,
+    /// Whether it came up once: then a change that fails leaves it as it was.
+    pub(super) came_up: bool,
     /// Its instances, once they are being started.
     pub(super) replicas: Option<Arc<Replicas>>,
 }
@@ -80,17 +91,26 @@ impl Endpoint {
 
     /// Tells the gateway what deployments there are and how much each gets.
     pub(super) fn publish(&self) {
-        let traffic = &self.resource.properties.traffic;
-        let route = |(name, deployment): (&String, &Deployment)| {
-            Some(Route {
-                name: HeaderValue::from_str(name).ok()?,
-                weight: traffic.get(name).copied().unwrap_or(0),
-                timeout: deployment.spec.request_settings.request_timeout,
-                pool: Arc::clone(deployment.replicas.as_ref()?.pool()),
-            })
+        let properties = &self.resource.properties;
+        let routes = |shares: &BTreeMap<String, u8>| -> Vec<Route> {
+            let weight = |name: &str| shares.get(name).copied().unwrap_or(0);
+            let route =
+                |(name, deployment): (&String, &Deployment)| deployment.route(name, weight(name));
+            self.deployments.iter().filter_map(route).collect()
         };
-        let deployments = self.deployments.iter().filter_map(route).collect();
-        self.gateway.set_routes(Routes { deployments });
+        let mirror = routes(&properties.mirror_traffic).into_iter().find(|route| route.weight > 0);
+        self.gateway.set_routes(Routes { deployments: routes(&properties.traffic), mirror });
+    }
+
+    /// Tells the gateway what callers must show.
+    pub(super) fn publish_callers(&self) {
+        let tokens =
+            |audience: &str| Callers::Tokens(Arc::clone(&self.issuer), audience.to_owned());
+        self.gateway.set_callers(match self.resource.properties.auth_mode {
+            AuthMode::Key => Callers::Keys(self.keys.clone()),
+            AuthMode::AmlToken => tokens(self.resource.id.as_deref().unwrap_or_default()),
+            AuthMode::AadToken => tokens(DATA_PLANE),
+        });
     }
 }
 
@@ -106,7 +126,24 @@ impl Deployment {
     }
 
     pub(super) fn set_state(&mut self, state: ProvisioningState) {
+        if state.is_final() {
+            self.most = self.spec.instance_count;
+        }
         self.resource.properties.provisioning_state = Some(state);
+    }
+
+    /// The instances that quota is counted for.
+    pub(super) fn counted(&self) -> NonZeroU32 {
+        self.most.max(self.spec.instance_count)
+    }
+
+    fn route(&self, name: &str, weight: u8) -> Option<Route> {
+        Some(Route {
+            name: HeaderValue::from_str(name).ok()?,
+            weight,
+            timeout: self.spec.request_settings.request_timeout,
+            pool: Arc::clone(self.replicas.as_ref()?.pool()),
+        })
     }
 
     /// As it is shown: with what its instances do now.

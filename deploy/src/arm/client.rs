@@ -164,16 +164,18 @@ impl Answer {
             .map_err(|source| Error::Malformed { what: what.to_owned(), source })
     }
 
-    /// When to ask again.
+    /// When to ask again: in milliseconds, which Azure's clients read too, or in seconds.
     pub(super) fn retry_after(&self) -> Option<Duration> {
-        let text = self.headers.get(header::RETRY_AFTER)?.to_str().ok()?;
-        Some(Duration::from_secs(text.parse().ok()?))
+        let number = |name: &str| self.headers.get(name)?.to_str().ok()?.parse().ok();
+        let millis = ["retry-after-ms", "x-ms-retry-after-ms"].into_iter().find_map(number);
+        let seconds = || number(header::RETRY_AFTER.as_str()).map(Duration::from_secs);
+        millis.map(Duration::from_millis).or_else(seconds)
     }
 
     fn refusal(&self, what: String) -> Error {
         let (status, retry_after) = (self.status.as_u16(), self.retry_after());
         let (code, message) = match serde_json::from_slice::<ErrorBody>(&self.body) {
-            Ok(ErrorBody { error }) => (error.code, error.message),
+            Ok(ErrorBody { error }) => (error.code.clone(), error.sentences()),
             Err(_) => ("Unknown".to_owned(), String::from_utf8_lossy(&self.body).trim().to_owned()),
         };
         Error::Refused { what, status, code, message, retry_after }

@@ -18,7 +18,9 @@ pub fn from_path(path: &Path) -> String {
 
 /// The path of an address, or of an absolute path as it is; nothing if it is neither.
 pub fn to_path(text: &str) -> Option<PathBuf> {
-    let bytes = match text.strip_prefix("file://") {
+    // RFC 8089 names this machine in two ways: by nothing, and by `localhost`.
+    let rest = text.strip_prefix("file://localhost").filter(|rest| rest.starts_with('/'));
+    let bytes = match rest.or_else(|| text.strip_prefix("file://")) {
         Some(encoded) => percent_decode_str(encoded).collect(),
         None => text.into(),
     };
@@ -34,7 +36,8 @@ mod tests {
     #[test]
     fn other_addresses_are_not_paths() {
         assert_eq!(to_path("/models/m.onnx"), Some(PathBuf::from("/models/m.onnx")));
-        for text in ["https://a/b", "file://relative", "azureml://a", ""] {
+        assert_eq!(to_path("file://localhost/a%20b"), Some(PathBuf::from("/a b")));
+        for text in ["file://localhosts/a", "https://a/b", "file://relative", "azureml://a", ""] {
             assert_eq!(to_path(text), None, "{text}");
         }
     }

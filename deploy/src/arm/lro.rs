@@ -1,8 +1,8 @@
 //! Long-running operations: asked about until they are done.
 //!
 //! After a PUT the answer names the operation's status (`Azure-AsyncOperation`), after other
-//! requests the address of its result (`Location`). Both are asked again after the seconds that
-//! the answer names; the local host names 0, because asking it is cheap.
+//! requests the address of its result (`Location`). Both are asked again after the time that the answer names: soon
+//! for the local host, because asking it is cheap.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ pub(super) async fn wait(
         }
         if is("Failed") || is("Canceled") {
             let error = status.error.unwrap_or_default();
-            let (code, message) = (error.code, error.message);
+            let (code, message) = (error.code.clone(), error.sentences());
             return Err(Error::Failed { what: what.to_owned(), code, message });
         }
     }

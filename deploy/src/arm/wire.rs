@@ -165,6 +165,16 @@ pub struct ScaleSettings {
     pub scale_type: String,
 }
 
+/// What a PATCH of an endpoint may change.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointPatch {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Value>,
+}
+
 /// Which key is to be made anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyType {
@@ -207,6 +217,11 @@ pub struct AssetProperties {
     pub conda_file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_anonymous: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_archived: Option<bool>,
+    /// All that is none of the above: kept as it was sent.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, Value>,
 }
 
 /// What a PATCH of a deployment may change.
@@ -280,6 +295,15 @@ pub struct ArmError {
     pub target: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<ArmError>,
+}
+
+impl ArmError {
+    /// The message, and those of what is behind it: often only these say what is wrong.
+    pub fn sentences(&self) -> String {
+        let details = self.details.iter().map(Self::sentences).filter(|text| !text.is_empty());
+        let all = std::iter::once(self.message.clone()).chain(details);
+        all.collect::<Vec<_>>().join("; ")
+    }
 }
 
 impl Default for ScaleSettings {

@@ -37,6 +37,11 @@ pub(super) fn pool(family: &str) -> &str {
     NAMES.iter().find(|(known, _)| *known == family).map_or(family, |(_, name)| name)
 }
 
+/// The pools of all families.
+pub(super) fn pools() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().map(|(_, pool)| *pool)
+}
+
 /// Whether two names of a pool mean the same one.
 pub(super) fn same(a: &str, b: &str) -> bool {
     let plain = |name: &str| -> String {

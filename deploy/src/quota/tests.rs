@@ -215,3 +215,15 @@ proptest! {
         prop_assert_eq!(cores(from, middle) + cores(middle, end), cores(from, end));
     }
 }
+
+#[test]
+fn what_is_deployed_is_taken_from_what_is_left() {
+    let usages = usages((4, 24), (4, 100), (0, 500));
+    let there = plan("Standard_DS3_v2", 1);
+    let usages = usages.with(&there);
+    let used = |pool: &str| usages.find(pool).unwrap().used;
+    assert_eq!(used("Standard DSv2 Family Cluster Dedicated vCPUs"), 12);
+    assert_eq!((used("Total Cluster Dedicated Regional vCPUs"), used("Clusters")), (12, 1));
+    assert!(plan("Standard_DS3_v2", 2).check(&usages, SUBSCRIPTION).is_ok(), "12 of 12");
+    assert!(plan("Standard_DS3_v2", 3).check(&usages, SUBSCRIPTION).is_err());
+}

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::family;
+use super::plan::QuotaPlan;
 
 /// Usage and limit of each pool of a region.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,9 +59,52 @@ impl Usages {
         if pools.is_empty() { Err(UsagesError::Nothing) } else { Ok(Self(pools)) }
     }
 
+    /// Every pool that there is, without limits and with nothing used.
+    pub fn unlimited() -> Self {
+        let usage = |pool: &str| Usage { pool: pool.to_owned(), used: 0, limit: None };
+        Self(
+            [family::REGIONAL, family::CLUSTERS]
+                .into_iter()
+                .chain(family::pools())
+                .map(usage)
+                .collect(),
+        )
+    }
+
+    /// The same with what these deployments take besides.
+    #[must_use]
+    pub fn with(mut self, plan: &QuotaPlan) -> Self {
+        for pool in &plan.pools {
+            if let Some(usage) =
+                self.0.iter_mut().find(|usage| family::same(&usage.pool, &pool.name))
+            {
+                usage.used += pool.needed;
+            }
+        }
+        self
+    }
+
+    /// All pools.
+    pub fn all(&self) -> &[Usage] {
+        &self.0
+    }
+
     /// The pool of that name, if the region lists it.
     pub fn find(&self, pool: &str) -> Option<&Usage> {
         self.0.iter().find(|usage| family::same(&usage.pool, pool))
+    }
+}
+
+impl Usage {
+    /// The kind of pool, as Azure's usages call names it.
+    pub fn kind(&self) -> &'static str {
+        if family::same(&self.pool, family::REGIONAL) {
+            "Microsoft.MachineLearningServices/dedicatedCores/usages"
+        } else if family::same(&self.pool, family::CLUSTERS) {
+            "Microsoft.MachineLearningServices/totalCores/usages"
+        } else {
+            "Microsoft.MachineLearningServices/vmFamily/usages"
+        }
     }
 }
 

@@ -1,51 +1,127 @@
-//! Registered models, code folders and environments. The files stay where they are.
+//! Registered models, code folders, environments and data. Files that are on this machine stay where they are.
 
-use hyper::StatusCode;
+use hyper::{Response, StatusCode};
 use plimsoll_deploy::arm::file_uri;
-use plimsoll_deploy::arm::wire::{AssetProperties, Resource};
+use plimsoll_deploy::arm::wire::{AssetProperties, List, Resource};
+use serde_json::{Value, json};
 
 use super::{Answer, json};
 use crate::Host;
+use crate::blobs::Blobs;
 use crate::fault::Fault;
+use crate::query::Query;
+use crate::registry::{Key, Kind};
+
+type Reply = Response<http_body_util::Full<bytes::Bytes>>;
 
 impl Host {
-    pub(super) fn show_asset(&self, asset: &str) -> Answer {
+    pub(super) fn show_asset(&self, key: &Key) -> Answer {
         let store = self.store();
-        let found =
-            store.assets.get(asset).ok_or_else(|| Fault::not_found(format!("`{asset}`")))?;
+        let found = store.assets.get(key).ok_or_else(|| Fault::not_found(format!("`{key}`")))?;
         Ok(json(StatusCode::OK, found))
     }
 
-    pub(super) fn put_asset(&self, asset: &str, mut resource: Resource<AssetProperties>) -> Answer {
-        let properties = &resource.properties;
-        let (kind, uri) = match asset.split('/').next() {
-            Some("models") => ("modelUri", &properties.model_uri),
-            Some("codes") => ("codeUri", &properties.code_uri),
-            _ => ("", &None),
+    /// Versions, the newest first; with a `hash`, all code that has it, under whatever name: the SDK looks its code up by
+    /// content, under a name that is new each time.
+    pub(super) fn list_versions(&self, kind: Kind, name: &str, query: &Query) -> Answer {
+        let store = self.store();
+        let found = match query.get("hash") {
+            Some(hash) => store.assets.with_hash(kind, hash),
+            None => store.assets.versions(kind, name),
         };
-        if !kind.is_empty() {
-            let uri = uri.as_deref().unwrap_or_default();
-            let path = file_uri::to_path(uri).ok_or_else(|| {
-                Fault::bad_argument(format!(
-                    "{kind} `{uri}` of `{asset}` is not a file on this machine; \
-                     give an absolute path or a file:// address"
-                ))
-            })?;
-            if !path.exists() {
-                let path = path.display();
-                return Err(Fault::bad_argument(format!("`{path}` of `{asset}` is not there")));
-            }
-        } else if properties.conda_file.is_none() && properties.image.is_none() {
-            return Err(Fault::bad_argument(format!("`{asset}` has neither condaFile nor image")));
+        if found.is_empty() && query.get("hash").is_none() {
+            return Err(Fault::not_found(format!("`{}/{name}`", kind.word())));
         }
-        let mut parts = asset.split('/');
-        let (kind, name, version) = (parts.next(), parts.next(), parts.next());
-        let words = [kind, name, version].map(Option::unwrap_or_default);
-        let [kind, name, version] = words;
-        resource.id = Some(self.workspace.id(&format!("{kind}/{name}/versions/{version}")));
-        resource.name = Some(version.to_owned());
-        let answer = json(StatusCode::CREATED, &resource);
-        self.store().assets.insert(asset.to_owned(), resource);
+        let found = found.into_iter().filter(|version| is_listed(&version.properties, query));
+        let number = |name| query.get(name).and_then(|text| text.parse::<usize>().ok());
+        let skipped = found.skip(number("$skip").unwrap_or(0));
+        let value: Vec<_> = skipped.take(number("$top").unwrap_or(usize::MAX)).collect();
+        Ok(json(StatusCode::OK, &List { value }))
+    }
+
+    /// The names that have a version which the query asks for.
+    pub(super) fn list_names(&self, kind: Kind, query: &Query) -> Reply {
+        let store = self.store();
+        let names = store.assets.names(kind).into_iter().filter(|(name, ..)| {
+            let versions = store.assets.versions(kind, name);
+            versions.iter().any(|version| is_listed(&version.properties, query))
+        });
+        let value = names.map(|found| self.container(kind, found)).collect();
+        json(StatusCode::OK, &List { value })
+    }
+
+    pub(super) fn show_name(&self, kind: Kind, name: &str) -> Answer {
+        let store = self.store();
+        let missing = || Fault::not_found(format!("`{}/{name}`", kind.word()));
+        let found = store.assets.name(kind, name).ok_or_else(missing)?;
+        Ok(json(StatusCode::OK, &self.container(kind, found)))
+    }
+
+    fn container(&self, kind: Kind, (name, latest, next): (&str, &str, String)) -> Value {
+        json!({
+            "id": self.workspace.id(&format!("{}/{name}", kind.word())),
+            "name": name,
+            "properties": { "latestVersion": latest, "nextVersion": next, "isArchived": false },
+        })
+    }
+
+    pub(super) fn put_asset(&self, key: Key, mut resource: Resource<AssetProperties>) -> Answer {
+        check(&self.blobs, &key, &resource.properties)?;
+        if key.kind == Kind::Model {
+            // The SDK cannot read a model without it.
+            resource.properties.other.entry("flavors".to_owned()).or_insert_with(|| json!({}));
+        }
+        resource.id = Some(self.workspace.id(&key.to_string()));
+        resource.name = Some(key.version.clone());
+        let mut store = self.store();
+        if store.assets.conflicts(&key, &resource.properties) {
+            let message = format!(
+                "`{key}` is there with other contents, which never change; register it as another version"
+            );
+            return Err(Fault::new(StatusCode::CONFLICT, "Conflict", message));
+        }
+        let is_new = store.assets.get(&key).is_none();
+        let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+        let answer = json(status, &resource);
+        store.assets.put(key, resource);
         Ok(answer)
     }
+}
+
+/// What is archived is shown only to those who ask for it.
+fn is_listed(properties: &AssetProperties, query: &Query) -> bool {
+    let archived = properties.is_archived == Some(true);
+    match query.get("listViewType") {
+        None => true,
+        Some(view) if view.eq_ignore_ascii_case("ArchivedOnly") => archived,
+        Some(view) => !archived || view.eq_ignore_ascii_case("All"),
+    }
+}
+
+/// Refuses what could not be used.
+fn check(blobs: &Blobs, key: &Key, properties: &AssetProperties) -> Result<(), Fault> {
+    let (word, uri) = match key.kind {
+        Kind::Model => ("modelUri", &properties.model_uri),
+        Kind::Code => ("codeUri", &properties.code_uri),
+        Kind::Data => return Ok(()),
+        Kind::Environment => {
+            let has_build = properties.other.get("build").is_some_and(|build| !build.is_null());
+            if properties.conda_file.is_none() && properties.image.is_none() && !has_build {
+                let message = format!("`{key}` has neither condaFile nor image nor build");
+                return Err(Fault::bad_argument(message));
+            }
+            return Ok(());
+        }
+    };
+    let uri = uri.as_deref().unwrap_or_default();
+    let path = file_uri::to_path(uri).or_else(|| blobs.of_address(uri)).ok_or_else(|| {
+        Fault::bad_argument(format!(
+            "{word} `{uri}` of `{key}` is neither a file on this machine nor in the host's storage; \
+             give an absolute path or a file:// address"
+        ))
+    })?;
+    if path.exists() {
+        return Ok(());
+    }
+    Err(Fault::bad_argument(format!("`{}` of `{key}` is not there", path.display())))
 }

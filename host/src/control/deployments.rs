@@ -8,7 +8,7 @@ use hyper::StatusCode;
 use plimsoll_deploy::arm::wire::{
     DeploymentProperties, List, Logs, LogsRequest, Patch, ProvisioningState, Resource, Sku,
 };
-use plimsoll_deploy::spec::DeploymentSpec;
+use plimsoll_deploy::spec::{Asset, DeploymentSpec, MOST_INSTANCES};
 use plimsoll_domain::with_causes;
 use tokio_util::sync::CancellationToken;
 
@@ -44,12 +44,19 @@ impl Host {
     }
 
     pub(super) fn logs(&self, endpoint: &str, name: &str, request: &LogsRequest) -> Answer {
-        if request.container_type.as_deref().is_some_and(|kind| kind != "InferenceServer") {
-            return Err(Fault::not_supported("the log of another container than InferenceServer"));
-        }
         let lines = request.tail.unwrap_or(LOG_LINES);
-        let replicas = self.store().deployment(endpoint, name)?.replicas.clone();
-        let content = replicas.map_or_else(String::new, |replicas| replicas.log(lines));
+        let kind = request.container_type.as_deref().unwrap_or("InferenceServer");
+        let mut store = self.store();
+        let deployment = store.deployment(endpoint, name)?;
+        let content = if kind.eq_ignore_ascii_case("StorageInitializer") {
+            storage_log(&deployment.spec, lines)
+        } else if kind.eq_ignore_ascii_case("InferenceServer") {
+            deployment.replicas.as_ref().map_or_else(String::new, |replicas| replicas.log(lines))
+        } else {
+            let message =
+                format!("containerType `{kind}` is neither InferenceServer nor StorageInitializer");
+            return Err(Fault::bad_argument(message));
+        };
         Ok(json(StatusCode::OK, &Logs { content }))
     }
 
@@ -62,20 +69,22 @@ impl Host {
     ) -> Answer {
         endpoints::check_name("a deployment", name)?;
         let mut store = self.store();
-        let assets = Assets { workspace: &self.workspace, registered: &store.assets };
+        let assets =
+            Assets { workspace: &self.workspace, registered: &store.assets, blobs: &self.blobs };
         let (spec, notes) = translate::deployment(&assets, endpoint, name, &resource)?;
         let parent = store.endpoint(endpoint)?;
         parent.check_idle()?;
         let mut old = None;
         if let Some(existing) = parent.deployments.get(name) {
             existing.check_idle()?;
-            if existing.resource.properties.provisioning_state == Some(ProvisioningState::Succeeded)
-            {
+            if existing.came_up {
                 drop(store);
                 return self.change_deployment(endpoint, name, resource, spec);
             }
             old.clone_from(&existing.replicas);
         }
+        self.check_quota(&store, &spec)?;
+        let parent = store.endpoint(endpoint)?;
         let runtime =
             Runtime::choose(&spec).map_err(|error| Fault::bad_argument(with_causes(&error)))?;
         let id = self.workspace.id(&format!("onlineEndpoints/{endpoint}/deployments/{name}"));
@@ -85,8 +94,13 @@ impl Host {
         resource.sku = Some(sku(spec.instance_count));
         resource.properties.provisioning_state = Some(ProvisioningState::Creating);
         let stop = parent.stop.child_token();
-        let deployment =
-            Deployment { resource: resource.clone(), spec: spec.clone(), replicas: None };
+        let deployment = Deployment {
+            resource: resource.clone(),
+            spec: spec.clone(),
+            most: spec.instance_count,
+            came_up: false,
+            replicas: None,
+        };
         parent.deployments.insert(name.to_owned(), deployment);
         let operation = store.operations.begin("odidp");
         drop(store);
@@ -110,13 +124,18 @@ impl Host {
     }
 
     /// The slow part of a creation: what the runtime needs, then the instances.
-    async fn bring_up(
+    pub(super) async fn bring_up(
         self: &Arc<Self>,
         spec: &DeploymentSpec,
         runtime: &Runtime,
         operation: &Operation,
         stop: CancellationToken,
     ) -> Result<(), Fault> {
+        let build = self.rehearsal.image_build;
+        if !build.is_zero() {
+            operation.report(format!("building the image takes {build:?}, as the host was told"));
+            tokio::time::sleep(build).await;
+        }
         let mut progress = |line| operation.report(line);
         let prepared = runtime.prepare(spec, &self.cache_dir, &mut progress).await;
         let prepared = prepared.map_err(|error| Fault::bad_argument(with_causes(&error)))?;
@@ -134,7 +153,22 @@ impl Host {
                 Some(Arc::clone(&replicas));
             store.endpoint(&spec.endpoint_name)?.publish();
         }
-        replicas.scale(count as usize).await
+        replicas.scale(count as usize).await?;
+        self.store().deployment(&spec.endpoint_name, &spec.name)?.came_up = true;
+        Ok(())
+    }
+
+    /// What autoscale asks before it sets a number of instances.
+    pub(super) fn list_skus(&self, endpoint: &str, name: &str) -> Answer {
+        self.store().deployment(endpoint, name)?;
+        let sku = serde_json::json!({
+            "resourceType": "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments",
+            "sku": { "name": "Default", "tier": "Standard" },
+            "capacity": {
+                "minimum": 1, "maximum": MOST_INSTANCES, "default": 1, "scaleType": "Automatic",
+            },
+        });
+        Ok(json(StatusCode::OK, &List { value: vec![sku] }))
     }
 
     /// A PUT on a deployment that is there. Tags and the number of instances change as they are;
@@ -191,6 +225,12 @@ impl Host {
             Fault::bad_argument(format!("deployment `{name}` was never started; create it again"))
         })?;
         let count = change.count.unwrap_or(existing.spec.instance_count);
+        let counted = existing.counted();
+        let mut wanted = existing.spec.clone();
+        wanted.instance_count = count;
+        self.check_quota(&store, &wanted)?;
+        let existing = store.deployment(endpoint, name)?;
+        existing.most = counted.max(count);
         existing.set_state(ProvisioningState::Scaling);
         let mut shown = existing.show();
         if let Some(tags) = &change.tags {
@@ -220,10 +260,15 @@ impl Host {
         let mut store = self.store();
         let parent = store.endpoint(endpoint)?;
         parent.check_idle()?;
-        if parent.resource.properties.traffic.get(name).is_some_and(|percent| *percent > 0) {
-            return Err(Fault::bad_argument(format!(
-                "deployment `{name}` has live traffic; set its traffic to 0 first"
-            )));
+        let properties = &parent.resource.properties;
+        for (kind, shares) in
+            [("live", &properties.traffic), ("mirrored", &properties.mirror_traffic)]
+        {
+            if shares.get(name).is_some_and(|percent| *percent > 0) {
+                return Err(Fault::bad_argument(format!(
+                    "deployment `{name}` has {kind} traffic; set its traffic to 0 first"
+                )));
+            }
         }
         let deployment = store.deployment(endpoint, name)?;
         deployment.check_idle()?;
@@ -246,6 +291,25 @@ impl Host {
         });
         Ok(answer)
     }
+}
+
+/// Nothing is copied before an instance starts: the log says where the files are that it sees.
+fn storage_log(spec: &DeploymentSpec, lines: usize) -> String {
+    let mut said = Vec::new();
+    if let Some(Asset::Inline(model)) = &spec.model
+        && let Some(path) = model.path.here()
+    {
+        let name = model.name.as_deref().unwrap_or_default();
+        let version = model.version.as_deref().unwrap_or_default();
+        said.push(format!("model {name}:{version} is used where it is: {}", path.display()));
+        let folder = path.parent().unwrap_or(path);
+        said.push(format!("AZUREML_MODEL_DIR is its folder: {}", folder.display()));
+    }
+    if let Some(folder) = spec.code.as_ref().and_then(|code| code.folder.here()) {
+        said.push(format!("code is used where it is: {}", folder.display()));
+    }
+    let from = said.len().saturating_sub(lines);
+    said.split_off(from).into_iter().flat_map(|line| [line, "\n".to_owned()]).collect()
 }
 
 pub(super) fn sku(count: NonZeroU32) -> Sku {

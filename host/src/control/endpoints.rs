@@ -8,17 +8,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Response, StatusCode};
-use plimsoll_deploy::arm::wire::{EndpointProperties, Keys, List, ProvisioningState, Resource};
+use plimsoll_deploy::arm::wire::{
+    EndpointPatch, EndpointProperties, List, ProvisioningState, Resource,
+};
 use plimsoll_deploy::naming;
-use plimsoll_deploy::spec::AuthMode;
-use secrecy::ExposeSecret;
+use secrecy::SecretString;
 use tokio::net::{TcpListener, TcpSocket};
-use uuid::Uuid;
 
+use super::keys::new_key;
 use super::work::Subject;
-use super::{Answer, accepted, begun, json};
+use super::{Answer, accepted, begun, json, traffic};
 use crate::fault::Fault;
-use crate::gateway::Gateway;
+use crate::gateway::{Callers, Gateway};
 use crate::store::Endpoint;
 use crate::{Host, LOCATION};
 
@@ -38,16 +39,6 @@ impl Host {
         Ok(json(StatusCode::OK, &self.store().endpoint(name)?.resource))
     }
 
-    pub(super) fn list_keys(&self, name: &str) -> Answer {
-        let mut store = self.store();
-        let [primary, secondary] = store.endpoint(name)?.gateway.keys();
-        let keys = Keys {
-            primary_key: primary.expose_secret().to_owned(),
-            secondary_key: secondary.expose_secret().to_owned(),
-        };
-        Ok(json(StatusCode::OK, &keys))
-    }
-
     /// Creates the endpoint, or makes it what the body says.
     pub(super) fn put_endpoint(
         self: &Arc<Self>,
@@ -55,13 +46,6 @@ impl Host {
         resource: Resource<EndpointProperties>,
     ) -> Answer {
         check_name("an endpoint", name)?;
-        let properties = &resource.properties;
-        if properties.auth_mode != AuthMode::Key {
-            return Err(Fault::not_supported("authMode other than Key"));
-        }
-        if !properties.mirror_traffic.values().all(|percent| *percent == 0) {
-            return Err(Fault::not_supported("mirrorTraffic"));
-        }
         if self.store().endpoints.contains_key(name) {
             self.change_endpoint(name, resource)
         } else {
@@ -74,35 +58,24 @@ impl Host {
         name: &str,
         mut resource: Resource<EndpointProperties>,
     ) -> Answer {
-        check_traffic(&resource.properties.traffic, |_| false)?;
-        let listener = listen().map_err(|error| {
+        let properties = &mut resource.properties;
+        (properties.traffic, properties.mirror_traffic) =
+            traffic::check(&properties.traffic, &properties.mirror_traffic, &[])?;
+        let listener = listen(0).map_err(|error| {
             let message = format!("endpoint `{name}` cannot listen: {error}");
             Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
         })?;
-        let (listener, address) = listener;
-        let key = || Uuid::new_v4().simple().to_string().into();
-        let gateway = Arc::new(Gateway::new([key(), key()], self.seed));
-        let stop = self.shutdown.child_token();
-        let answer = {
-            let gateway = Arc::clone(&gateway);
-            move |request| Arc::clone(&gateway).answer(request)
-        };
-        self.serve(listener, crate::places(crate::ENDPOINT_SHARE), stop.clone(), answer);
-
         let id = self.workspace.id(&format!("onlineEndpoints/{name}"));
-        resource.properties.properties.insert("azureml.onlineendpointid".to_owned(), id.clone());
+        let properties = &mut resource.properties;
+        properties.properties.insert("azureml.onlineendpointid".to_owned(), id.clone());
+        properties.provisioning_state = Some(ProvisioningState::Succeeded);
         resource.id = Some(id);
         resource.name = Some(name.to_owned());
         resource.location = Some(LOCATION.to_owned());
-        let properties = &mut resource.properties;
-        properties.scoring_uri = Some(format!("http://{address}/score"));
-        properties.swagger_uri = Some(format!("http://{address}/swagger.json"));
-        properties.provisioning_state = Some(ProvisioningState::Succeeded);
+        let endpoint = self.open_endpoint(resource, [new_key(), new_key()], listener);
         let operation = self.store().operations.begin("oe");
         operation.finish(Ok(()));
-        let answer = begun(self, &operation, json(StatusCode::CREATED, &resource));
-        let deployments = BTreeMap::new();
-        let endpoint = Endpoint { resource, gateway, deployments, stop };
+        let answer = begun(self, &operation, json(StatusCode::CREATED, &endpoint.resource));
         match self.store().endpoints.entry(name.to_owned()) {
             Entry::Vacant(place) => {
                 place.insert(endpoint);
@@ -115,25 +88,66 @@ impl Host {
         }
     }
 
+    /// An endpoint that serves on the listener, without deployments.
+    pub(super) fn open_endpoint(
+        &self,
+        mut resource: Resource<EndpointProperties>,
+        keys: [SecretString; 2],
+        (listener, address): (TcpListener, SocketAddr),
+    ) -> Endpoint {
+        let gateway = Arc::new(Gateway::new(Callers::Keys(keys.clone()), self.seed));
+        let stop = self.shutdown.child_token();
+        let answer = {
+            let gateway = Arc::clone(&gateway);
+            move |request| Arc::clone(&gateway).answer(request)
+        };
+        self.serve(listener, None, crate::places(crate::ENDPOINT_SHARE), stop.clone(), answer);
+        let properties = &mut resource.properties;
+        properties.scoring_uri = Some(format!("http://{address}/score"));
+        properties.swagger_uri = Some(format!("http://{address}/swagger.json"));
+        let (issuer, port) = (Arc::clone(&self.issuer), address.port());
+        let deployments = BTreeMap::new();
+        let endpoint = Endpoint { resource, keys, port, issuer, gateway, deployments, stop };
+        endpoint.publish_callers();
+        endpoint
+    }
+
     fn change_endpoint(&self, name: &str, resource: Resource<EndpointProperties>) -> Answer {
         let mut store = self.store();
         let endpoint = store.endpoint(name)?;
         endpoint.check_idle()?;
-        check_traffic(&resource.properties.traffic, |name| {
-            endpoint.deployments.contains_key(name)
-        })?;
+        let names: Vec<&str> = endpoint.deployments.keys().map(String::as_str).collect();
+        let asked = &resource.properties;
+        let (live, mirrored) = traffic::check(&asked.traffic, &asked.mirror_traffic, &names)?;
         endpoint.resource.tags = resource.tags;
         let (old, new) = (&mut endpoint.resource.properties, resource.properties);
         old.description = new.description;
-        old.traffic = new.traffic.into_iter().filter(|(_, percent)| *percent > 0).collect();
+        old.auth_mode = new.auth_mode;
+        (old.traffic, old.mirror_traffic) = (live, mirrored);
         // Properties are added, never removed.
         old.properties.extend(new.properties);
         endpoint.publish();
+        endpoint.publish_callers();
         let changed = endpoint.resource.clone();
         let operation = store.operations.begin("oe");
         drop(store);
         operation.finish(Ok(()));
         Ok(begun(self, &operation, json(StatusCode::OK, &changed)))
+    }
+
+    /// Changes what a PATCH may change.
+    pub(super) fn patch_endpoint(&self, name: &str, patch: EndpointPatch) -> Answer {
+        let mut store = self.store();
+        let endpoint = store.endpoint(name)?;
+        endpoint.check_idle()?;
+        if let Some(tags) = patch.tags {
+            endpoint.resource.tags = tags;
+        }
+        endpoint.resource.identity = patch.identity.or(endpoint.resource.identity.take());
+        let operation = store.operations.begin("oe");
+        drop(store);
+        operation.finish(Ok(()));
+        Ok(accepted(self, &operation))
     }
 
     /// Removes the endpoint with all its deployments, also while one of them is being created.
@@ -160,10 +174,12 @@ impl Host {
     }
 }
 
-/// The data plane's own listener, on a port that the system chooses.
-fn listen() -> std::io::Result<(TcpListener, SocketAddr)> {
+/// The data plane's own listener; on port 0 the system chooses one.
+pub(super) fn listen(port: u16) -> std::io::Result<(TcpListener, SocketAddr)> {
     let socket = TcpSocket::new_v4()?;
-    socket.bind(([127, 0, 0, 1], 0).into())?;
+    // One that a host before this one had: its connections may not be quite over.
+    socket.set_reuseaddr(true)?;
+    socket.bind(([127, 0, 0, 1], port).into())?;
     let listener = socket.listen(BACKLOG)?;
     let address = listener.local_addr()?;
     Ok((listener, address))
@@ -174,37 +190,4 @@ pub(super) fn check_name(kind: &str, name: &str) -> Result<(), Fault> {
     naming::fault(name).map_or(Ok(()), |fault| {
         Err(Fault::bad_argument(format!("`{name}` cannot be the name of {kind}: {fault}")))
     })
-}
-
-/// Percentages that add up, of deployments that are there.
-fn check_traffic(
-    traffic: &BTreeMap<String, u8>,
-    is_there: impl Fn(&str) -> bool,
-) -> Result<(), Fault> {
-    let sum: u32 = traffic.values().copied().map(u32::from).sum();
-    if sum != 0 && sum != 100 {
-        return Err(Fault::bad_argument(format!("traffic adds up to {sum}, not to 0 or 100")));
-    }
-    match traffic.iter().find(|(name, percent)| **percent > 0 && !is_there(name)) {
-        Some((name, _)) => Err(Fault::bad_argument(format!(
-            "traffic names deployment `{name}`, which is not there; create it first"
-        ))),
-        None => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn traffic_adds_up_to_nothing_or_all() {
-        let check = |pairs: &[(&str, u8)]| {
-            let traffic = pairs.iter().map(|(name, percent)| ((*name).to_owned(), *percent));
-            check_traffic(&traffic.collect(), |name| name != "gone").is_ok()
-        };
-        assert!(check(&[]) && check(&[("blue", 60), ("green", 40)]) && check(&[("gone", 0)]));
-        assert!(!check(&[("blue", 60)]) && !check(&[("blue", 60), ("green", 50)]));
-        assert!(!check(&[("gone", 100)]));
-    }
 }

@@ -75,8 +75,10 @@ impl Host {
         let parent = store.endpoint(endpoint)?;
         parent.check_idle()?;
         let stop = parent.stop.child_token();
+        store.deployment(endpoint, name)?.check_idle()?;
+        self.check_quota(&store, &spec)?;
         let existing = store.deployment(endpoint, name)?;
-        existing.check_idle()?;
+        existing.most = existing.counted().max(spec.instance_count);
         existing.set_state(ProvisioningState::Updating);
         resource.id.clone_from(&existing.resource.id);
         resource.name = Some(name.to_owned());
@@ -160,6 +162,7 @@ impl Host {
             liveness: spec.liveness_probe.clone(),
             readiness: spec.readiness_probe.clone(),
             drain: settings.request_timeout.saturating_add(DRAIN_MARGIN),
+            rehearsal: self.rehearsal,
             shutdown: self.shutdown.clone(),
             pool: Arc::new(Pool::new(settings.max_concurrent_requests_per_instance)),
             spawner: self.spawner.clone(),

@@ -1,6 +1,12 @@
 //! What a path names. Azure's own words in it are compared without regard to case.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
 use plimsoll_deploy::workspace::Workspace;
+
+use super::metrics::Subject;
+use crate::registry::{Key, Kind};
 
 /// Something that can be asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,11 +15,28 @@ pub(super) enum Route {
     Endpoints,
     Endpoint(String),
     Keys(String),
+    NewKeys(String),
+    Token(String),
     Deployments(String),
     Deployment(String, String),
     Logs(String, String),
-    /// `kind/name/version`.
-    Asset(String),
+    Skus(String, String),
+    /// All names of a kind.
+    Assets(Kind),
+    AssetName(Kind, String),
+    Versions(Kind, String),
+    Asset(Key),
+    /// Where the files of a version may be put.
+    PendingUpload(Key),
+    Metrics(Subject),
+    MetricDefinitions(Subject),
+    Datastores,
+    Datastore(String),
+    Secrets(String),
+    Usages,
+    Quotas,
+    /// Machine sizes.
+    Sizes,
     OperationStatus(String),
     OperationResult(String),
 }
@@ -33,35 +56,87 @@ pub(super) fn read(path: &str, workspace: &Workspace) -> Option<Route> {
     );
     let rest = lower.strip_prefix(&locations)?;
     let mut parts = path[path.len() - rest.len()..].split('/').skip(1);
-    let (kind, id) = (parts.next()?, parts.next()?.to_owned());
-    match kind.to_ascii_lowercase().as_str() {
-        "mfeoperationsstatus" => Some(Route::OperationStatus(id)),
-        "mfeoperationresults" => Some(Route::OperationResult(id)),
+    let (kind, id) = (parts.next()?, parts.next().map(str::to_owned));
+    match (kind.to_ascii_lowercase().as_str(), id) {
+        ("mfeoperationsstatus", Some(id)) => Some(Route::OperationStatus(id)),
+        ("mfeoperationresults", Some(id)) => Some(Route::OperationResult(id)),
+        ("usages", None) => Some(Route::Usages),
+        ("quotas", None) => Some(Route::Quotas),
+        ("vmsizes", None) => Some(Route::Sizes),
         _ => None,
     }
 }
 
 fn within(parts: &[&str]) -> Option<Route> {
-    let is = |part: &str, word: &str| part.eq_ignore_ascii_case(word);
-    let endpoint = |parts: &[&str]| parts.first().is_some_and(|part| is(part, "onlineEndpoints"));
+    let (first, rest) = match *parts {
+        [] => return Some(Route::Workspace),
+        [first, ref rest @ ..] => (first, rest),
+    };
+    if first.eq_ignore_ascii_case("onlineEndpoints") {
+        return endpoints(rest);
+    }
+    if first.eq_ignore_ascii_case("datastores") {
+        return match *rest {
+            [] => Some(Route::Datastores),
+            [name] => Some(Route::Datastore(name.to_owned())),
+            [name, word] if is(word, "listSecrets") => Some(Route::Secrets(name.to_owned())),
+            _ => None,
+        };
+    }
+    assets(Kind::read(first)?, rest)
+}
+
+fn endpoints(parts: &[&str]) -> Option<Route> {
+    if let [ref of @ .., providers, insights, last] = *parts
+        && is(providers, "providers")
+        && is(insights, "microsoft.insights")
+    {
+        let (endpoint, deployment) = match *of {
+            [e] => (e.to_owned(), None),
+            [e, word, d] if is(word, "deployments") => (e.to_owned(), Some(d.to_owned())),
+            _ => return None,
+        };
+        let subject = Subject { endpoint, deployment };
+        return match last.to_ascii_lowercase().as_str() {
+            "metrics" => Some(Route::Metrics(subject)),
+            "metricdefinitions" => Some(Route::MetricDefinitions(subject)),
+            _ => None,
+        };
+    }
     Some(match *parts {
-        [] => Route::Workspace,
-        [_] if endpoint(parts) => Route::Endpoints,
-        [_, e] if endpoint(parts) => Route::Endpoint(e.to_owned()),
-        [_, e, keys] if endpoint(parts) && is(keys, "listKeys") => Route::Keys(e.to_owned()),
-        [_, e, word, ref rest @ ..] if endpoint(parts) && is(word, "deployments") => match *rest {
+        [] => Route::Endpoints,
+        [e] => Route::Endpoint(e.to_owned()),
+        [e, word] if is(word, "listKeys") => Route::Keys(e.to_owned()),
+        [e, word] if is(word, "regenerateKeys") => Route::NewKeys(e.to_owned()),
+        [e, word] if is(word, "token") => Route::Token(e.to_owned()),
+        [e, word, ref rest @ ..] if is(word, "deployments") => match *rest {
             [] => Route::Deployments(e.to_owned()),
             [d] => Route::Deployment(e.to_owned(), d.to_owned()),
-            [d, logs] if is(logs, "getLogs") => Route::Logs(e.to_owned(), d.to_owned()),
+            [d, word] if is(word, "getLogs") => Route::Logs(e.to_owned(), d.to_owned()),
+            [d, word] if is(word, "skus") => Route::Skus(e.to_owned(), d.to_owned()),
             _ => return None,
         },
-        [kind, name, versions, version] if is(versions, "versions") => {
-            let kind =
-                ["models", "codes", "environments"].into_iter().find(|known| is(kind, known))?;
-            Route::Asset(format!("{kind}/{name}/{version}"))
+        _ => return None,
+    })
+}
+
+fn assets(kind: Kind, parts: &[&str]) -> Option<Route> {
+    let name = |name: &str| percent_decode_str(name).decode_utf8().map(Cow::into_owned).ok();
+    let key = |n: &str, v: &str| Some(Key { kind, name: name(n)?, version: name(v)? });
+    Some(match *parts {
+        [] => Route::Assets(kind),
+        [n] => Route::AssetName(kind, name(n)?),
+        [n, word] if is(word, "versions") => Route::Versions(kind, name(n)?),
+        [n, word, v] if is(word, "versions") => Route::Asset(key(n, v)?),
+        [n, word, v, last] if is(word, "versions") && is(last, "startPendingUpload") => {
+            Route::PendingUpload(key(n, v)?)
         }
         _ => return None,
     })
+}
+
+fn is(part: &str, word: &str) -> bool {
+    part.eq_ignore_ascii_case(word)
 }
 
 #[cfg(test)]
@@ -83,7 +158,16 @@ mod tests {
             at("/onlineEndpoints/e/deployments/d/getLogs"),
             Some(Route::Logs("e".into(), "d".into()))
         );
-        assert_eq!(at("/models/m/versions/1"), Some(Route::Asset("models/m/1".into())));
+        let key = |kind| Key { kind, name: "m".into(), version: "1".into() };
+        assert_eq!(at("/models/m/versions/1"), Some(Route::Asset(key(Kind::Model))));
+        let upload = Route::PendingUpload(key(Kind::Code));
+        assert_eq!(at("/codes/m/versions/1/startPendingUpload"), Some(upload));
+        assert_eq!(at("/environments/m"), Some(Route::AssetName(Kind::Environment, "m".into())));
+        assert_eq!(at("/onlineEndpoints/e/token"), Some(Route::Token("e".into())));
+        assert_eq!(at("/datastores/d/listSecrets"), Some(Route::Secrets("d".into())));
+        let subject = Subject { endpoint: "e".into(), deployment: Some("d".into()) };
+        let metrics = "/onlineEndpoints/e/deployments/d/providers/microsoft.insights/metrics";
+        assert_eq!(at(metrics), Some(Route::Metrics(subject)));
         assert_eq!(at("/batchEndpoints/e"), None);
         assert_eq!(at("x/onlineEndpoints"), None);
     }
@@ -97,6 +181,8 @@ mod tests {
             workspace.subscription
         );
         assert_eq!(read(&path, &workspace), Some(Route::OperationStatus("oe:1:2".into())));
+        let usages = path.split("/mfe").next().unwrap().to_owned() + "/usages";
+        assert_eq!(read(&usages, &workspace), Some(Route::Usages));
         assert_eq!(read("/subscriptions/other", &workspace), None);
     }
 }

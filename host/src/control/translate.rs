@@ -13,7 +13,9 @@ use plimsoll_deploy::spec::{
 use plimsoll_deploy::workspace::Workspace;
 use serde_json::Value;
 
+use crate::blobs::Blobs;
 use crate::fault::Fault;
+use crate::registry::{Key, Kind, Registry};
 
 /// Settings that only Azure acts on: taken, and reported as having no effect here.
 const AZURE_ONLY: [&str; 4] =
@@ -26,7 +28,8 @@ const LONGEST: Duration = Duration::from_hours(24);
 /// Where assets are looked up.
 pub(super) struct Assets<'a> {
     pub(super) workspace: &'a Workspace,
-    pub(super) registered: &'a BTreeMap<String, Resource<AssetProperties>>,
+    pub(super) registered: &'a Registry,
+    pub(super) blobs: &'a Blobs,
 }
 
 /// Name, version and resource of an asset.
@@ -130,11 +133,11 @@ fn check_other(other: &BTreeMap<String, Value>) -> Result<Vec<String>, Fault> {
 
 impl Assets<'_> {
     fn model(&self, id: &str) -> Result<Asset<Model>, Fault> {
-        let Some((name, version, found)) = self.find(id, "models")? else {
+        let Some((name, version, found)) = self.find(id, Kind::Model)? else {
             return Ok(Asset::Reference(id.to_owned()));
         };
         let uri = found.properties.model_uri.as_deref().unwrap_or_default();
-        let path = match file_uri::to_path(uri) {
+        let path = match self.file(uri) {
             Some(path) => Location::Here(path),
             None if uri.is_empty() => return Err(Fault::not_found(format!("model `{id}`"))),
             None => Location::Elsewhere(uri.to_owned()),
@@ -144,16 +147,16 @@ impl Assets<'_> {
     }
 
     fn code(&self, id: &str) -> Result<Location, Fault> {
-        let Some((_, _, found)) = self.find(id, "codes")? else {
+        let Some((_, _, found)) = self.find(id, Kind::Code)? else {
             return Ok(Location::Elsewhere(id.to_owned()));
         };
         let uri = found.properties.code_uri.as_deref().unwrap_or_default();
         let missing = || Fault::not_found(format!("code `{id}`"));
-        file_uri::to_path(uri).map(Location::Here).ok_or_else(missing)
+        self.file(uri).map(Location::Here).ok_or_else(missing)
     }
 
     fn environment(&self, id: &str) -> Result<Asset<Environment>, Fault> {
-        let Some((name, version, found)) = self.find(id, "environments")? else {
+        let Some((name, version, found)) = self.find(id, Kind::Environment)? else {
             return Ok(Asset::Reference(id.to_owned()));
         };
         Ok(Asset::Inline(Environment {
@@ -165,10 +168,15 @@ impl Assets<'_> {
         }))
     }
 
+    /// A file or folder of this machine: named, or uploaded.
+    fn file(&self, uri: &str) -> Option<PathBuf> {
+        file_uri::to_path(uri).or_else(|| self.blobs.of_address(uri))
+    }
+
     /// Name, version and resource of an asset of this workspace; nothing if the id is of another
     /// place, such as a registry.
-    fn find(&self, id: &str, kind: &str) -> Result<Option<Found<'_>>, Fault> {
-        let home = self.workspace.id(kind);
+    fn find(&self, id: &str, kind: Kind) -> Result<Option<Found<'_>>, Fault> {
+        let home = self.workspace.id(kind.word());
         let id = id.strip_prefix("azureml:").unwrap_or(id);
         let here = id.get(..home.len()).is_some_and(|start| start.eq_ignore_ascii_case(&home));
         if !here {
@@ -181,9 +189,10 @@ impl Assets<'_> {
         if !versions.eq_ignore_ascii_case("versions") {
             return Err(Fault::bad_argument(format!("`{id}` is not the id of a version")));
         }
-        let found = self.registered.get(&format!("{kind}/{name}/{version}"));
+        let key = Key { kind, name: name.to_owned(), version: version.to_owned() };
+        let found = self.registered.get(&key);
         let found = found.ok_or_else(|| Fault::not_found(format!("`{id}`")))?;
-        Ok(Some((name.to_owned(), version.to_owned(), found)))
+        Ok(Some((key.name, key.version, found)))
     }
 }
 

@@ -63,6 +63,7 @@ impl Drop for Ending {
             }
         }
         drop(store);
+        self.host.save();
         self.operation.finish(self.outcome.clone());
     }
 }
@@ -79,7 +80,9 @@ mod tests {
     use tokio_util::task::TaskTracker;
 
     use super::*;
-    use crate::gateway::Gateway;
+    use crate::blobs::Blobs;
+    use crate::gateway::{Callers, Gateway};
+    use crate::issuer::Issuer;
     use crate::spawner::Spawner;
     use crate::store::Endpoint;
 
@@ -88,10 +91,15 @@ mod tests {
             executable: "plimsoll".into(),
             cache_dir: "cache".into(),
             state_dir: "state".into(),
+            keep: None,
+            limits: None,
+            rehearsal: crate::Rehearsal::default(),
             workspace: Workspace::local(),
             token: "token".into(),
             seed: 1,
-            url: "http://127.0.0.1:1".to_owned(),
+            storage_authority: "127.0.0.1:1".to_owned(),
+            blobs: Blobs::new("state".into()),
+            issuer: Arc::new(Issuer::new().unwrap()),
             store: std::sync::Mutex::default(),
             spawner: Spawner::start(Handle::current()).unwrap(),
             shutdown: CancellationToken::new(),
@@ -121,7 +129,10 @@ mod tests {
                 sku: None,
                 properties,
             },
-            gateway: Arc::new(Gateway::new(["a".into(), "b".into()], 1)),
+            keys: ["a".into(), "b".into()],
+            port: 1,
+            issuer: Arc::new(Issuer::new().unwrap()),
+            gateway: Arc::new(Gateway::new(Callers::Keys(["a".into(), "b".into()]), 1)),
             deployments: BTreeMap::new(),
             stop: CancellationToken::new(),
         }

@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::http::response::Parts;
-use hyper::{StatusCode, header};
+use hyper::{Response, StatusCode, header};
 use plimsoll_domain::units::millis;
 use uuid::Uuid;
+
+use crate::metrics::Answer;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CLIENT_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 const REASON: HeaderName = HeaderName::from_static("ms-azureml-model-error-reason");
 const STATUS: HeaderName = HeaderName::from_static("ms-azureml-model-error-statuscode");
+pub(super) const SESSION: HeaderName = HeaderName::from_static("azureml-model-session");
 const MODEL_TIME: HeaderName = HeaderName::from_static("ms-azureml-model-time");
 
 /// Headers of one connection, which mean nothing on the next (RFC 9110, section 7.6.1).
@@ -89,6 +92,19 @@ pub(super) fn write_reason(headers: &mut HeaderMap, reason: &'static str) {
     headers.insert(REASON, HeaderValue::from_static(reason));
 }
 
+/// Who answered what, as the headers of an answer tell it. What no deployment was asked for is nobody's.
+pub(super) fn told<B>(response: &Response<B>) -> Answer {
+    let headers = response.headers();
+    let deployment = headers.get(SESSION).and_then(|name| name.to_str().ok());
+    let failed = headers.get(STATUS).and_then(|status| status.to_str().ok()?.parse().ok());
+    let right = (response.status() == StatusCode::OK).then_some(StatusCode::OK.as_u16());
+    Answer {
+        deployment: deployment.unwrap_or("Unknown").to_owned(),
+        status: response.status().as_u16(),
+        model_status: failed.or(right),
+    }
+}
+
 /// How long the instance took, in milliseconds with three decimals.
 pub(super) fn write_model_time(headers: &mut HeaderMap, took: Duration) {
     let text = format!("{:.3}", millis(took));
@@ -105,6 +121,21 @@ mod tests {
         assert_eq!(cut("a b/c-1_2").unwrap(), "abc-1_2");
         assert_eq!(cut(&"x".repeat(50)).unwrap().len(), 40);
         assert!(cut("//").is_none());
+    }
+
+    #[test]
+    fn an_answer_is_counted_for_who_gave_it_and_as_what_it_was() {
+        let mut response = Response::new(());
+        *response.status_mut() = StatusCode::UNAUTHORIZED;
+        let nobody = Answer { deployment: "Unknown".into(), status: 401, model_status: None };
+        assert_eq!(told(&response), nobody);
+        response.headers_mut().insert(SESSION, HeaderValue::from_static("blue"));
+        *response.status_mut() = StatusCode::OK;
+        let right = Answer { deployment: "blue".into(), status: 200, model_status: Some(200) };
+        assert_eq!(told(&response), right);
+        *response.status_mut() = StatusCode::FAILED_DEPENDENCY;
+        write_status(response.headers_mut(), StatusCode::IM_A_TEAPOT);
+        assert_eq!(told(&response).model_status, Some(418));
     }
 
     #[test]

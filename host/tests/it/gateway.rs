@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use super::harness::{Caller, TestHost, call, deployment, endpoint, traffic};
+use super::harness::{Caller, TestHost, call, deployment, endpoint, traffic, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_keys_open_and_only_score_is_there() {
@@ -77,6 +77,25 @@ async fn work_and_waiting_share_one_timeout() {
     assert_eq!(answers[0].status, StatusCode::OK);
     assert_eq!(answers[1].status, StatusCode::REQUEST_TIMEOUT);
     assert_eq!(answers[1].body, "upstream request timeout");
+    host.stop().await;
+}
+
+/// One that nobody waits for any more has the only slot: of two more one waits in vain, the other is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_timed_out_keeps_its_slot_until_the_instance_has_answered() {
+    let host = TestHost::start().await;
+    let mut spec = deployment("blue", 1, 5_000.0);
+    spec.request_settings.request_timeout = Duration::from_millis(200);
+    let caller = host.endpoint_with(&spec).await;
+    assert_eq!(caller.score().await.status, StatusCode::REQUEST_TIMEOUT);
+    let two = async || {
+        let (first, second) = tokio::join!(caller.score(), caller.score());
+        let mut statuses = [first.status.as_u16(), second.status.as_u16()];
+        statuses.sort_unstable();
+        statuses
+    };
+    assert_eq!(two().await, [408, 429]);
+    until("the instance has answered", || async { two().await == [408, 408] }).await;
     host.stop().await;
 }
 

@@ -12,12 +12,13 @@ use hyper::client::conn::http1;
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use plimsoll_deploy::arm::ArmDriver;
+use plimsoll_deploy::quota::Usages;
 use plimsoll_deploy::spec::{
     AuthMode, AzureEndpoint, DeploymentSpec, EndpointSpec, ServiceTime, Synthetic,
 };
 use plimsoll_deploy::workspace::Workspace;
 use plimsoll_domain::clock;
-use plimsoll_host::HostConfig;
+use plimsoll_host::{HostConfig, Rehearsal};
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
@@ -39,11 +40,29 @@ pub(super) struct TestHost {
 
 impl TestHost {
     pub(super) async fn start() -> Self {
-        Self::start_with(None).await
+        Self::start_as(None, None, Rehearsal::default()).await
     }
 
     /// With environments from a cache that others use too.
     pub(super) async fn start_with(cache_dir: Option<PathBuf>) -> Self {
+        Self::start_as(cache_dir, None, Rehearsal::default()).await
+    }
+
+    /// With the limits of a subscription.
+    pub(super) async fn start_within(limits: Usages) -> Self {
+        Self::start_as(None, Some(limits), Rehearsal::default()).await
+    }
+
+    /// With what is slow, or fails, as on Azure.
+    pub(super) async fn start_rehearsing(rehearsal: Rehearsal) -> Self {
+        Self::start_as(None, None, rehearsal).await
+    }
+
+    async fn start_as(
+        cache_dir: Option<PathBuf>,
+        limits: Option<Usages>,
+        rehearsal: Rehearsal,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let cache_dir = cache_dir.unwrap_or_else(|| folder.path().join("cache"));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -56,6 +75,10 @@ impl TestHost {
             workspace: Workspace::local(),
             token: TOKEN.into(),
             seed: 7,
+            https: None,
+            keep: None,
+            limits,
+            rehearsal,
         };
         let serving = tokio::spawn(plimsoll_host::serve(config, listener, shutdown.clone()));
         let driver = ArmDriver::new(&url, Workspace::local(), &TOKEN.into()).unwrap();
@@ -79,6 +102,12 @@ impl TestHost {
     /// Asks the control plane for something of the workspace.
     pub(super) async fn ask(&self, method: Method, rest: &str, body: &str) -> Answer {
         let url = format!("{}{}{rest}?api-version=2025-12-01", self.url, Workspace::local());
+        call(method, &url, &[("authorization", &format!("Bearer {TOKEN}"))], body).await
+    }
+
+    /// As [`ask`](Self::ask), with more in the query.
+    pub(super) async fn ask_with(&self, method: Method, rest: &str, body: &str) -> Answer {
+        let url = format!("{}{}{rest}&api-version=2025-12-01", self.url, Workspace::local());
         call(method, &url, &[("authorization", &format!("Bearer {TOKEN}"))], body).await
     }
 

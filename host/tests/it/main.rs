@@ -14,4 +14,8 @@ mod instance;
 mod life;
 mod overload;
 mod python;
+mod quota;
+mod rehearsal;
 mod replace;
+mod restart;
+mod workspace;

@@ -9,13 +9,17 @@ mod stop;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Subcommand;
 use nix::sys::signal::{Signal, raise};
+use plimsoll_deploy::quota::Usages;
+use plimsoll_domain::units::parse_duration;
 use plimsoll_host::runtime;
-use plimsoll_host::{self as host, standalone};
+use plimsoll_host::{self as host, Rehearsal, standalone};
 
 use crate::exit::Exit;
 use crate::standing::{self, Detached};
@@ -46,7 +50,7 @@ pub(crate) enum Command {
     Start(start::Args),
     /// Say whether it runs, and where
     Status(status::Args),
-    /// End it, with all endpoints that it serves
+    /// End it; its endpoints are there again when it is started the next time
     Stop,
     /// Print the last lines of its own log
     Logs(logs::Args),
@@ -58,6 +62,17 @@ pub(crate) struct Serving {
     /// Loopback address of the control plane; port 0 lets the system choose
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+    /// Serve the control plane over HTTPS too, as Azure's SDK needs it, with a certificate authority of its own
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:0")]
+    https: Option<SocketAddr>,
+    /// Keep endpoints, deployments, assets and the token in this folder, and have them again at the next start
+    #[arg(long, value_name = "FOLDER")]
+    state: Option<PathBuf>,
+    /// Limits that deployments must fit in: the JSON that Azure's usages call answers [default: no limits]
+    #[arg(long, value_name = "FILE")]
+    quota: Option<PathBuf>,
+    #[command(flatten)]
+    rehearsal: Slowness,
     /// Where environments are kept between runs [default: the user's cache folder]
     #[arg(long, value_name = "FOLDER")]
     cache_dir: Option<PathBuf>,
@@ -66,13 +81,48 @@ pub(crate) struct Serving {
     seed: u64,
 }
 
+/// What is slow, or fails, as on Azure
+#[derive(Debug, Default, clap::Args)]
+struct Slowness {
+    /// Time that each instance waits for its machine
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
+    provisioning_time: Duration,
+    /// Time that each new deployment waits for its image
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
+    image_build_time: Duration,
+    /// How much older than now the newest metric is, in whole minutes
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
+    metric_delay: Duration,
+    /// The instance of each deployment, counted from 1 over all that it starts, that does not come up
+    #[arg(long, value_name = "NUMBER")]
+    failing_instance: Option<NonZeroU32>,
+}
+
 impl Serving {
     /// The flags that say the same to a host that another process is.
     fn flags(&self) -> io::Result<Vec<OsString>> {
         let mut flags: Vec<OsString> = vec!["--listen".into(), self.listen.to_string().into()];
         flags.extend(["--seed".into(), self.seed.to_string().into()]);
-        if let Some(folder) = &self.cache_dir {
-            flags.extend(["--cache-dir".into(), std::path::absolute(folder)?.into()]);
+        if let Some(address) = self.https {
+            flags.push(format!("--https={address}").into());
+        }
+        let paths =
+            [("--cache-dir", &self.cache_dir), ("--state", &self.state), ("--quota", &self.quota)];
+        for (flag, path) in paths {
+            if let Some(path) = path {
+                flags.extend([flag.into(), std::path::absolute(path)?.into()]);
+            }
+        }
+        let slow = &self.rehearsal;
+        for (flag, time) in [
+            ("--provisioning-time", slow.provisioning_time),
+            ("--image-build-time", slow.image_build_time),
+            ("--metric-delay", slow.metric_delay),
+        ] {
+            flags.extend([flag.into(), format!("{}ms", time.as_millis()).into()]);
+        }
+        if let Some(number) = slow.failing_instance {
+            flags.extend(["--failing-instance".into(), number.to_string().into()]);
         }
         Ok(flags)
     }
@@ -91,8 +141,25 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         None => {}
     }
     let serving = args.serving;
+    let limits = serving.quota.as_deref().map(read_limits).transpose();
+    let limits = match limits {
+        Ok(limits) => limits,
+        Err(error) => {
+            view::error(&error);
+            return Ok(Exit::Usage);
+        }
+    };
     let options = standalone::Options {
         listen: serving.listen,
+        https: serving.https,
+        state: serving.state,
+        limits,
+        rehearsal: Rehearsal {
+            provisioning: serving.rehearsal.provisioning_time,
+            image_build: serving.rehearsal.image_build_time,
+            metric_delay: serving.rehearsal.metric_delay,
+            failing_instance: serving.rehearsal.failing_instance,
+        },
         cache_dir: serving.cache_dir.unwrap_or_else(runtime::cache_dir),
         seed: serving.seed,
         supervised: args.supervised,
@@ -124,18 +191,30 @@ fn record(detached: &Detached, ready: &standalone::Ready) {
     }
 }
 
+fn read_limits(path: &Path) -> anyhow::Result<Usages> {
+    let named = || format!("the limits `{}` cannot be used", path.display());
+    let text = std::fs::read_to_string(path).with_context(named)?;
+    Usages::read(&text).with_context(named)
+}
+
 /// One line of JSON for a program that started the host; sentences for a person. Nobody may be
 /// left to read either, which is not the host's concern.
 fn announce(ready: &standalone::Ready) {
     let mut out = io::stdout().lock();
     let _ = match &ready.token_file {
         None => writeln!(out, "{}", serde_json::json!(ready.line)),
-        Some(file) => writeln!(
-            out,
-            "The control plane is at {}\nIts bearer token is in {}\nPress Ctrl-C to stop it.",
-            ready.line.url,
-            file.display()
-        ),
+        Some(file) => {
+            let https = ready.line.https.as_ref().map_or_else(String::new, |https| {
+                let (url, ca) = (&https.url, https.ca.display());
+                format!("\nand over HTTPS at {url}, whose callers trust {ca}")
+            });
+            writeln!(
+                out,
+                "The control plane is at {}{https}\nIts bearer token is in {}\nPress Ctrl-C to stop it.",
+                ready.line.url,
+                file.display()
+            )
+        }
     };
     let _ = out.flush();
 }
@@ -144,13 +223,35 @@ fn announce(ready: &standalone::Ready) {
 mod tests {
     use super::*;
 
+    fn args(listen: SocketAddr, quota: Option<PathBuf>) -> Args {
+        let serving = Serving {
+            listen,
+            https: None,
+            state: None,
+            quota,
+            rehearsal: Slowness::default(),
+            cache_dir: None,
+            seed: 0,
+        };
+        Args { command: None, serving, supervised: false, detached: None }
+    }
+
+    #[test]
+    fn limits_that_cannot_be_read_are_wrong_usage() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("usages.json");
+        std::fs::write(&file, r#"{"value": []}"#).unwrap();
+        for quota in [file, folder.path().join("none")] {
+            let listen = ([127, 0, 0, 1], 0).into();
+            assert_eq!(run(args(listen, Some(quota))).unwrap(), Exit::Usage);
+        }
+    }
+
     #[test]
     fn an_address_that_cannot_be_listened_on_is_wrong_usage() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         for listen in [taken.local_addr().unwrap(), ([0, 0, 0, 0], 0).into()] {
-            let serving = Serving { listen, cache_dir: None, seed: 0 };
-            let args = Args { command: None, serving, supervised: false, detached: None };
-            assert_eq!(run(args).unwrap(), Exit::Usage, "{listen}");
+            assert_eq!(run(args(listen, None)).unwrap(), Exit::Usage, "{listen}");
         }
     }
 }

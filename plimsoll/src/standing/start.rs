@@ -92,7 +92,7 @@ fn spawn(folder: &Folder, flags: &[OsString]) -> Result<Child, Error> {
         let cache = std::path::absolute(runtime::cache_dir()).map_err(failed)?;
         command.arg("--cache-dir").arg(cache);
     }
-    if offers_state() {
+    if offers_state() && !flags.iter().any(|flag| flag == "--state") {
         command.arg(format!("--{WORKSPACE_FLAG}")).arg(folder.workspace());
     }
     // It may outlive the folder that the user is in, and the terminal. A group of its own keeps

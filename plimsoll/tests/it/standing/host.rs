@@ -30,12 +30,16 @@ fn two_starts_make_one_host_and_nobody_else_reads_what_is_known_of_it() {
     let folder = user.state().join("host");
     let mode = |path: &std::path::Path| path.metadata().expect("it is there").permissions().mode();
     assert_eq!(mode(&folder) & 0o777, 0o700);
-    for (path, _) in user.kept() {
-        assert_eq!(mode(&path) & 0o777, 0o600, "{}", path.display());
+    for entry in folder.read_dir().expect("it is there").flatten() {
+        let wanted = if entry.path().is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode(&entry.path()) & 0o777, wanted, "{entry:?}");
     }
     let record = std::fs::read_to_string(folder.join("host.json")).expect("the record");
     let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
     let token = record["token"].as_str().expect("a token");
+    for (path, text) in user.kept() {
+        assert!(!text.contains(token) || mode(&path) & 0o777 == 0o600, "{}", path.display());
+    }
     assert!(
         words.iter().all(|words| !words.contains(token)) && !status.to_string().contains(token)
     );
@@ -59,6 +63,8 @@ fn a_killed_host_is_not_taken_for_one_that_runs() {
     user.plimsoll(&here, &["host", "status"]).must_exit(1);
     let again = user.plimsoll(&here, &["endpoint", "create", "-n", "second-one"]).must_exit(0);
     assert!(again.stderr.contains("started the local host"), "{}", again.stderr);
+    let names = user.json(&here, &["endpoint", "list", "--query", "[].name"]);
+    assert_eq!(names, serde_json::json!(["first-one", "second-one"]), "it is found again");
     user.plimsoll(&here, &["host", "stop"]).must_exit(0);
     assert_eq!(user.temporary(), 0, "what the killed one left is swept up");
 }

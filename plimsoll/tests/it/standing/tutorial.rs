@@ -1,5 +1,6 @@
 //! Microsoft's tutorial, its commands in its order, and what is wrong with others.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -108,12 +109,43 @@ fn the_commands_of_the_tutorial_work_in_its_order() {
     assert_eq!(user.hosts().len(), 1, "the run starts no host, and ends none");
     tutorial.invoke();
     for (path, text) in user.kept() {
-        assert!(!text.contains(&key), "the key is in {}", path.display());
+        let mode = path.metadata().expect("it is there").permissions().mode();
+        assert!(!text.contains(&key) || mode & 0o777 == 0o600, "the key is in {}", path.display());
     }
     let arguments = user.processes().iter().any(|process| process.command.contains(&key));
     assert!(!arguments, "the key is in a command line");
+    tutorial.run(&format!("endpoint regenerate-keys -n {E} --key-type secondary")).must_exit(0);
+    tutorial.run(&format!("endpoint regenerate-keys -n {E}")).must_exit(0);
+    let new = format!("endpoint get-credentials -n {E} --query primaryKey -o tsv");
+    assert_ne!(tutorial.run(&new).must_exit(0).stdout.trim(), key);
     tutorial.scale_and_delete();
     drop(folder);
+}
+
+#[test]
+fn what_is_registered_is_listed_and_deployed_and_traffic_is_mirrored() {
+    let (user, folder) = (User::new(), Folder::copy("quickstart"));
+    let tutorial = Tutorial { user: &user, folder: &folder.path() };
+    tutorial.run("model create -n prices -p model/diabetes.onnx").must_exit(0);
+    let second = tutorial.json("model create -n prices -p model/diabetes.onnx --query version");
+    assert_eq!(second, "2");
+    assert_eq!(tutorial.json("model list -n prices --query sort([].version)"), json!(["1", "2"]));
+    assert_eq!(tutorial.json("model list --query [].name"), json!(["prices"]));
+    tutorial.run("environment create -n sk -i IMAGE").must_exit(0);
+    assert_eq!(tutorial.json("environment show -n sk -l latest --query version"), "1");
+    let create = format!("deployment create -f blue-deployment.yml -e {E} --query model");
+    let set = "--set model=azureml:prices@latest instance_count=1";
+    let blue = tutorial.json(&format!("{create} -n blue --all-traffic {set}")).to_string();
+    assert!(blue.contains("models/prices/versions/2"), "{blue}");
+    tutorial.json(&format!("{create} -n green {set}"));
+    let mirrored =
+        format!("endpoint update -n {E} --mirror-traffic green=10 --query mirror_traffic");
+    assert_eq!(tutorial.json(&mirrored), json!({"green": 10}));
+    tutorial.invoke();
+    tutorial.run(&format!("endpoint update -n {E} --mirror-traffic green=0")).must_exit(0);
+    tutorial.run(&format!("deployment delete -n green -e {E} --yes")).must_exit(0);
+    tutorial.run("host stop").must_exit(0);
+    eventually(SOON, "the end of the host", || user.processes().is_empty().then_some(()));
 }
 
 /// The same with the official inference server: the change is one of `score.py`.
