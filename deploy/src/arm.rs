@@ -9,6 +9,8 @@ mod client;
 mod error;
 pub mod file_uri;
 mod lro;
+mod resources;
+pub mod score;
 mod view;
 pub mod wire;
 
@@ -23,7 +25,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::spec::{DeploymentSpec, EndpointSpec};
+use crate::spec::{Asset, DeploymentSpec, EndpointSpec};
 use crate::workspace::Workspace;
 use assets::Registration;
 use client::{Answer, Client};
@@ -34,8 +36,9 @@ use wire::{
 
 pub use error::Error;
 pub use lro::Progress;
+pub use resources::{AssetKind, Container, Until};
 pub use view::{Credentials, Deployment, Endpoint};
-pub use wire::{InstanceStatus, ProvisioningState};
+pub use wire::{InstanceStatus, KeyType, ProvisioningState};
 
 /// Creates, shows, changes and deletes endpoints and deployments of one workspace.
 pub struct ArmDriver {
@@ -187,7 +190,11 @@ impl ArmDriver {
         let mut ids = body::Ids::default();
         let mut registrations: Vec<Registration> = Vec::new();
         if let Some(model) = &spec.model {
-            let (id, registration) = assets::model(workspace, what, model).await?;
+            let model = match model {
+                Asset::Reference(r) => Asset::Reference(self.versioned(AssetKind::Model, r).await?),
+                Asset::Inline(_) => model.clone(),
+            };
+            let (id, registration) = assets::model(workspace, what, &model).await?;
             ids.model = Some(id);
             registrations.extend(registration);
         }
@@ -197,7 +204,12 @@ impl ArmDriver {
             registrations.extend(registration);
         }
         if let Some(environment) = &spec.environment {
-            let (id, registration) = assets::environment(workspace, what, environment)?;
+            let kind = AssetKind::Environment;
+            let environment = match environment {
+                Asset::Reference(r) => Asset::Reference(self.versioned(kind, r).await?),
+                Asset::Inline(_) => environment.clone(),
+            };
+            let (id, registration) = assets::environment(workspace, what, &environment)?;
             ids.environment = Some(id);
             registrations.extend(registration);
         }

@@ -10,6 +10,7 @@
 //! Reading looks at the disk: paths are resolved against the file's folder, have to exist, and the
 //! conda file is read.
 
+mod asset;
 mod collector;
 mod deployment;
 mod endpoint;
@@ -25,6 +26,7 @@ mod size;
 mod synthetic;
 mod values;
 
+pub use asset::{read_environment, read_model};
 pub use deployment::read_deployment;
 pub use endpoint::read_endpoint;
 pub use kind::{FileKind, contradiction, kind_of};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::node::Flag;
-use super::{Document, Node, Problem, Value};
+use super::{Document, Node, Problem, Value, yaml};
 
 impl Document {
     /// Sets the value at a path such as `request_settings.request_timeout_ms`, over what the file
@@ -45,7 +45,29 @@ fn assigned(name: &str, path: &str, value: &str, json: &Json) -> (Node, Arc<Flag
     let text = format!("{path}={value}");
     let span = path.len() + 1..text.len();
     let flag = Arc::new(Flag { name: Arc::from(name), text: Arc::from(text) });
-    (given(json, &span, &flag), flag)
+    // JSON is YAML, whose reader tells where each part of it is.
+    let node = match (json, yaml::parse(value)) {
+        (Json::Object(_) | Json::Array(_), Ok((node, _))) => placed(node, span.start, &flag),
+        _ => given(json, &span, &flag),
+    };
+    (node, flag)
+}
+
+/// The same value, as part of the flag's text.
+fn placed(node: Node, offset: usize, flag: &Arc<Flag>) -> Node {
+    let shift = |range: &Range<usize>| range.start + offset..range.end + offset;
+    let value = match node.value {
+        Value::List(items) => {
+            Value::List(items.into_iter().map(|item| placed(item, offset, flag)).collect())
+        }
+        Value::Map(members) => {
+            let members = members.into_iter();
+            Value::Map(members.map(|(k, _, v)| (k, 0..0, placed(v, offset, flag))).collect())
+        }
+        other => other,
+    };
+    let (span, written) = (shift(&node.span), shift(&node.written));
+    Node { span, written, flag: Some(Arc::clone(flag)), value, plain: node.plain }
 }
 
 /// A value that is not in the file.
@@ -103,6 +125,16 @@ mod tests {
 
     fn document() -> Document {
         Document::parse("t.yml", "a: {b: 1}\nc: azureml:x:1\n").expect("it is YAML")
+    }
+
+    #[test]
+    fn each_part_of_a_map_is_what_is_written_of_it() {
+        let mut document = document();
+        document.set("--set", "a", r#"{"blue": 50, "green": "x"}"#).expect("it can be set");
+        assert_eq!(document.spelling("/a/blue"), Some("50"));
+        assert_eq!(document.find("/a/green").text(), Some("x"));
+        let problem = document.problem_at("/a/blue", "no");
+        assert_eq!((problem.file(), problem.column()), ("--set", 12));
     }
 
     #[test]

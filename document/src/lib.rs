@@ -124,6 +124,17 @@ impl Document {
         }
         raw
     }
+
+    /// The same file as the value of a key: what stands in a file of its own or in place is read
+    /// by one set of rules.
+    #[must_use]
+    pub fn within(mut self, key: &str) -> Self {
+        let around = Node::scalar(self.root.span.clone(), false, Value::Null);
+        let inner = std::mem::replace(&mut self.root, around);
+        self.root.value = Value::Map(vec![(key.to_owned(), 0..0, inner)]);
+        self
+    }
+
     /// A problem with the value at `path` (JSON pointer syntax), or with the closest thing to it
     /// that is in the file. Of a map or list that has a key, the key is shown.
     pub fn problem_at(&self, path: &str, message: impl Into<String>) -> Problem {

@@ -13,6 +13,7 @@ mod identity;
 mod keys;
 mod metrics;
 mod quota;
+mod replace;
 mod restore;
 mod route;
 mod storage;

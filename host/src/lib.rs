@@ -3,7 +3,7 @@
 //! It has a control plane (Azure Resource Manager's routes, so that one driver serves both), a
 //! data plane per endpoint, and instances, which are processes of their own. It honours what the
 //! official local mode ignores: instances, request settings, probes, traffic and authentication.
-//! It plays one workspace, and does not change a deployment in place.
+//! It plays one workspace.
 
 mod blobs;
 mod connection;

@@ -129,6 +129,11 @@ impl Pool {
         }
     }
 
+    /// Whether requests wait for a slot.
+    pub(super) fn has_backlog(&self) -> bool {
+        !self.lock().pending.is_empty()
+    }
+
     fn serve_backlog(self: &Arc<Self>) {
         loop {
             let (grant, mut lease) = {

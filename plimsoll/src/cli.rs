@@ -7,8 +7,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    autoscale, check, completions, environments, guard, help, host, init, instance, load, quota,
-    report, run, schema,
+    autoscale, check, completions, deployment, endpoint, environment, environments, guard, help,
+    host, init, instance, load, model, quota, report, run, schema,
 };
 use crate::exit::Exit;
 use crate::view;
@@ -52,7 +52,20 @@ pub enum Command {
     /// Print what a shell needs to complete the command line
     #[command(after_help = help::COMPLETIONS)]
     Completions(completions::Args),
+    /// Create, show, change, delete and invoke endpoints, as `az ml online-endpoint` does
+    #[command(subcommand, after_help = help::ENDPOINT)]
+    Endpoint(endpoint::Command),
+    /// Create, show, change and delete deployments, as `az ml online-deployment` does
+    #[command(subcommand, after_help = help::DEPLOYMENT)]
+    Deployment(deployment::Command),
+    /// Register models and show them, as `az ml model` does
+    #[command(subcommand, after_help = help::MODEL)]
+    Model(model::Command),
+    /// Register environments and show them, as `az ml environment` does
+    #[command(subcommand, after_help = help::ENVIRONMENT)]
+    Environment(environment::Command),
     /// Serve the local host: Azure ML's control plane and gateway on this machine
+    #[command(after_help = help::HOST)]
     Host(host::Args),
     /// What an objective can say
     #[command(after_help = help::OBJECTIVES)]
@@ -79,6 +92,10 @@ impl Command {
             Self::Autoscale(args) => autoscale::run(args),
             Self::Schema(args) => schema::run(&args),
             Self::Report(args) => Ok(report::run(&args)),
+            Self::Endpoint(command) => endpoint::run(command),
+            Self::Deployment(command) => deployment::run(command),
+            Self::Model(command) => model::run(command),
+            Self::Environment(command) => environment::run(command),
             Self::Host(args) => host::run(args),
             Self::Objectives => {
                 view::print(&help::OBJECTIVES);

@@ -1,11 +1,15 @@
 //! The commands, one file each: its `Args`, and `run`, which takes them and says how it ended.
 //!
 //! A command that has commands of its own is a folder of such files. The table of all of them is
-//! in [`cli`](crate::cli); what several commands take is in `outputs`.
+//! in [`cli`](crate::cli); what several commands take is in `outputs`, `given` and `azure`.
 
 pub(crate) mod autoscale;
+mod azure;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod deployment;
+pub(crate) mod endpoint;
+pub(crate) mod environment;
 pub(crate) mod environments;
 mod given;
 pub(crate) mod guard;
@@ -14,8 +18,10 @@ pub(crate) mod host;
 pub(crate) mod init;
 pub(crate) mod instance;
 pub(crate) mod load;
+pub(crate) mod model;
 mod outputs;
 pub(crate) mod quota;
+mod registered;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// All objectives met, run valid; or whatever was asked was done.
     Success,
-    /// Something that should not happen, or results that could not be written.
+    /// Something that should not happen, results that could not be written, or what was asked was
+    /// refused.
     Internal,
     /// Wrong usage, or a wrong file.
     Usage,

@@ -35,8 +35,22 @@ pub(crate) fn endpoint(document: &Document, problems: &mut Problems) -> Option<E
     Some(spec)
 }
 
-/// Reads a deployment file whose paths start at `base`. `None` if it cannot be used.
+/// Reads a deployment file whose paths start at `base`, with notes on what `plimsoll run` cannot
+/// bring up. `None` if it cannot be used.
 pub(crate) fn deployment(
+    document: &Document,
+    base: &Path,
+    problems: &mut Problems,
+) -> Option<DeploymentSpec> {
+    let spec = deployment_for_host(document, base, problems)?;
+    for error in Runtime::refusals(&spec) {
+        note(problems, Some(refused(document, &spec.name, &error)));
+    }
+    Some(spec)
+}
+
+/// The same for a host that stands: it knows what is registered, and says itself what it refuses.
+pub(crate) fn deployment_for_host(
     document: &Document,
     base: &Path,
     problems: &mut Problems,
@@ -52,9 +66,6 @@ pub(crate) fn deployment(
     if spec.instance_count.get() > MOST_INSTANCES {
         let message = format!("this machine runs up to {MOST_INSTANCES} instances of a deployment");
         note(problems, Some(document.problem_at("/instance_count", message)));
-    }
-    for error in Runtime::refusals(&spec) {
-        note(problems, Some(refused(document, &spec.name, &error)));
     }
     let runtime = Runtime::choose(&spec).ok();
     for text in runtime.iter().flat_map(|runtime| runtime.notes(&spec)) {

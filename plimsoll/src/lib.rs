@@ -7,10 +7,13 @@ pub mod cli;
 mod commands;
 pub mod exit;
 mod files;
+mod rendered;
 pub mod report;
 pub mod results;
 pub mod scenario;
 mod session;
+mod shape;
+mod standing;
 mod view;
 
 use exit::Exit;

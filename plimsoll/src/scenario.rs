@@ -78,7 +78,7 @@ impl Scenario {
     pub fn endpoint_name(&self) -> Option<&str> {
         match &self.place {
             Place::Deployed(deployed) => Some(&deployed.endpoint.name),
-            Place::Existing(_) => None,
+            Place::Existing(_) | Place::Standing(_) => None,
         }
     }
 
@@ -100,6 +100,8 @@ impl Scenario {
 pub enum Place {
     /// An endpoint that exists; it is not touched otherwise.
     Existing(Existing),
+    /// An endpoint by its name on the local host that outlives its commands; it is not touched otherwise.
+    Standing(String),
     /// An endpoint that the run brings up, and removes.
     Deployed(Box<Deployed>),
 }

@@ -44,6 +44,11 @@ pub(crate) fn script(text: &str) {
     print_raw(text.trim_end());
 }
 
+/// Prints lines to standard output, for programs too: they stay as long as they are.
+pub(crate) fn output(text: &str) {
+    print_raw(&plain::text(text));
+}
+
 #[cfg_attr(test, expect(clippy::print_stdout, reason = "the test harness captures only this"))]
 fn print_raw(text: &str) {
     #[cfg(not(test))]

@@ -206,6 +206,8 @@ pub struct Token {
 #[serde(rename_all = "camelCase")]
 pub struct AssetProperties {
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub model_uri: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code_uri: Option<String>,

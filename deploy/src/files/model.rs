@@ -19,7 +19,7 @@ pub(super) struct RawModel {
     #[expect(dead_code, reason = "it is for editors")]
     schema: Option<Anything>,
     /// Name to register it under.
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// Version to register it as.
     version: Option<Version>,
     /// For people.

@@ -11,7 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use plimsoll_deploy::arm::{ArmDriver, Error};
+use plimsoll_deploy::arm::{ArmDriver, AssetKind, Error, KeyType, Until};
 use plimsoll_deploy::workspace::Workspace;
 use tokio::net::TcpListener;
 
@@ -91,6 +91,31 @@ async fn an_operation_elsewhere_never_gets_the_token() {
     let plane = control_plane(&[(202, &[("location", "http://127.0.0.1:1/operation")], "")]).await;
     let error = plane.driver().delete_endpoint("end").await.unwrap_err();
     assert!(matches!(&error, Error::OperationAddress { url, .. } if url == elsewhere), "{error}");
+}
+
+/// As Azure's clients find out which version is the latest: the first of a list in order of creation.
+#[tokio::test]
+async fn a_reference_without_a_version_is_the_latest() {
+    let latest = r#"{"value": [{"name": "7", "properties": {}}]}"#;
+    let none = r#"{"value": []}"#;
+    let plane = control_plane(&[(200, &[], latest), (200, &[], none)]).await;
+    let driver = plane.driver();
+    assert_eq!(driver.latest_version(AssetKind::Model, "prices").await.unwrap(), "7");
+    assert!(plane.asked.lock().unwrap()[0].ends_with("/models/prices/versions"));
+    let error = driver.latest_version(AssetKind::Environment, "sk").await.unwrap_err();
+    assert_eq!(error.to_string(), "environment `sk`: no version of it is registered");
+}
+
+#[tokio::test]
+async fn a_key_is_made_anew_and_waited_for() {
+    let token = r#"{"accessToken": "t", "expiryTimeUtc": 2, "refreshAfterTimeUtc": 1, "tokenType": "Bearer"}"#;
+    let plane = control_plane(&[(200, &[], ""), (200, &[], token)]).await;
+    let driver = plane.driver();
+    driver.regenerate_key("end", KeyType::Secondary, Until::Done).await.unwrap();
+    let token = driver.token("end").await.unwrap();
+    assert_eq!((token.access_token.as_str(), token.expiry_time_utc), ("t", 2));
+    let asked = plane.asked.lock().unwrap();
+    assert!(asked[0].ends_with("/end/regenerateKeys") && asked[1].ends_with("/end/token"));
 }
 
 #[tokio::test]

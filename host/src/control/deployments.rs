@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hyper::StatusCode;
 use plimsoll_deploy::arm::wire::{
@@ -15,12 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::translate::{self, Assets};
 use super::work::Subject;
-use super::{Answer, accepted, begun, endpoints, json};
+use super::{Answer, accepted, begun, endpoints, json, replace};
 
 use crate::fault::Fault;
-use crate::instance::Template;
 use crate::operation::Operation;
-use crate::pool::Pool;
 use crate::replicas::Replicas;
 use crate::runtime::Runtime;
 use crate::store::Deployment;
@@ -28,9 +25,6 @@ use crate::{Host, LOCATION};
 
 /// Lines of a log when the caller does not say how many.
 const LOG_LINES: usize = 5_000;
-
-/// Beyond the longest request, how long a drain may take.
-const DRAIN_MARGIN: Duration = Duration::from_secs(1);
 
 /// What may change of a deployment that is there.
 struct Change {
@@ -145,21 +139,7 @@ impl Host {
         let mut progress = |line| operation.report(line);
         let prepared = runtime.prepare(spec, &self.cache_dir, &mut progress).await;
         let prepared = prepared.map_err(|error| Fault::bad_argument(with_causes(&error)))?;
-        let settings = &spec.request_settings;
-        let template = Template {
-            prepared,
-            executable: self.executable.clone(),
-            deployment: spec.name.clone(),
-            seed: self.seed,
-            folder: self.state_dir.join(&spec.endpoint_name).join(&spec.name),
-            liveness: spec.liveness_probe.clone(),
-            readiness: spec.readiness_probe.clone(),
-            drain: settings.request_timeout.saturating_add(DRAIN_MARGIN),
-            rehearsal: self.rehearsal,
-            shutdown: self.shutdown.clone(),
-            pool: Arc::new(Pool::new(settings.max_concurrent_requests_per_instance)),
-            spawner: self.spawner.clone(),
-        };
+        let template = self.template(spec, prepared, spec.name.clone());
         let replicas = Arc::new(Replicas::new(template, stop, self.tasks.clone()));
         let count = spec.instance_count.get();
         let delay = spec.readiness_probe.initial_delay;
@@ -191,7 +171,8 @@ impl Host {
         Ok(json(StatusCode::OK, &List { value: vec![sku] }))
     }
 
-    /// A PUT on a deployment that is there: its tags and its number of instances may change.
+    /// A PUT on a deployment that is there. Tags and the number of instances change as they are;
+    /// with anything else, the instances are replaced.
     fn change_deployment(
         self: &Arc<Self>,
         endpoint: &str,
@@ -199,16 +180,16 @@ impl Host {
         resource: Resource<DeploymentProperties>,
         mut wanted: DeploymentSpec,
     ) -> Answer {
-        let count = wanted.instance_count;
+        let (count, tags) = (wanted.instance_count, wanted.tags.clone());
         let mut store = self.store();
         let existing = store.deployment(endpoint, name)?;
         wanted.instance_count = existing.spec.instance_count;
         wanted.tags.clone_from(&existing.spec.tags);
-        if wanted != existing.spec {
-            return Err(Fault::not_supported(
-                "changing a deployment in place; create another one beside it, move the traffic, \
-                 and delete this one",
-            ));
+        if wanted != existing.spec || replace::refers_to_others(&existing.resource, &resource) {
+            drop(store);
+            wanted.instance_count = count;
+            wanted.tags = tags;
+            return self.replace_deployment(endpoint, name, resource, wanted);
         }
         drop(store);
         let change = Change { tags: Some(resource.tags), count: Some(count) };
@@ -331,6 +312,6 @@ fn storage_log(spec: &DeploymentSpec, lines: usize) -> String {
     said.split_off(from).into_iter().flat_map(|line| [line, "\n".to_owned()]).collect()
 }
 
-fn sku(count: NonZeroU32) -> Sku {
+pub(super) fn sku(count: NonZeroU32) -> Sku {
     Sku { name: "Default".to_owned(), capacity: count.get() }
 }

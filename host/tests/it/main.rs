@@ -16,5 +16,6 @@ mod overload;
 mod python;
 mod quota;
 mod rehearsal;
+mod replace;
 mod restart;
 mod workspace;

@@ -2,7 +2,7 @@
 //!
 //! A file that `az` would take is fine. What this machine cannot do with it is a note.
 
-mod script;
+pub(super) mod script;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -127,7 +127,7 @@ fn scenario(path: &Path, problems: &mut Problems) -> Option<Checked> {
         view::note(&format!("{}: note: {note}", path.display()));
     }
     let runs_here = match &scenario.place {
-        Place::Existing(_) => true,
+        Place::Existing(_) | Place::Standing(_) => true,
         Place::Deployed(deployed) => {
             for deployment in &deployed.deployments {
                 script::check(deployment, problems);

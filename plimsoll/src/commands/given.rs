@@ -15,7 +15,7 @@ pub struct Given {
     pub name: Option<String>,
 
     /// Name of the endpoint that deployments are behind, over the one in their files
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, alias = "endpoint", value_name = "NAME")]
     pub endpoint_name: Option<String>,
 
     /// Set keys of a file, such as `instance_count=2` or `model.version=3`

@@ -4,7 +4,7 @@
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
     0  all objectives met, run valid
-    1  internal error, or results could not be written
+    1  internal error, results could not be written, or refused: not there, there already, busy
     2  wrong usage, or a wrong file
     3  an objective breached, or autoscale rules with errors
     4  inconclusive, or the run is invalid
@@ -21,6 +21,8 @@ Environment:
                       by part: `warn,plimsoll_host=debug` [default: warn]
   PLIMSOLL_CACHE_DIR  where Python environments are kept between runs, see `plimsoll environments`
                       [default: plimsoll in XDG_CACHE_HOME, else in ~/.cache]
+  PLIMSOLL_STATE_DIR  where the local host in the background is found
+                      [default: plimsoll in XDG_STATE_HOME, else in ~/.local/state]
   NO_COLOR, CLICOLOR_FORCE, OTEL_*  as their standards say
 
 `plimsoll help objectives` tells what an objective can say.";
@@ -98,6 +100,57 @@ Examples:
   plimsoll autoscale explain --rules setting.json --replay record.jsonl
 
 The history does not answer to the decisions. Gaps in it are told, never filled.";
+
+/// For `plimsoll endpoint --help`.
+pub(crate) const ENDPOINT: &str = "\
+Examples:
+  plimsoll endpoint create -n shop -f endpoint.yml
+  plimsoll endpoint invoke -n shop -r sample-request.json --deployment-name green
+  plimsoll endpoint update -n shop --traffic \"blue=90 green=10\" --set tags.team=prices
+  KEY=$(plimsoll endpoint get-credentials -n shop --query primaryKey -o tsv)
+  plimsoll endpoint delete -n shop --yes
+
+An endpoint goes on after the command, on a local host that the first one starts; `plimsoll host`
+tells how it is looked at and stopped.";
+
+/// For `plimsoll deployment --help`.
+pub(crate) const DEPLOYMENT: &str = "\
+Examples:
+  plimsoll deployment create -f blue-deployment.yml --all-traffic
+  plimsoll deployment update -f blue-deployment.yml
+  plimsoll deployment update -n blue -e shop --set instance_count=2 tags.owner=me
+  plimsoll deployment get-logs -n blue -e shop --lines 50
+  plimsoll deployment list -e shop -o table
+  plimsoll deployment delete -n blue -e shop --yes
+
+A deployment that does not come up is exit code 5, with the reason and the end of its log.";
+
+/// For `plimsoll model --help`.
+pub(crate) const MODEL: &str = "\
+Examples:
+  plimsoll model create -n prices -p model/prices.onnx
+  plimsoll model create -f model.yml --version 4
+  plimsoll model show -n prices -v 4
+A deployment refers to it by `model: azureml:prices:4`.";
+
+/// For `plimsoll environment --help`.
+pub(crate) const ENVIRONMENT: &str = "\
+Examples:
+  plimsoll environment create -f environment.yml
+  plimsoll environment create -n sk -v 2 -i IMAGE -c conda.yml
+  plimsoll environment show -n sk -v 2 --query conda_file -o tsv
+A deployment refers to it by `environment: azureml:sk:2`.";
+
+/// For `plimsoll host --help`.
+pub(crate) const HOST: &str = "\
+Examples:
+  plimsoll host                        serve here, until Ctrl-C
+  plimsoll host start                  serve in the background; `plimsoll endpoint create` does so, too
+  plimsoll host status -o table
+  plimsoll host stop
+
+What is known of the host in the background is in PLIMSOLL_STATE_DIR [default: plimsoll in the user's
+state folder], which only you can read.";
 
 /// For `plimsoll help objectives`.
 pub(crate) const OBJECTIVES: &str = "\

@@ -1,5 +1,12 @@
-//! `plimsoll host`: this machine in the place of an Azure ML workspace, for a run or by hand.
+//! `plimsoll host`: this machine in the place of an Azure ML workspace, for a run or by hand; with a
+//! command of its own, one that outlives the command.
 
+mod logs;
+mod start;
+mod status;
+mod stop;
+
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -7,17 +14,51 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use clap::Subcommand;
+use nix::sys::signal::{Signal, raise};
 use plimsoll_deploy::quota::Usages;
 use plimsoll_domain::units::parse_duration;
 use plimsoll_host::runtime;
 use plimsoll_host::{self as host, Rehearsal, standalone};
 
 use crate::exit::Exit;
+use crate::standing::{self, Detached};
 use crate::view;
 
 /// Serve this machine as a workspace of endpoints and deployments
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    /// What to do with the host that outlives its command; without it, one serves until Ctrl-C.
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// How it serves.
+    #[command(flatten)]
+    serving: Serving,
+    /// Read the token from standard input, and end with it
+    #[arg(long, hide = true)]
+    supervised: bool,
+    /// Leave the terminal, and be the host that later commands find by this folder
+    #[arg(long, hide = true, value_name = "FOLDER", conflicts_with = "supervised")]
+    detached: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the local host, which goes on until it is stopped
+    Start(start::Args),
+    /// Say whether it runs, and where
+    Status(status::Args),
+    /// End it; its endpoints are there again when it is started the next time
+    Stop,
+    /// Print the last lines of its own log
+    Logs(logs::Args),
+}
+
+/// How a host serves.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Serving {
     /// Loopback address of the control plane; port 0 lets the system choose
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
@@ -38,9 +79,6 @@ pub struct Args {
     /// Seed of the draws between deployments by traffic weight, and of synthetic service times
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Read the token from standard input, and end with it
-    #[arg(long, hide = true)]
-    supervised: bool,
 }
 
 /// What is slow, or fails, as on Azure
@@ -60,12 +98,50 @@ struct Slowness {
     failing_instance: Option<NonZeroU32>,
 }
 
-/// Serves until the parent, Ctrl-C or SIGTERM ends it.
+impl Serving {
+    /// The flags that say the same to a host that another process is.
+    fn flags(&self) -> io::Result<Vec<OsString>> {
+        let mut flags: Vec<OsString> = vec!["--listen".into(), self.listen.to_string().into()];
+        flags.extend(["--seed".into(), self.seed.to_string().into()]);
+        if let Some(address) = self.https {
+            flags.push(format!("--https={address}").into());
+        }
+        let paths =
+            [("--cache-dir", &self.cache_dir), ("--state", &self.state), ("--quota", &self.quota)];
+        for (flag, path) in paths {
+            if let Some(path) = path {
+                flags.extend([flag.into(), std::path::absolute(path)?.into()]);
+            }
+        }
+        let slow = &self.rehearsal;
+        for (flag, time) in [
+            ("--provisioning-time", slow.provisioning_time),
+            ("--image-build-time", slow.image_build_time),
+            ("--metric-delay", slow.metric_delay),
+        ] {
+            flags.extend([flag.into(), format!("{}ms", time.as_millis()).into()]);
+        }
+        if let Some(number) = slow.failing_instance {
+            flags.extend(["--failing-instance".into(), number.to_string().into()]);
+        }
+        Ok(flags)
+    }
+}
+
+/// Serves until the parent, Ctrl-C or SIGTERM ends it; or does what the command says.
 ///
 /// # Errors
 /// The host cannot start.
 pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
-    let limits = args.quota.as_deref().map(read_limits).transpose();
+    match args.command {
+        Some(Command::Start(args)) => return start::run(&args),
+        Some(Command::Status(args)) => return status::run(&args),
+        Some(Command::Stop) => return stop::run(),
+        Some(Command::Logs(args)) => return logs::run(&args),
+        None => {}
+    }
+    let serving = args.serving;
+    let limits = serving.quota.as_deref().map(read_limits).transpose();
     let limits = match limits {
         Ok(limits) => limits,
         Err(error) => {
@@ -74,30 +150,44 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
         }
     };
     let options = standalone::Options {
-        listen: args.listen,
-        https: args.https,
-        state: args.state,
+        listen: serving.listen,
+        https: serving.https,
+        state: serving.state,
         limits,
         rehearsal: Rehearsal {
-            provisioning: args.rehearsal.provisioning_time,
-            image_build: args.rehearsal.image_build_time,
-            metric_delay: args.rehearsal.metric_delay,
-            failing_instance: args.rehearsal.failing_instance,
+            provisioning: serving.rehearsal.provisioning_time,
+            image_build: serving.rehearsal.image_build_time,
+            metric_delay: serving.rehearsal.metric_delay,
+            failing_instance: serving.rehearsal.failing_instance,
         },
-        cache_dir: args.cache_dir.unwrap_or_else(runtime::cache_dir),
-        seed: args.seed,
+        cache_dir: serving.cache_dir.unwrap_or_else(runtime::cache_dir),
+        seed: serving.seed,
         supervised: args.supervised,
     };
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime =
         runtime.enable_all().build().context("the local host cannot start its threads")?;
-    match runtime.block_on(standalone::run(options, announce)) {
+    let detached = args.detached.as_deref();
+    let detached = detached.map(|folder| runtime.block_on(standing::serve(folder))).transpose()?;
+    let ready = |ready: &standalone::Ready| match &detached {
+        None => announce(ready),
+        Some(detached) => record(detached, ready),
+    };
+    match runtime.block_on(standalone::run(options, ready)) {
         Ok(()) => Ok(Exit::Success),
         Err(error @ (host::Error::NotLoopback { .. } | host::Error::Listen { .. })) => {
             view::error(&error.into());
             Ok(Exit::Usage)
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Tells later commands. A host that nobody can find is of no use.
+fn record(detached: &Detached, ready: &standalone::Ready) {
+    if let Err(error) = detached.announce(ready) {
+        view::error(&error.into());
+        let _ = raise(Signal::SIGTERM);
     }
 }
 
@@ -133,24 +223,27 @@ fn announce(ready: &standalone::Ready) {
 mod tests {
     use super::*;
 
+    fn args(listen: SocketAddr, quota: Option<PathBuf>) -> Args {
+        let serving = Serving {
+            listen,
+            https: None,
+            state: None,
+            quota,
+            rehearsal: Slowness::default(),
+            cache_dir: None,
+            seed: 0,
+        };
+        Args { command: None, serving, supervised: false, detached: None }
+    }
+
     #[test]
     fn limits_that_cannot_be_read_are_wrong_usage() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("usages.json");
         std::fs::write(&file, r#"{"value": []}"#).unwrap();
         for quota in [file, folder.path().join("none")] {
-            let (listen, quota) = (([127, 0, 0, 1], 0).into(), Some(quota));
-            let args = Args {
-                listen,
-                https: None,
-                state: None,
-                quota,
-                rehearsal: Slowness::default(),
-                cache_dir: None,
-                seed: 0,
-                supervised: false,
-            };
-            assert_eq!(run(args).unwrap(), Exit::Usage);
+            let listen = ([127, 0, 0, 1], 0).into();
+            assert_eq!(run(args(listen, Some(quota))).unwrap(), Exit::Usage);
         }
     }
 
@@ -158,17 +251,7 @@ mod tests {
     fn an_address_that_cannot_be_listened_on_is_wrong_usage() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         for listen in [taken.local_addr().unwrap(), ([0, 0, 0, 0], 0).into()] {
-            let args = Args {
-                listen,
-                https: None,
-                state: None,
-                quota: None,
-                rehearsal: Slowness::default(),
-                cache_dir: None,
-                seed: 0,
-                supervised: false,
-            };
-            assert_eq!(run(args).unwrap(), Exit::Usage, "{listen}");
+            assert_eq!(run(args(listen, None)).unwrap(), Exit::Usage, "{listen}");
         }
     }
 }

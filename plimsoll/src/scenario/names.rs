@@ -23,7 +23,7 @@ impl Known {
             Some(Place::Deployed(deployed)) => {
                 Some(deployed.deployments.iter().map(|d| d.name.clone()).collect())
             }
-            Some(Place::Existing(_)) | None => None,
+            Some(Place::Existing(_) | Place::Standing(_)) | None => None,
         };
         Self {
             profile: profile.clone(),

@@ -93,6 +93,20 @@ impl Reader<'_> {
         if let Some(file) = ca_file.as_ref().filter(|file| !file.is_file()) {
             self.push("/target/ca_file", &format!("there is no file {}", file.display()));
         }
+        if let Some(name) = &raw.endpoint {
+            for key in ["url", "key_env", "ca_file", "insecure"] {
+                if self.document.has(&format!("/target/{key}")) {
+                    let message = format!(
+                        "`{key}` belongs to a target with a `url`, not to an `endpoint` by its name"
+                    );
+                    self.push(&format!("/target/{key}"), &message);
+                }
+            }
+            return Some(Place::Standing(name.clone()));
+        }
+        if !self.document.has("/target/url") {
+            self.push("/target", "`target` needs a `url`, or the name of an `endpoint`");
+        }
         let url = raw.url.clone()?;
         if let Err(error) = Target::check(&url) {
             self.push("/target/url", &error.to_string());

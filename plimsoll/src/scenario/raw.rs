@@ -55,8 +55,10 @@ pub struct RawScenario {
 #[serde(deny_unknown_fields)]
 pub struct RawTarget {
     /// The scoring URL.
-    #[schemars(required, with = "Option<String>")]
+    #[schemars(with = "Option<String>")]
     pub url: Option<Address>,
+    /// Instead of a URL: the name of an endpoint that `plimsoll endpoint create` has made here.
+    pub endpoint: Option<String>,
     /// Name of the environment variable that holds the endpoint's key or token.
     pub key_env: Option<String>,
     /// Certificates to trust besides the system's, in PEM, relative to this file.

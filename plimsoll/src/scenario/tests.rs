@@ -123,3 +123,20 @@ fn no_secret_is_in_the_debug_form_of_a_scenario() {
     assert!(!format!("{scenario:?}").contains("s3cret"));
     assert_eq!(scenario.requests[0].path.as_deref(), Some("/a?k=s3cret"));
 }
+
+#[test]
+fn a_target_is_a_url_or_the_name_of_an_endpoint() {
+    let with = |target: &str| {
+        read_text(&format!(
+            "name: x\ntarget: {target}\nrequest: {{method: GET}}\n\
+             load: {{stages: [{{duration: 1s, rps: 1}}]}}\n"
+        ))
+    };
+    let standing = with("{endpoint: shop}").unwrap();
+    assert!(matches!(&standing.place, Place::Standing(name) if name == "shop"));
+    assert_eq!(standing.endpoint_name(), None, "it is not this run's to remove");
+    let both = with("{endpoint: shop, url: 'http://127.0.0.1:1/'}").unwrap_err().to_string();
+    assert!(both.contains("not to an `endpoint`"), "{both}");
+    let neither = with("{key_env: KEY}").unwrap_err().to_string();
+    assert!(neither.contains("needs a `url`, or the name of an `endpoint`"), "{neither}");
+}

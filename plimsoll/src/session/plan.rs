@@ -69,7 +69,7 @@ pub(super) fn load(scenario: &Scenario, site: &Site) -> Result<LoadPlan> {
             Place::Deployed(deployed) => {
                 deployed.deployments.iter().map(|spec| spec.name.clone()).collect()
             }
-            Place::Existing(_) => Vec::new(),
+            Place::Existing(_) | Place::Standing(_) => Vec::new(),
         },
     })
 }

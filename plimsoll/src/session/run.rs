@@ -180,6 +180,10 @@ async fn bring_up(
 ) -> Result<Site, Failure> {
     match &scenario.place {
         Place::Existing(existing) => Site::existing(existing).map_err(Failure::Target),
+        Place::Standing(name) => tokio::select! {
+            site = Site::standing(name) => site.map_err(Failure::Target),
+            () = interrupt.stop.cancelled() => Err(Failure::Interrupted),
+        },
         Place::Deployed(deployed) => {
             let site = Site::bring_up(scenario, deployed, view, interrupt).await;
             site.map_err(|error| match error {

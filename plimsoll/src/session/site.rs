@@ -10,10 +10,12 @@ use super::secrets::Secrets;
 use super::source::{Instances, Interrupt};
 use crate::results::summary::InstanceResult;
 use crate::scenario::{Deployed, Existing, Scenario};
+use crate::standing;
 use crate::view::View;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use plimsoll_deploy::arm::{ArmDriver, Deployment, Error as DeployError};
+use plimsoll_deploy::spec::AuthMode;
 use plimsoll_host::local::{LocalHost, Options};
 use plimsoll_host::runtime::Runtime;
 use plimsoll_loadgen::TlsOptions;
@@ -72,6 +74,14 @@ pub(super) enum Error {
     /// The variable that should hold the key does not.
     #[error(transparent)]
     NoKey(#[from] key::Error),
+    /// There is no host on which the endpoint could be.
+    #[error(transparent)]
+    Standing(#[from] standing::Error),
+    /// Every request would be answered with 404.
+    #[error(
+        "no requests of endpoint `{0}` go to a deployment; `plimsoll endpoint update -n {0} --traffic \"NAME=100\"` sends them there"
+    )]
+    NoTraffic(String),
     /// The user stopped it.
     #[error("interrupted before the load began; what was created is removed")]
     Stopped,
@@ -94,6 +104,23 @@ impl Site {
         }
         let tls = TlsOptions { ca_file: ca_file.clone(), insecure: *insecure };
         Ok(Self { url: url.to_string(), key, key_note, tls, own: None })
+    }
+
+    /// An endpoint of the local host that outlives its commands.
+    pub(super) async fn standing(name: &str) -> Result<Self, Error> {
+        let driver = standing::get()?.driver()?;
+        let endpoint = driver.show_endpoint(name).await?;
+        if endpoint.traffic.values().all(|share| *share == 0) {
+            return Err(Error::NoTraffic(name.to_owned()));
+        }
+        let key = match endpoint.auth_mode {
+            AuthMode::Key => driver.credentials(name).await?.primary,
+            AuthMode::AmlToken | AuthMode::AadToken => {
+                driver.token(name).await?.access_token.into()
+            }
+        };
+        let (url, tls) = (endpoint.scoring_uri, TlsOptions::default());
+        Ok(Self { url, key: Some(key), key_note: None, tls, own: None })
     }
 
     /// Brings up a local host, and on it the endpoint and its deployments, until they are ready.

@@ -7,6 +7,7 @@ mod load;
 mod processes;
 mod run;
 mod scenarios;
+mod standing;
 mod started;
 mod support;
 mod tidy;

@@ -27,7 +27,7 @@ except ValueError as error:
 ";
 
 /// Adds what is wrong with the scoring script of a deployment, if it is on this machine.
-pub(super) fn check(spec: &DeploymentSpec, problems: &mut Problems) {
+pub(in crate::commands) fn check(spec: &DeploymentSpec, problems: &mut Problems) {
     let Some(code) = &spec.code else { return };
     let Some(folder) = code.folder.here() else { return };
     let script = folder.join(&code.scoring_script);

@@ -1,0 +1,81 @@
+//! `plimsoll deployment`: what `az ml online-deployment` does, on this machine.
+
+mod create;
+mod delete;
+mod get_logs;
+mod list;
+mod show;
+mod update;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use plimsoll_deploy::arm::{ArmDriver, Until};
+use plimsoll_deploy::spec::DeploymentSpec;
+
+use super::azure::{self, Failure, Local};
+use super::help;
+use crate::exit::Exit;
+use crate::shape;
+use crate::view::View;
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Create a deployment, and its endpoint if there is none
+    #[command(after_help = help::DEPLOYMENT)]
+    Create(create::Args),
+    /// Show a deployment
+    Show(show::Args),
+    /// Show all deployments of an endpoint
+    List(list::Args),
+    /// Change a deployment: the number of its instances, its code, any key of its file
+    #[command(after_help = help::DEPLOYMENT)]
+    Update(update::Args),
+    /// Delete a deployment, which no traffic may go to
+    Delete(delete::Args),
+    /// Print the last lines of the log of an instance
+    GetLogs(get_logs::Args),
+}
+
+pub(crate) fn run(command: Command) -> Result<Exit> {
+    match command {
+        Command::Create(args) => create::run(&args),
+        Command::Show(args) => show::run(&args),
+        Command::List(args) => list::run(&args),
+        Command::Update(args) => update::run(&args),
+        Command::Delete(args) => delete::run(&args),
+        Command::GetLogs(args) => get_logs::run(&args),
+    }
+}
+
+/// Which deployment.
+#[derive(Debug, Args)]
+pub struct Which {
+    /// Name of the deployment
+    #[arg(short, long, value_parser = azure::name)]
+    pub name: String,
+    /// Name of its endpoint
+    #[arg(short, long, alias = "endpoint", value_name = "NAME", value_parser = azure::name)]
+    pub endpoint_name: String,
+    /// Where it is.
+    #[command(flatten)]
+    pub local: Local,
+}
+
+/// Makes a deployment what `spec` says, and tells what goes on meanwhile.
+async fn put(
+    driver: &ArmDriver,
+    spec: &DeploymentSpec,
+    doing: &str,
+    until: Until,
+    view: &mut View,
+) -> Result<serde_json::Value, Failure> {
+    let DeploymentSpec { name, endpoint_name, instance_count, instance_type, .. } = spec;
+    let what = format!("{doing} deployment {name} ({instance_count} × {instance_type})");
+    view.step(&what, "");
+    let put = driver.put_deployment(spec, until, &mut |line| view.step(&what, &line)).await;
+    match put {
+        Ok(resource) => Ok(shape::deployment(endpoint_name, &resource)),
+        Err(error) => Err(azure::deployment_failed(driver, endpoint_name, name, error).await),
+    }
+}

@@ -1,0 +1,77 @@
+//! `plimsoll deployment create`
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use plimsoll_deploy::arm::{ArmDriver, Until};
+use plimsoll_deploy::files::{FileKind, read_endpoint};
+
+use super::put;
+use crate::commands::azure::{self, Failure, Local, Printed, Waiting};
+use crate::commands::check::{folder, script};
+use crate::commands::given::Given;
+use crate::exit::Exit;
+use crate::files;
+use crate::view::View;
+
+/// `plimsoll deployment create`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The deployment file
+    #[arg(short, long, value_name = "FILE")]
+    pub file: PathBuf,
+    /// Names and keys over those in the file.
+    #[command(flatten)]
+    pub given: Given,
+    /// Send all requests of the endpoint to it, once it is there
+    #[arg(long, conflicts_with = "no_wait")]
+    pub all_traffic: bool,
+    /// Where it is.
+    #[command(flatten)]
+    pub local: Local,
+    /// Whether its end is waited for.
+    #[command(flatten)]
+    pub waiting: Waiting,
+    /// How it is printed.
+    #[command(flatten)]
+    pub printed: Printed,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit> {
+    azure::drive(async |view| create(args, view).await)
+}
+
+async fn create(args: &Args, view: &mut View) -> Result<(), Failure> {
+    let document = azure::document(Some(&args.file), FileKind::Deployment, &args.given)?;
+    let spec = azure::read(|problems| {
+        let spec = files::deployment_for_host(&document, folder(&args.file), problems)?;
+        script::check(&spec, problems);
+        Some(spec)
+    })?;
+    let driver = azure::ensured_host(view).await?;
+    let endpoint = &spec.endpoint_name;
+    ensure_endpoint(&driver, endpoint, view).await?;
+    driver.deployment_is_new(endpoint, &spec.name).await?;
+    let created = put(&driver, &spec, "creating", args.waiting.until(), view).await?;
+    if args.all_traffic {
+        view.step(&format!("sending all traffic to {}", spec.name), "");
+        driver.set_traffic(endpoint, &BTreeMap::from([(spec.name.clone(), 100)])).await?;
+    }
+    args.printed.print(view, created)
+}
+
+/// An endpoint with nothing but its name, unless there is one.
+async fn ensure_endpoint(driver: &ArmDriver, name: &str, view: &View) -> Result<(), Failure> {
+    match driver.endpoint(name).await {
+        Ok(_) => return Ok(()),
+        Err(error) if error.is_not_found() => {}
+        Err(error) => return Err(error.into()),
+    }
+    let given = Given { name: Some(name.to_owned()), ..Given::default() };
+    let document = azure::document(None, FileKind::Endpoint, &given)?;
+    let spec = azure::read(|problems| read_endpoint(&document, problems))?;
+    driver.put_endpoint(&spec, Until::Done).await?;
+    view.line(format!("endpoint {name} was not there; created it, with keys"));
+    Ok(())
+}

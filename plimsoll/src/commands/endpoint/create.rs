@@ -1,0 +1,64 @@
+//! `plimsoll endpoint create`
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use plimsoll_deploy::files::FileKind;
+
+use super::shown;
+use crate::commands::azure::{self, Failure, Local, Printed, Waiting};
+use crate::commands::given::Given;
+use crate::exit::Exit;
+use crate::files;
+use crate::view::View;
+
+/// `plimsoll endpoint create`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Name of the endpoint, over the one in the file
+    #[arg(short, long, required_unless_present = "file")]
+    pub name: Option<String>,
+    /// The endpoint file
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// How callers prove who they are: `key`, `aml_token` or `aad_token`
+    #[arg(long, value_name = "MODE")]
+    pub auth_mode: Option<String>,
+    /// Set keys of the file, such as `tags.team=prices`
+    #[arg(long, num_args = 1.., value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Where it is.
+    #[command(flatten)]
+    pub local: Local,
+    /// Whether its end is waited for.
+    #[command(flatten)]
+    pub waiting: Waiting,
+    /// How it is printed.
+    #[command(flatten)]
+    pub printed: Printed,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit> {
+    azure::drive(async |view| create(args, view).await)
+}
+
+async fn create(args: &Args, view: &mut View) -> Result<(), Failure> {
+    let given = Given { name: args.name.clone(), endpoint_name: None, set: args.set.clone() };
+    let mut document = azure::document(args.file.as_deref(), FileKind::Endpoint, &given)?;
+    if let Some(mode) = &args.auth_mode {
+        document.set_text("--auth-mode", "auth_mode", mode);
+    }
+    let spec = azure::read(|problems| files::endpoint(&document, problems))?;
+    if spec.traffic.values().chain(spec.mirror_traffic.values()).any(|share| *share > 0) {
+        return Err(Failure::Usage(format!(
+            "endpoint `{0}` has no deployments yet that `traffic` could go to; create them, then \
+             `plimsoll endpoint update -n {0} --traffic \"NAME=100\"`",
+            spec.name
+        )));
+    }
+    let driver = azure::ensured_host(view).await?;
+    driver.endpoint_is_new(&spec.name).await?;
+    view.step(&format!("creating endpoint {}", spec.name), "");
+    let created = driver.put_endpoint(&spec, args.waiting.until()).await?;
+    args.printed.print(view, shown(&driver, &created).await?)
+}

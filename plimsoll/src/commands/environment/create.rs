@@ -1,0 +1,76 @@
+//! `plimsoll environment create`
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use plimsoll_deploy::arm::AssetKind;
+use plimsoll_deploy::files::read_environment;
+
+use crate::commands::azure::{self, Failure, Local, Printed};
+use crate::commands::check::folder;
+use crate::commands::registered;
+use crate::exit::Exit;
+use crate::shape;
+use crate::view::View;
+
+/// `plimsoll environment create`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The environment file
+    #[arg(short, long, value_name = "FILE", required_unless_present_all = ["name", "image"])]
+    pub file: Option<PathBuf>,
+    /// Name of the environment, over the one in the file
+    #[arg(short, long)]
+    pub name: Option<String>,
+    /// Version, over the one in the file [default: the one after the latest]
+    #[arg(short, long)]
+    pub version: Option<String>,
+    /// Container image, over the one in the file
+    #[arg(short, long)]
+    pub image: Option<String>,
+    /// Conda file, over the one in the file
+    #[arg(short, long, value_name = "FILE")]
+    pub conda_file: Option<PathBuf>,
+    /// Set keys of the file, such as `tags.team=prices`
+    #[arg(long, num_args = 1.., value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Where it is.
+    #[command(flatten)]
+    pub local: Local,
+    /// How it is printed.
+    #[command(flatten)]
+    pub printed: Printed,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit> {
+    azure::drive(async |view| create(args, view).await)
+}
+
+async fn create(args: &Args, view: &mut View) -> Result<(), Failure> {
+    let mut document = registered::document(args.file.as_deref(), &args.set)?;
+    // A path of the command line starts where the command does, not where the file lies.
+    let conda = args.conda_file.as_ref().map(std::path::absolute).transpose();
+    let conda = conda.context("the path cannot be used")?.map(|path| path.display().to_string());
+    for (flag, key, value) in [
+        ("--name", "name", &args.name),
+        ("--version", "version", &args.version),
+        ("--image", "image", &args.image),
+        ("--conda-file", "conda_file", &conda),
+    ] {
+        if let Some(value) = value {
+            document.set_text(flag, key, value);
+        }
+    }
+    let base = args.file.as_deref().map_or(Path::new("."), folder);
+    let mut environment = azure::read(|problems| read_environment(&document, base, problems))?;
+    let name = environment.name.clone().expect("a file without one is refused");
+    registered::check(AssetKind::Environment, &name, environment.version.as_deref())?;
+    let driver = azure::ensured_host(view).await?;
+    if environment.version.is_none() {
+        let next = registered::next_version(&driver, AssetKind::Environment, &name).await?;
+        environment.version = Some(next);
+    }
+    view.step(&format!("registering environment {name}"), "");
+    let created = driver.register_environment(&environment).await?;
+    args.printed.print(view, shape::asset(&name, &created))
+}

@@ -1,0 +1,31 @@
+//! `plimsoll model`: what `az ml model` does, on this machine.
+
+mod create;
+
+use anyhow::Result;
+use clap::Subcommand;
+use plimsoll_deploy::arm::AssetKind;
+
+use super::help;
+use super::registered::{self, ListArgs, ShowArgs};
+use crate::exit::Exit;
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Register a model under its name, as a new version
+    #[command(after_help = help::MODEL)]
+    Create(create::Args),
+    /// Show a version of a model
+    Show(ShowArgs),
+    /// Show all models, or all versions of one
+    List(ListArgs),
+}
+
+pub(crate) fn run(command: Command) -> Result<Exit> {
+    match command {
+        Command::Create(args) => create::run(&args),
+        Command::Show(args) => registered::show(AssetKind::Model, &args),
+        Command::List(args) => registered::list(AssetKind::Model, &args),
+    }
+}

@@ -1,0 +1,75 @@
+//! `plimsoll model create`
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use plimsoll_deploy::arm::AssetKind;
+use plimsoll_deploy::files::read_model;
+
+use crate::commands::azure::{self, Failure, Local, Printed};
+use crate::commands::check::folder;
+use crate::commands::registered;
+use crate::exit::Exit;
+use crate::shape;
+use crate::view::View;
+
+/// `plimsoll model create`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The model file
+    #[arg(short, long, value_name = "FILE", required_unless_present_all = ["name", "path"])]
+    pub file: Option<PathBuf>,
+    /// Name of the model, over the one in the file
+    #[arg(short, long)]
+    pub name: Option<String>,
+    /// Version, over the one in the file [default: the one after the latest]
+    #[arg(short, long)]
+    pub version: Option<String>,
+    /// File or folder of the model, over the one in the file
+    #[arg(short, long, value_name = "PATH")]
+    pub path: Option<String>,
+    /// `custom_model`, `mlflow_model` or `triton_model`
+    #[arg(short = 't', long = "type", value_name = "TYPE")]
+    pub kind: Option<String>,
+    /// Set keys of the file, such as `tags.team=prices`
+    #[arg(long, num_args = 1.., value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Where it is.
+    #[command(flatten)]
+    pub local: Local,
+    /// How it is printed.
+    #[command(flatten)]
+    pub printed: Printed,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit> {
+    azure::drive(async |view| create(args, view).await)
+}
+
+async fn create(args: &Args, view: &mut View) -> Result<(), Failure> {
+    let mut document = registered::document(args.file.as_deref(), &args.set)?;
+    // A path of the command line starts where the command does, not where the file lies.
+    let path = args.path.as_ref().map(std::path::absolute).transpose();
+    let path = path.context("the path cannot be used")?.map(|path| path.display().to_string());
+    for (flag, key, value) in [
+        ("--name", "name", &args.name),
+        ("--version", "version", &args.version),
+        ("--path", "path", &path),
+        ("--type", "type", &args.kind),
+    ] {
+        if let Some(value) = value {
+            document.set_text(flag, key, value);
+        }
+    }
+    let base = args.file.as_deref().map_or(Path::new("."), folder);
+    let mut model = azure::read(|problems| read_model(&document, base, problems))?;
+    let name = model.name.clone().expect("a file without one is refused");
+    registered::check(AssetKind::Model, &name, model.version.as_deref())?;
+    let driver = azure::ensured_host(view).await?;
+    if model.version.is_none() {
+        model.version = Some(registered::next_version(&driver, AssetKind::Model, &name).await?);
+    }
+    view.step(&format!("registering model {name}"), "");
+    let created = driver.register_model(&model).await?;
+    args.printed.print(view, shape::asset(&name, &created))
+}

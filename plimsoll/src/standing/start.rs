@@ -1,0 +1,178 @@
+//! Starting it: by a command that does not stay, and, in the new process, as the host that does.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use clap::CommandFactory;
+use nix::unistd::setsid;
+use plimsoll_domain::clock;
+use plimsoll_host::runtime;
+use plimsoll_host::standalone::Ready;
+
+use super::folder::Folder;
+use super::record::{self, Record};
+use super::{Error, LOOK_EVERY, Standing};
+use crate::view::View;
+
+/// From its start until it serves.
+const START_LIMIT: Duration = Duration::from_secs(15);
+/// For others that only look whether it lives.
+const LOCK_LIMIT: Duration = Duration::from_secs(2);
+/// Lines of its log that tell why it did not start.
+const LAST_LINES: usize = 10;
+
+/// The flag of `plimsoll host` for the folder in which a host keeps its endpoints.
+const WORKSPACE_FLAG: &str = "state";
+
+/// What a start came to.
+#[derive(Debug)]
+pub(crate) enum Started {
+    /// It runs now.
+    New(Standing),
+    /// It ran already.
+    Already(Standing),
+}
+
+/// The host that runs; if none does, one is started, and said so.
+///
+/// # Errors
+/// It cannot be found or started.
+pub(crate) async fn ensure(view: &View) -> Result<Standing, Error> {
+    match start(&[]).await? {
+        Started::Already(standing) => Ok(standing),
+        Started::New(standing) => {
+            view.line(format!(
+                "started the local host (process {}); it goes on until `plimsoll host stop`",
+                standing.pid
+            ));
+            Ok(standing)
+        }
+    }
+}
+
+/// Starts a host with these flags of `plimsoll host`, unless one runs, and waits until it serves.
+///
+/// # Errors
+/// The folder cannot be used, or the host does not start.
+pub(crate) async fn start(flags: &[OsString]) -> Result<Started, Error> {
+    let folder = Folder::create()?;
+    let one_at_a_time = folder.starting_lock()?;
+    locked(&one_at_a_time, &folder, START_LIMIT).await?;
+    if let Some(record) = record::living(&folder)? {
+        return Ok(Started::Already(Standing::of(&folder, record)));
+    }
+    let mut child = spawn(&folder, flags)?;
+    let pid = child.id();
+    let begun = clock::now();
+    loop {
+        if let Some(record) = record::living(&folder)?.filter(|record| record.pid == pid) {
+            return Ok(Started::New(Standing::of(&folder, record)));
+        }
+        if let Ok(Some(status)) = child.try_wait() {
+            return Err(not_started(&folder, &ended(status)));
+        }
+        if clock::now().since(begun) > START_LIMIT {
+            let _ = child.kill().and_then(|()| child.wait());
+            return Err(not_started(&folder, &format!("it did not serve within {START_LIMIT:?}")));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn spawn(folder: &Folder, flags: &[OsString]) -> Result<Child, Error> {
+    let failed = |source| Error::Folder { path: folder.path().to_owned(), source };
+    let log = folder.open_log()?;
+    let executable = std::env::current_exe().map_err(failed)?;
+    let mut command = Command::new(executable);
+    command.arg("host").arg("--detached").arg(folder.path()).args(flags);
+    if !flags.iter().any(|flag| flag == "--cache-dir") {
+        let cache = std::path::absolute(runtime::cache_dir()).map_err(failed)?;
+        command.arg("--cache-dir").arg(cache);
+    }
+    if offers_state() && !flags.iter().any(|flag| flag == "--state") {
+        command.arg(format!("--{WORKSPACE_FLAG}")).arg(folder.workspace());
+    }
+    // It may outlive the folder that the user is in, and the terminal. A group of its own keeps
+    // Ctrl-C away from it until it has a session of its own.
+    command.current_dir("/").stdin(Stdio::null());
+    command.stdout(log.try_clone().map_err(failed)?).stderr(log);
+    command.spawn().map_err(failed)
+}
+
+/// Whether `plimsoll host` can keep its endpoints in a folder.
+pub(crate) fn offers_state() -> bool {
+    let cli = crate::cli::Cli::command();
+    let host = cli.find_subcommand("host");
+    host.is_some_and(|host| {
+        host.get_arguments().any(|argument| argument.get_long() == Some(WORKSPACE_FLAG))
+    })
+}
+
+async fn locked(lock: &File, folder: &Folder, limit: Duration) -> Result<(), Error> {
+    let begun = clock::now();
+    while let Err(error) = lock.try_lock() {
+        if clock::now().since(begun) > limit {
+            let source = error.into();
+            return Err(Error::Folder { path: folder.path().to_owned(), source });
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
+}
+
+fn ended(status: ExitStatus) -> String {
+    format!("it ended ({status})")
+}
+
+fn not_started(folder: &Folder, what: &str) -> Error {
+    let log = folder.log_tail(LAST_LINES).unwrap_or_default();
+    let log = if log.is_empty() { String::new() } else { format!("\n{log}") };
+    Error::Start { reason: format!("{what}; the end of {}:{log}", folder.log().display()) }
+}
+
+/// The new process: leaves the terminal, and holds the lock until it ends.
+#[derive(Debug)]
+pub(crate) struct Detached {
+    folder: Folder,
+    _lock: File,
+}
+
+/// Makes this process the standing host of a folder.
+///
+/// # Errors
+/// It cannot leave its session, or a host runs there already.
+pub(crate) async fn serve(folder: &Path) -> Result<Detached, Error> {
+    let folder = Folder::at(folder.to_owned())?;
+    // Whoever leads a group already has left.
+    let _ = setsid();
+    let lock = folder.running_lock()?;
+    locked(&lock, &folder, LOCK_LIMIT).await?;
+    Ok(Detached { folder, _lock: lock })
+}
+
+impl Detached {
+    /// Says where it serves, to commands that come later.
+    ///
+    /// # Errors
+    /// The record cannot be written.
+    pub(crate) fn announce(&self, ready: &Ready) -> Result<(), Error> {
+        let pid = std::process::id();
+        let file = ready.token_file.as_ref().expect("a host that is not supervised has one");
+        let failed = |source| Error::Folder { path: file.clone(), source };
+        let token = fs::read_to_string(file).map_err(failed)?.trim().to_owned();
+        let state_dir: PathBuf = ready.line.state_dir.clone();
+        let began = record::began(pid).unwrap_or_default();
+        let record = Record { url: ready.line.url.clone(), pid, began, state_dir, token };
+        let text = serde_json::to_string(&record).expect("it has string keys");
+        self.folder.write_record(&text)
+    }
+}
+
+impl Drop for Detached {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(self.folder.record());
+    }
+}
