@@ -17,6 +17,14 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const REMEDY: &str = "give its file `synthetic:` settings, for example `synthetic: {service_time: \
                       {log_normal: {p50_ms: 20, p99_ms: 80}}}` with the percentiles of a measured run";
 
+fn exists(target: &str) -> String {
+    format!(
+        "--simulate: the scenario loads {target}, which exists already, and how it answers is not \
+         known; describe it by `endpoint` and `deployments` with `synthetic:` settings instead of \
+         `target`"
+    )
+}
+
 /// The simulation of a scenario.
 ///
 /// # Errors
@@ -25,13 +33,9 @@ pub(crate) fn simulation(scenario: &Scenario) -> Result<Simulation, Vec<String>>
     let deployed = match &scenario.place {
         Place::Deployed(deployed) => deployed,
         Place::Existing(existing) => {
-            let url = super::plan::without_query(&existing.url);
-            return Err(vec![format!(
-                "--simulate: the scenario loads {url}, which exists already, and how it answers is \
-                 not known; describe it by `endpoint` and `deployments` with `synthetic:` settings \
-                 instead of `target`"
-            )]);
+            return Err(vec![exists(&super::plan::without_query(&existing.url))]);
         }
+        Place::Standing(name) => return Err(vec![exists(&format!("the endpoint `{name}`"))]),
     };
     let mut problems = Vec::new();
     let deployments: Vec<_> = deployed
