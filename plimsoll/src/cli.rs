@@ -6,7 +6,9 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, guard, help, host, instance, load, quota, report, run, schema};
+use crate::commands::{
+    check, compare, guard, help, host, instance, load, quota, report, run, schema,
+};
 use crate::exit::Exit;
 use crate::view;
 
@@ -39,6 +41,9 @@ pub enum Command {
     Schema(schema::Args),
     /// Write the report again from a results folder, also after a run that was killed
     Report(report::Args),
+    /// Say whether runs got slower, with statistics and an exit code
+    #[command(after_help = help::COMPARE)]
+    Compare(compare::Args),
     /// Serve the local host: Azure ML's control plane and gateway on this machine
     Host(host::Args),
     /// What an objective can say
@@ -62,6 +67,7 @@ impl Command {
             Self::Quota(args) => quota::run(args),
             Self::Schema(args) => schema::run(&args),
             Self::Report(args) => Ok(report::run(&args)),
+            Self::Compare(args) => compare::run(args),
             Self::Host(args) => host::run(args),
             Self::Objectives => {
                 view::print(&help::OBJECTIVES);

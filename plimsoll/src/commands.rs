@@ -4,6 +4,7 @@
 //! in [`cli`](crate::cli); what several commands take is in `outputs`.
 
 pub(crate) mod check;
+pub(crate) mod compare;
 mod given;
 pub(crate) mod guard;
 pub(crate) mod help;

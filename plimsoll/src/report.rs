@@ -18,6 +18,7 @@ use page::Page;
 use recorded::Recorded;
 
 mod chart;
+pub(crate) mod comparison;
 mod figures;
 mod heat_map;
 mod junit;
