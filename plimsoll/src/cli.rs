@@ -7,8 +7,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    autoscale, check, completions, deployment, endpoint, environment, environments, guard, help,
-    host, init, instance, load, model, quota, report, run, schema,
+    autoscale, check, compare, completions, deployment, endpoint, environment, environments, guard,
+    help, host, init, instance, load, model, quota, report, run, schema,
 };
 use crate::exit::Exit;
 use crate::view;
@@ -64,6 +64,9 @@ pub enum Command {
     /// Register environments and show them, as `az ml environment` does
     #[command(subcommand, after_help = help::ENVIRONMENT)]
     Environment(environment::Command),
+    /// Say whether runs got slower, with statistics and an exit code
+    #[command(after_help = help::COMPARE)]
+    Compare(compare::Args),
     /// Serve the local host: Azure ML's control plane and gateway on this machine
     #[command(after_help = help::HOST)]
     Host(host::Args),
@@ -96,6 +99,7 @@ impl Command {
             Self::Deployment(command) => deployment::run(command),
             Self::Model(command) => model::run(command),
             Self::Environment(command) => environment::run(command),
+            Self::Compare(args) => compare::run(args),
             Self::Host(args) => host::run(args),
             Self::Objectives => {
                 view::print(&help::OBJECTIVES);

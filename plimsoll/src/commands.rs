@@ -6,6 +6,7 @@
 pub(crate) mod autoscale;
 mod azure;
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod deployment;
 pub(crate) mod endpoint;

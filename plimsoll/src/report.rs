@@ -22,6 +22,7 @@ use recorded::Recorded;
 
 mod autoscale;
 mod chart;
+pub(crate) mod comparison;
 mod figures;
 mod heat_map;
 mod junit;

@@ -13,10 +13,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints a table")]
 
 #[path = "coverage/process.rs"]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "shared with `coverage`, which also asks for the truth")
-)]
+#[cfg_attr(not(test), expect(dead_code, reason = "`coverage` also asks for the truth"))]
 mod process;
 #[path = "coverage/truth.rs"]
 mod truth;

@@ -6,7 +6,7 @@ Exit codes:
     0  all objectives met, run valid
     1  internal error, results could not be written, or refused: not there, there already, busy
     2  wrong usage, or a wrong file
-    3  an objective breached, or autoscale rules with errors
+    3  an objective breached, a regression, or autoscale rules with errors
     4  inconclusive, or the run is invalid
     5  deployment or quota failed
   130  interrupted; partial results are written
@@ -151,6 +151,21 @@ Examples:
 
 What is known of the host in the background is in PLIMSOLL_STATE_DIR [default: plimsoll in the user's
 state folder], which only you can read.";
+
+/// For `plimsoll compare --help`.
+pub(crate) const COMPARE: &str = "\
+Metrics: p50, p95, p99, p99.9, model-time (its median), error-rate, goodput. The margin is 5 % of a latency, 0.5
+percentage points of the error rate and 1 of goodput unless `--margin` says otherwise.
+
+Exit codes: 0 no change or improved, 3 regressed, 4 inconclusive, 2 the folders cannot be compared.
+
+Two single runs show nothing of what differs from run to run: give at least three of each, better five of a minute
+than one of five minutes; or with `--paired` at least eight of each that ran in turn.
+
+Examples:
+  plimsoll compare results/base results/new
+  plimsoll compare results/base-* --new results/new-* --margin p99=10% --html comparison.html
+  plimsoll compare results/base results/new --metric p99 --markdown - --junit junit.xml";
 
 /// For `plimsoll help objectives`.
 pub(crate) const OBJECTIVES: &str = "\

@@ -93,11 +93,11 @@ fn points(
 }
 
 /// Where a quantile lies on the axis, 0 to 1.
-fn place(quantile: f64, nines: f64) -> f64 {
+pub(super) fn place(quantile: f64, nines: f64) -> f64 {
     (-(1.0 - quantile).max(1e-12).log10() / nines).clamp(0.0, 1.0)
 }
 
-fn percentile_ticks(nines: f64) -> Vec<Tick> {
+pub(super) fn percentile_ticks(nines: f64) -> Vec<Tick> {
     [0.0, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 0.99999, 0.999_999, 0.999_999_9]
         .into_iter()
         .filter(|quantile| -(1.0f64 - quantile).log10() <= nines + 1e-9)

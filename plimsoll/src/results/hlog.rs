@@ -8,6 +8,7 @@
 //! times are of right answers alone: failures have no place in a histogram of finite values, so
 //! they are in `timeline.csv` and `summary.json`.
 
+use std::io::BufRead;
 use std::time::{Duration, SystemTime};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -115,20 +116,52 @@ fn parts(tally: &Tally) -> [(&'static str, &Latencies); 5] {
 pub fn read(bytes: &[u8]) -> impl Iterator<Item = Interval> + '_ {
     let mut deserializer = Deserializer::new();
     bytes.split_inclusive(|byte| *byte == b'\n').filter_map(move |line| {
-        // The line of column names is no comment, and the crate's reader knows it only at its
-        // place behind the header.
-        if line.starts_with(b"\"") || !line.ends_with(b"\n") {
-            return None;
+        let histogram = |encoded: &str| decode(&mut deserializer, encoded);
+        parse(line, histogram)
+    })
+}
+
+/// Reads the lines of some tags alone, of a log that need not be in memory; the others are not
+/// even decoded.
+pub fn read_tagged<'a>(
+    mut log: impl BufRead + 'a,
+    tags: &'a [&'a str],
+) -> impl Iterator<Item = std::io::Result<Interval>> + 'a {
+    let (mut deserializer, mut line) = (Deserializer::new(), Vec::new());
+    std::iter::from_fn(move || {
+        loop {
+            line.clear();
+            match log.read_until(b'\n', &mut line) {
+                Err(error) => return Some(Err(error)),
+                Ok(0) => return None,
+                Ok(_) => {}
+            }
+            let tag = line.strip_prefix(b"Tag=").and_then(|rest| rest.split(|b| *b == b',').next());
+            if !tag.is_some_and(|tag| tags.iter().any(|wanted| wanted.as_bytes() == tag)) {
+                continue;
+            }
+            let histogram = |encoded: &str| decode(&mut deserializer, encoded);
+            if let Some(interval) = parse(&line, histogram) {
+                return Some(Ok(interval));
+            }
         }
-        let LogEntry::Interval(entry) = IntervalLogIterator::new(line).next()?.ok()? else {
-            return None;
-        };
-        Some(Interval {
-            tag: entry.tag().map_or_else(String::new, |tag| tag.as_str().to_owned()),
-            start: entry.start_timestamp(),
-            length: entry.duration(),
-            histogram: decode(&mut deserializer, entry.encoded_histogram())?,
-        })
+    })
+}
+
+fn parse(line: &[u8], histogram: impl FnOnce(&str) -> Option<Histogram<u64>>) -> Option<Interval> {
+    // The line of column names is no comment, and the crate's reader knows it only at its
+    // place behind the header.
+    if line.starts_with(b"\"") || !line.ends_with(b"\n") {
+        return None;
+    }
+    let LogEntry::Interval(entry) = IntervalLogIterator::new(line).next()?.ok()? else {
+        return None;
+    };
+    Some(Interval {
+        tag: entry.tag().map_or_else(String::new, |tag| tag.as_str().to_owned()),
+        start: entry.start_timestamp(),
+        length: entry.duration(),
+        histogram: histogram(entry.encoded_histogram())?,
     })
 }
 
@@ -174,6 +207,18 @@ mod tests {
         assert_eq!(read[0].length, Duration::from_secs(1));
         assert_eq!(read[0].histogram, snapshot.measured().response.histogram());
         assert_eq!(read[2].histogram, snapshot.lags[&0].send.histogram());
+    }
+
+    #[test]
+    fn only_the_tags_that_are_wanted_are_read() {
+        let mut log = header(clock::wall(), "id");
+        log.extend_from_slice(&lines(&snapshot()));
+        log.extend_from_slice(b"Tag=response,5.000,1.000,7.0,HISTFAAA");
+        let read: Vec<_> = read_tagged(log.as_slice(), &["service", "model"]).collect();
+        assert_eq!(read.len(), 1);
+        let service = read[0].as_ref().expect("memory is read");
+        assert_eq!(service.tag, "service");
+        assert_eq!(service.histogram, snapshot().measured().service.histogram());
     }
 
     #[test]

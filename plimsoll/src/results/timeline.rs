@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::IntervalInfo;
 
-pub(super) mod by_key;
+pub(crate) mod by_key;
 
 /// One row. Requests are counted in the interval in which they were due (`offered`), were sent
 /// (`sent`) and ended (everything else).

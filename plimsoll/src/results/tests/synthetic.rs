@@ -31,6 +31,8 @@ pub(crate) struct Shape {
     pub(crate) bad: std::ops::Range<u64>,
     /// The requests of the mix, asked in turn.
     pub(crate) requests: Vec<String>,
+    /// Of every service time.
+    pub(crate) factor: f64,
 }
 
 impl Shape {
@@ -43,6 +45,7 @@ impl Shape {
             stall_ms: 0,
             bad: 0..0,
             requests: vec!["score".to_owned()],
+            factor: 1.0,
         }
     }
 }
@@ -92,7 +95,8 @@ impl<'a> Load<'a> {
         let due = Moment::from_nanos(1_000_000_000) + due;
         let released = due + Duration::from_micros(random.random_range(15..60));
         let sent = released + wait + Duration::from_micros(random.random_range(8..30));
-        let took = Duration::from_micros((self.service.sample(random) * 1e3) as u64);
+        let took =
+            Duration::from_micros((self.service.sample(random) * 1e3 * self.shape.factor) as u64);
         let model_time = outcome.is_ok().then(|| took * 7 / 10);
         let sample = Sample::new(due, sent + took, outcome);
         let sample = Sample { released, sent, model_time, ..sample };

@@ -5,6 +5,8 @@
 //! deployment, and so does what nobody answered. The rows of an interval add up to its row in
 //! `timeline.csv`.
 
+use std::collections::BTreeMap;
+
 use plimsoll_domain::{Class, Key, Snapshot, Tally, plain, units::millis};
 use serde::{Deserialize, Serialize};
 
@@ -135,4 +137,32 @@ mod tests {
         let all = snapshot.all();
         assert_eq!(rows[..3].iter().map(|row| row.ok + row.failed).sum::<u64>(), all.ended());
     }
+}
+
+/// What ended badly in one interval, without the arrivals of warm-ups.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Losses {
+    /// Arrivals that got no right answer.
+    pub(crate) failed: u64,
+    /// Right answers that were late.
+    pub(crate) late: u64,
+}
+
+/// The losses by the interval's end in milliseconds since the first due time.
+pub(crate) fn losses(text: &str, is_warmup: impl Fn(&str) -> bool) -> BTreeMap<u64, Losses> {
+    let mut all = BTreeMap::<u64, Losses>::new();
+    let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(text.as_bytes());
+    for row in reader.deserialize().filter_map(|row: csv::Result<KeyRow>| row.ok()) {
+        if !is_warmup(plain::cell_text(&row.stage)) {
+            let sum = all.entry(interval(row.t_s)).or_default();
+            sum.failed += row.failed + row.dropped;
+            sum.late += row.late;
+        }
+    }
+    all
+}
+
+/// The key of an interval: the clock of a run is read in nanoseconds, files are in milliseconds.
+pub(crate) fn interval(end_s: f64) -> u64 {
+    (end_s * 1e3).round() as u64
 }
