@@ -34,10 +34,11 @@ use rand_pcg::Pcg64;
 use crate::process::{Process, Request};
 
 const USAGE: &str = "\
-Usage: benches/compare [--pairs 1000] [--threads N]
+Usage: benches/compare [--pairs 1000] [--threads N] [--only NAME]
 
   --pairs    A/A pairs of each process; a fifth of it for each power
-  --threads  threads; as many as there are cores unless said";
+  --threads  threads; as many as there are cores unless said
+  --only     only rows whose name contains this";
 
 /// Requests of five minutes at 200/s.
 const LONG: usize = 60_000;
@@ -186,7 +187,7 @@ fn seed(name: &str) -> u64 {
 }
 
 fn main() -> ExitCode {
-    let (pairs, threads) = match options(std::env::args().skip(1)) {
+    let (pairs, threads, only) = match options(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(problem) => {
             eprintln!("{problem}\n\n{USAGE}");
@@ -200,7 +201,7 @@ fn main() -> ExitCode {
          |---|---|---|---|---|---|---|---|---|---|---|"
     );
     let mut held = true;
-    for row in &ROWS {
+    for row in ROWS.iter().filter(|row| row.name.contains(&only)) {
         let counts = measure(row, pairs, threads);
         let share = |count| format!("{:.1}", counts.percent(count));
         let is_held = row.holds(&counts);
@@ -241,16 +242,17 @@ fn measure(row: &Row, asked: u64, threads: usize) -> Counts {
     counts.into_inner().expect("no thread panics while it holds this")
 }
 
-fn options(mut arguments: impl Iterator<Item = String>) -> Result<(u64, usize), String> {
+fn options(mut arguments: impl Iterator<Item = String>) -> Result<(u64, usize, String), String> {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let mut options = (1_000, threads);
+    let mut options = (1_000, threads, String::new());
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
-        let number = value.parse().ok().filter(|number| *number > 0);
-        let number = number.ok_or(format!("{name} needs a number above 0, not {value}"))?;
+        let number = || value.parse().ok().filter(|number| *number > 0);
+        let wrong = || format!("{name} needs a number above 0, not {value}");
         match name.as_str() {
-            "--pairs" => options.0 = number,
-            "--threads" => options.1 = number as usize,
+            "--pairs" => options.0 = number().ok_or_else(wrong)?,
+            "--threads" => options.1 = number().ok_or_else(wrong)? as usize,
+            "--only" => options.2 = value,
             _ => return Err(format!("unknown option {name}")),
         }
     }

@@ -155,6 +155,23 @@ mod tests {
     }
 
     proptest! {
+        // What a log keeps of a histogram is its filled buckets.
+        #[test]
+        fn buckets_make_the_same_latencies(
+            values in prop::collection::vec(1u64..3_600_000_000_000, 0..100),
+        ) {
+            let whole = record(&values).sparse();
+            let again = SparseLatencies::from_buckets(record(&values).buckets());
+            prop_assert!(again.buckets().eq(whole.buckets()));
+            let merged = |sparse: &SparseLatencies| {
+                let mut all = SparseLatencies::default();
+                all.merge(sparse);
+                all.merge(&whole);
+                all.buckets().collect::<Vec<_>>()
+            };
+            prop_assert_eq!(merged(&again), merged(&whole));
+        }
+
         // Merging two lists of filled buckets is the same as merging the histograms.
         #[test]
         fn sparse_into_sparse_loses_nothing(

@@ -158,8 +158,8 @@ fn blocks(path: &Path, summary: &Summary, rows: &[Row]) -> Result<Run, String> {
 /// Whether an interval of the log ends with the row that ends then; an error is the next row's.
 fn is_before(read: &std::io::Result<Interval>, row_s: f64) -> bool {
     let end = |interval: &Interval| (interval.start + interval.length).as_secs_f64();
-    // The log is written in milliseconds.
-    read.as_ref().map_or(true, |interval| end(interval) <= row_s + 0.003)
+    // The log has start and length in whole milliseconds, so their sum is off by one at most.
+    read.as_ref().map_or(true, |interval| end(interval) <= row_s + 0.0015)
 }
 
 fn sparse(histogram: &hdrhistogram::Histogram<u64>) -> SparseLatencies {
