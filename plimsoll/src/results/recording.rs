@@ -21,9 +21,6 @@ use super::timeline::by_key::{self, interval};
 use super::timeline::{self, Row};
 use crate::exit::Exit;
 
-/// The schema of a run that was simulated: the same shape by another name.
-const SIMULATED: &str = "plimsoll.simulated-summary/v2";
-
 /// One run, as far as it is compared.
 #[derive(Debug)]
 pub(crate) struct Recording {
@@ -31,8 +28,6 @@ pub(crate) struct Recording {
     pub(crate) summary: Summary,
     pub(crate) rows: Vec<Row>,
     pub(crate) run: Run,
-    /// Nothing was measured: a model answered.
-    pub(crate) simulated: bool,
 }
 
 /// Why a folder cannot be compared.
@@ -54,11 +49,11 @@ impl Recording {
     }
 
     fn try_read(path: &Path) -> Result<Self, String> {
-        let (summary, simulated) = summary(path)?;
+        let summary = summary(path)?;
         counts(&summary)?;
         let rows = timeline::read(&text(path, folder::TIMELINE)?);
         let run = blocks(path, &summary, &rows)?;
-        Ok(Self { path: path.to_owned(), summary, rows, run, simulated })
+        Ok(Self { path: path.to_owned(), summary, rows, run })
     }
 }
 
@@ -69,21 +64,20 @@ fn text(path: &Path, name: &str) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn summary(path: &Path) -> Result<(Summary, bool), String> {
+fn summary(path: &Path) -> Result<Summary, String> {
     let wrong = |error: serde_json::Error| {
         format!("its `summary.json` is not what this version reads ({error}); run it again")
     };
     let text = text(path, folder::SUMMARY)?;
     let json: serde_json::Value = serde_json::from_str(&text).map_err(wrong)?;
     let schema = json["schema"].as_str().unwrap_or("none");
-    if schema != SCHEMA && schema != SIMULATED {
+    if !Summary::is_known(schema) {
         return Err(format!(
             "the schema of its summary is `{schema}`, and this version reads `{SCHEMA}`; run it \
              again with this version"
         ));
     }
-    let simulated = schema == SIMULATED || json["simulated"] == true;
-    Ok((serde_json::from_value(json).map_err(wrong)?, simulated))
+    serde_json::from_value(json).map_err(wrong)
 }
 
 /// Refuses a run that does not count, whatever it measured.

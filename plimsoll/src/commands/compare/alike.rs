@@ -41,7 +41,7 @@ fn difference(one: &Recording, other: &Recording) -> Option<(&'static str, Strin
     let told = |what, left: &str, right: &str| {
         (left != right).then(|| (what, left.to_owned(), right.to_owned()))
     };
-    let kind = |of: &Recording| if of.simulated { "simulated" } else { "measured" };
+    let kind = |of: &Recording| if of.summary.is_simulated() { "simulated" } else { "measured" };
     let name = |of: &Recording| of.summary.scenario.name.clone();
     let objectives = |of: &Recording| {
         let names: Vec<&str> =
