@@ -12,7 +12,6 @@ pub mod hpa;
 pub mod keda;
 pub mod knative;
 pub mod lint;
-pub mod quantity;
 mod rules;
 mod samples;
 mod settings;

@@ -18,7 +18,6 @@ mod environment;
 mod kind;
 mod model;
 mod names;
-mod quantity;
 mod reader;
 mod resources;
 mod settings;

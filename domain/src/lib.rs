@@ -12,6 +12,7 @@ mod names;
 mod outcome;
 mod outcomes;
 pub mod plain;
+pub mod quantity;
 mod recorder;
 mod sample;
 pub mod schedule;

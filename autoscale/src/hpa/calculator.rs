@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_domain::quantity::milli;
+
 use super::pods::{self, Standing};
 use super::spec::{Parameters, PerPod};
-use crate::quantity::milli;
 use crate::{Reading, State};
 
 /// A ratio this close to 1 changes nothing: a limit for each direction.

@@ -1,11 +1,12 @@
 //! One reconciliation: `reconcileAutoscaler` and `computeReplicasForMetrics` of
 //! `pkg/controller/podautoscaler/horizontal.go`, Kubernetes v1.37.2.
 
+use plimsoll_domain::quantity::milli;
+
 use super::behavior::{Count, Memory};
 use super::calculator::{Moment, Proposal, Tolerances, Why};
 use super::pods;
 use super::spec::{Hpa, Named, PerPod, Source, Total};
-use crate::quantity::milli;
 use crate::{Decision, Held, Metric, State, Step};
 
 /// Without `behavior`, the count at most doubles, or rises to four (`calculateScaleUpLimit`).

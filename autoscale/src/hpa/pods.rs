@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use plimsoll_domain::quantity::milli;
 
 use super::spec::Parameters;
-use crate::quantity::milli;
 use crate::time::seconds_between;
 use crate::{Instance, Metric, Phase, Reading, State};
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use plimsoll_document::{Document, Format, Problems, Wrong};
+use plimsoll_domain::quantity;
 
 use super::raw::{
     RawBehavior, RawHpa, RawMetric, RawNamed, RawReference, RawRules, RawSpec, RawTarget,
@@ -12,7 +13,6 @@ use super::raw::{
 use super::spec::{
     Behavior, Hpa, Named, Parameters, PerPod, Policy, Reference, Rules, Selector, Source, Total,
 };
-use crate::quantity;
 use crate::settings::{self, Settings};
 
 /// How amounts are checked where they stand.

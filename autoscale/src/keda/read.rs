@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 use plimsoll_document::{Document, Problems, nearest};
+use plimsoll_domain::quantity::{self, milli};
 
 use super::cron::Schedule;
 use super::raw::{FallbackBehavior, MetricType, RawFallback, RawScaledObject, RawSpec, RawTrigger};
 use crate::hpa::{self, Behavior, Hpa, Named, PerPod, Reference, Select, Selector, Source, Total};
-use crate::quantity::{self, milli};
 
 /// A `ScaledObject`, ready to decide.
 #[derive(Debug, Clone, PartialEq)]

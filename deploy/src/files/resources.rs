@@ -1,10 +1,10 @@
 //! What a Kubernetes deployment's container asks for and may use.
 
 use plimsoll_document::Wrong;
+use plimsoll_domain::quantity;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::quantity;
 use super::reader::Reader;
 use crate::spec::Resources;
 
@@ -44,8 +44,7 @@ pub(super) fn check(
         amount(reader, &format!("/resources/{part}/cpu"), amounts.cpu.as_deref(), 1e-3);
         amount(reader, &format!("/resources/{part}/memory"), amounts.memory.as_deref(), 1e6);
         amount(reader, &format!("/resources/{part}/gpu"), amounts.gpu.as_deref(), 0.0);
-        if let Some(text) = amounts.nvidia.as_deref().filter(|text| quantity::parse(text).is_none())
-        {
+        if let Some(text) = amounts.nvidia.as_deref().filter(|text| number(text).is_none()) {
             reader.wrong(&format!("/resources/{part}"), no_amount(text));
         }
     }
@@ -60,7 +59,7 @@ pub(super) fn check(
 
 fn amount(reader: &mut Reader, at: &str, text: Option<&str>, least: f64) {
     let Some(text) = text else { return };
-    match quantity::parse(text) {
+    match number(text) {
         None => reader.wrong(at, no_amount(text)),
         Some(number) if number < least => {
             let wrong = Wrong::new(format!("`{text}` is too little"));
@@ -70,6 +69,11 @@ fn amount(reader: &mut Reader, at: &str, text: Option<&str>, least: f64) {
     }
 }
 
+/// The number that an amount means; none has less than nothing.
+fn number(text: &str) -> Option<f64> {
+    quantity::parse(text).ok().filter(|number| *number >= 0.0)
+}
+
 fn no_amount(text: &str) -> Wrong {
     let wrong = Wrong::new(format!("`{text}` is no amount"));
     wrong.hint("write for example `0.5`, `500m`, `200Mi` or `1Gi`")
@@ -77,12 +81,38 @@ fn no_amount(text: &str) -> Wrong {
 
 fn ordered(reader: &mut Reader, key: &str, request: Option<&str>, limit: Option<&str>) {
     let (Some(request), Some(limit)) = (request, limit) else { return };
-    let (Some(least), Some(most)) = (quantity::parse(request), quantity::parse(limit)) else {
+    let (Some(least), Some(most)) = (number(request), number(limit)) else {
         return;
     };
     if least > most {
         let wrong = Wrong::new(format!("`{key}` asks for {request}, and may use only {limit}"));
         let hint = "a request is at most its limit";
         reader.wrong(&format!("/resources/requests/{key}"), wrong.hint(hint));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suffixes_multiply() {
+        for (text, wanted) in [
+            ("0.5", 0.5),
+            ("500m", 0.5),
+            ("2", 2.0),
+            ("1Gi", 1_073_741_824.0),
+            ("200M", 2e8),
+            ("1Ei", 1_152_921_504_606_846_976.0),
+            ("1e3", 1e3),
+            ("500u", 5e-4),
+            ("2E", 2e18),
+            ("1E3", 1e3),
+        ] {
+            assert_eq!(number(text), Some(wanted), "{text}");
+        }
+        for bad in ["", "Gi", "1GB", "-1", "1 Gi", "nan", "many"] {
+            assert_eq!(number(bad), None, "{bad}");
+        }
     }
 }

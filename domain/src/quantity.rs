@@ -1,8 +1,6 @@
 //! Kubernetes' notation of amounts: `500m`, `1.5`, `2Gi`, `1e3`.
 //!
 //! Grammar and suffixes: k8s.io/apimachinery v0.37.2, `pkg/api/resource/quantity.go` and `suffix.go`.
-//! Amounts are kept in thousandths, as every autoscaler of Kubernetes keeps them
-//! (`Quantity.MilliValue`): what is finer is rounded up, away from zero for what is negative.
 
 /// The suffixes, with what each stands for.
 const SUFFIXES: [(&str, f64); 15] = [
@@ -23,7 +21,7 @@ const SUFFIXES: [(&str, f64); 15] = [
     ("E", 1e18),
 ];
 
-/// Reads an amount.
+/// Reads an amount: the number that is meant, in the unit without suffix.
 ///
 /// # Errors
 /// What is wrong with it, in a sentence without its end.
@@ -31,33 +29,28 @@ pub fn parse(text: &str) -> Result<f64, String> {
     let wrong = || format!("`{text}` is not an amount such as `500m`, `1.5` or `2Gi`");
     let end = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-')).unwrap_or(text.len());
     let (number, suffix) = text.split_at(end);
-    let value: f64 = match number.strip_prefix('+').unwrap_or(number) {
-        digits if digits.contains('+') => return Err(wrong()),
-        digits => digits.parse().map_err(|_| wrong())?,
-    };
-    let scale = match suffix {
-        "" => 1.0,
+    let (number, scale) = match suffix {
+        "" => (number, 1.0),
         "K" => return Err(format!("`{text}`: the suffix of a thousand is `k`")),
-        _ => match exponent(suffix) {
-            Some(exponent) => 10_f64.powi(exponent),
-            None => SUFFIXES
-                .iter()
-                .find(|(name, _)| *name == suffix)
-                .map(|(_, scale)| *scale)
-                .ok_or_else(wrong)?,
-        },
+        _ if is_exponent(suffix) => (text, 1.0),
+        _ => {
+            let known = SUFFIXES.iter().find(|(name, _)| *name == suffix);
+            (number, known.ok_or_else(wrong)?.1)
+        }
     };
+    let value: f64 = number.parse().map_err(|_| wrong())?;
     let value = value * scale;
     if value.is_finite() { Ok(value) } else { Err(format!("`{text}` is too large")) }
 }
 
-/// The exponent of `e3` or `E-3`; `E` alone is a suffix.
-fn exponent(suffix: &str) -> Option<i32> {
-    let digits = suffix.strip_prefix(['e', 'E'])?;
-    digits.strip_prefix('+').unwrap_or(digits).parse().ok()
+/// Whether it is an exponent such as `e3` or `E-3`; `E` alone is a suffix.
+fn is_exponent(suffix: &str) -> bool {
+    let digits = suffix.strip_prefix(['e', 'E']);
+    digits.is_some_and(|digits| digits.strip_prefix('+').unwrap_or(digits).parse::<i32>().is_ok())
 }
 
-/// An amount in thousandths, rounded up to the next whole one.
+/// An amount in thousandths, rounded up to the next whole one (away from zero if it is negative), as
+/// every autoscaler of Kubernetes keeps it (`Quantity.MilliValue`).
 ///
 /// What lies within a billionth of a whole one counts as that: `0.07` is 70 thousandths, although
 /// its nearest binary fraction times 1000 is a little more.
