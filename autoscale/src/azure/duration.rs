@@ -1,5 +1,8 @@
 //! Durations as Azure writes them: ISO 8601 (`PT5M`), and `0:05:00` as older versions of `az` print them.
 
+use jiff::SpanRelativeTo;
+use jiff::fmt::temporal::SpanParser;
+
 /// The seconds of a duration.
 pub(super) fn seconds(text: &str) -> Option<u32> {
     let text = text.trim();
@@ -21,35 +24,12 @@ fn clock(text: &str) -> Option<u32> {
     hours.checked_mul(3600)?.checked_add(minutes * 60 + seconds)
 }
 
+/// Weeks to whole seconds, a day being 24 hours; months and years have no length of their own.
 fn iso(text: &str) -> Option<u32> {
-    let rest = text.strip_prefix(['P', 'p'])?;
-    let (date, time) = match rest.find(['T', 't']) {
-        Some(at) => (&rest[..at], Some(&rest[at + 1..])),
-        None => (rest, None),
-    };
-    let date = units(date, &[('W', 604_800), ('D', 86_400)])?;
-    let time = match time {
-        Some("") => return None,
-        Some(time) => units(time, &[('H', 3600), ('M', 60), ('S', 1)])?,
-        None if rest.is_empty() => return None,
-        None => 0,
-    };
-    date.checked_add(time)
-}
-
-/// A sum of numbers, each with its unit, in the order of the units.
-fn units(mut text: &str, mut units: &[(char, u32)]) -> Option<u32> {
-    let mut sum = 0u32;
-    while !text.is_empty() {
-        let at = text.find(|c: char| !c.is_ascii_digit())?;
-        let number: u32 = text[..at].parse().ok()?;
-        let unit = text[at..].chars().next()?.to_ascii_uppercase();
-        let place = units.iter().position(|(name, _)| *name == unit)?;
-        sum = sum.checked_add(number.checked_mul(units[place].1)?)?;
-        units = &units[place + 1..];
-        text = &text[at + 1..];
-    }
-    Some(sum)
+    // A sign would be read, too.
+    let span = SpanParser::new().parse_span(text.starts_with(['P', 'p']).then_some(text)?).ok()?;
+    let length = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    (length.subsec_nanos() == 0).then(|| u32::try_from(length.as_secs()).ok())?
 }
 
 /// For people: `5m`, `90s`.
@@ -84,6 +64,12 @@ mod tests {
             ("PT5M1H", None),
             ("0:61:00", None),
             ("PT99999999999M", None),
+            ("pt5m", Some(300)),
+            ("PT0.5S", None),
+            ("P1M", None),
+            ("P1Y", None),
+            ("-PT5M", None),
+            ("+PT5M", None),
         ];
         for (text, wanted) in table {
             assert_eq!(seconds(text), wanted, "{text}");
