@@ -30,6 +30,7 @@ mod routes;
 pub mod runtime;
 mod secrets;
 mod server;
+pub mod signals;
 mod spawner;
 pub mod standalone;
 mod state_dir;

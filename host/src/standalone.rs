@@ -10,13 +10,14 @@ use plimsoll_deploy::quota::Usages;
 use plimsoll_deploy::workspace::Workspace;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::state_dir::StateDir;
 use super::{Error, HostConfig, Https, Keep, Rehearsal, secrets, serve, url};
 use crate::local::{HttpsLine, ReadyLine};
+use crate::signals::{received, unless_ignored};
 
 /// A longer first line of input is no token.
 const TOKEN_BYTES: usize = 256;
@@ -61,7 +62,9 @@ pub async fn run(options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Err
     let shutdown = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = hang_up(&options)?;
+    // A closed terminal ends a host that was started by hand, as SIGTERM does: what it runs ends in
+    // order, and its folder goes. `nohup` wants it to go on.
+    let mut hang_up = if options.supervised { None } else { unless_ignored(SignalKind::hangup())? };
     let keep = options.state.as_deref().map(Keep::open).transpose()?;
     let (token, kept_token) = match &keep {
         _ if options.supervised => (token_from_input(&shutdown)?, None),
@@ -126,27 +129,6 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
         return Err(Error::NotLoopback { address });
     }
     TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
-}
-
-/// A closed terminal ends a host that was started by hand, as SIGTERM does: what it runs ends in
-/// order, and its folder goes. `nohup` wants it to go on.
-fn hang_up(options: &Options) -> io::Result<Option<Signal>> {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    let kind = SignalKind::hangup();
-    let is_ignored = ignored >> (kind.as_raw_value() - 1) & 1 == 1;
-    if options.supervised || is_ignored { Ok(None) } else { signal(kind).map(Some) }
-}
-
-/// Returns when the signal comes; never, if nobody listens for it.
-async fn received(signal: &mut Option<Signal>) {
-    if let Some(signal) = signal
-        && signal.recv().await.is_some()
-    {
-        return;
-    }
-    std::future::pending::<()>().await;
 }
 
 /// Every caller's connection takes a descriptor. With the usual limit of 1,024 an overload would

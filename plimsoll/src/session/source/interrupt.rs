@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use plimsoll_host::signals::{received, unless_ignored};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -127,11 +128,6 @@ struct Signals {
 
 impl Signals {
     fn listen() -> std::io::Result<Self> {
-        let ignored = ignored();
-        let unless_ignored = |kind: SignalKind| {
-            let is_ignored = ignored >> (kind.as_raw_value() - 1) & 1 == 1;
-            if is_ignored { Ok(None) } else { signal(kind).map(Some) }
-        };
         Ok(Self {
             // A shell without job control has what it starts in the background ignore this one;
             // whoever sends it to such a run all the same means it.
@@ -148,21 +144,4 @@ impl Signals {
             () = received(&mut self.hang_up) => {}
         }
     }
-}
-
-/// Returns when the signal comes; never, if it is ignored.
-async fn received(signal: &mut Option<Signal>) {
-    if let Some(signal) = signal
-        && signal.recv().await.is_some()
-    {
-        return;
-    }
-    std::future::pending::<()>().await;
-}
-
-/// The signals that this process ignores: as it was started, where none has been listened for.
-fn ignored() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }
