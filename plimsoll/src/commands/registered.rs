@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use plimsoll_deploy::arm::{ArmDriver, AssetKind};
 use plimsoll_document::{Document, Problems};
@@ -66,8 +66,13 @@ pub(super) fn list(kind: AssetKind, args: &ListArgs) -> Result<Exit> {
     })
 }
 
-/// The document of a file, or an empty one, with the keys that are set.
-pub(super) fn document(file: Option<&Path>, set: &[String]) -> Result<Document, Failure> {
+/// The document of a file, or an empty one, with the keys that are set: by `--set`, and by flags of
+/// their own, each with its key and value.
+pub(super) fn document(
+    file: Option<&Path>,
+    set: &[String],
+    flags: [(&str, &str, Option<&str>); 4],
+) -> Result<Document, Failure> {
     let document = match file {
         Some(file) => Document::open(file),
         None => Document::parse("the command line", "{}"),
@@ -83,7 +88,19 @@ pub(super) fn document(file: Option<&Path>, set: &[String]) -> Result<Document, 
             problems.push(problem);
         }
     }
-    problems.or(Some(document)).map_err(Failure::Problems)
+    let mut document = problems.or(Some(document)).map_err(Failure::Problems)?;
+    for (flag, key, value) in flags {
+        if let Some(value) = value {
+            document.set_text(flag, key, value);
+        }
+    }
+    Ok(document)
+}
+
+/// A path of the command line, which starts where the command does, and not where the file lies.
+pub(super) fn absolute(path: Option<&Path>) -> Result<Option<String>, Failure> {
+    let path = path.map(std::path::absolute).transpose();
+    Ok(path.context("the path cannot be used")?.map(|path| path.display().to_string()))
 }
 
 /// A name or a version, which become parts of an id.

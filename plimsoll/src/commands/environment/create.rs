@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use plimsoll_deploy::arm::AssetKind;
 use plimsoll_deploy::files::read_environment;
 
@@ -47,20 +47,14 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
 }
 
 async fn create(args: &Args, view: &mut View) -> Result<(), Failure> {
-    let mut document = registered::document(args.file.as_deref(), &args.set)?;
-    // A path of the command line starts where the command does, not where the file lies.
-    let conda = args.conda_file.as_ref().map(std::path::absolute).transpose();
-    let conda = conda.context("the path cannot be used")?.map(|path| path.display().to_string());
-    for (flag, key, value) in [
-        ("--name", "name", &args.name),
-        ("--version", "version", &args.version),
-        ("--image", "image", &args.image),
-        ("--conda-file", "conda_file", &conda),
-    ] {
-        if let Some(value) = value {
-            document.set_text(flag, key, value);
-        }
-    }
+    let conda = registered::absolute(args.conda_file.as_deref().map(Path::new))?;
+    let flags = [
+        ("--name", "name", args.name.as_deref()),
+        ("--version", "version", args.version.as_deref()),
+        ("--image", "image", args.image.as_deref()),
+        ("--conda-file", "conda_file", conda.as_deref()),
+    ];
+    let document = registered::document(args.file.as_deref(), &args.set, flags)?;
     let base = args.file.as_deref().map_or(Path::new("."), folder);
     let mut environment = azure::read(|problems| read_environment(&document, base, problems))?;
     let name = environment.name.clone().expect("a file without one is refused");
