@@ -6,6 +6,7 @@ pub mod files;
 mod iso8601;
 pub mod naming;
 pub mod quota;
+pub mod rollout;
 pub mod service_time;
 pub mod sku;
 pub mod spec;
