@@ -6,6 +6,7 @@
 //! each start, as on Azure: what the file says of `initial_delay` and thresholds is what a scale-out or a crash costs.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,6 +55,10 @@ pub(super) struct Template {
     pub(super) readiness: Probe,
     /// How long a request under way may hold up a drain.
     pub(super) drain: Duration,
+    /// Requests that an instance works on at a time.
+    pub(super) slots: NonZeroU32,
+    /// What an instance is given before its start, line by line.
+    pub(super) storage: Vec<String>,
     /// What is slow, or fails, as on Azure.
     pub(super) rehearsal: Rehearsal,
     /// The host is stopping: nothing is drained any more.
@@ -78,12 +83,17 @@ pub(super) enum Phase {
 /// One instance, to those who look at it.
 #[derive(Debug)]
 pub(super) struct Instance {
+    /// What its process writes.
     pub(super) log: Log,
+    /// What it was given before its start.
+    pub(super) storage: Log,
     pub(super) stop: CancellationToken,
     pub(super) phase: watch::Sender<Phase>,
     status: Mutex<InstanceStatus>,
     /// Among all that the deployment ever started, from 0.
-    number: u32,
+    pub(super) number: u32,
+    /// Of the description that it was made from: greater for a later one.
+    pub(super) revision: u32,
 }
 
 /// Says the last phase on drop: who waits for an instance to start or to go must not wait for ever,
@@ -113,12 +123,18 @@ enum End {
 
 impl Instance {
     /// An instance that [`run`](Self::run) will start.
-    pub(super) fn new(deployment: &str, number: u32, stop: CancellationToken) -> Self {
+    pub(super) fn new(
+        deployment: &str,
+        number: u32,
+        revision: u32,
+        stop: CancellationToken,
+    ) -> Self {
         let name = number.to_string();
-        let log = Log::new(&format!("{deployment}/{name}"));
+        let logs = format!("{deployment}/{name}");
+        let (log, storage) = (Log::new(&logs), Log::new(&logs));
         let status = InstanceStatus { name, ready: false, pid: None, restarts: 0, exception: None };
         let phase = watch::Sender::new(Phase::Starting);
-        Self { log, stop, phase, status: Mutex::new(status), number }
+        Self { log, storage, stop, phase, status: Mutex::new(status), number, revision }
     }
 
     /// What it does now.
@@ -147,6 +163,7 @@ impl Instance {
             () = self.stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(template.rehearsal.provisioning) => {}
         }
+        template.storage.iter().for_each(|line| self.storage.push(line.clone()));
         if let Some(reason) = template.rehearsal.fails(self.number) {
             self.log.push(format!("plimsoll: {reason}"));
             return Err(reason);
@@ -294,7 +311,7 @@ impl Instance {
         ready: bool,
     ) {
         match (ready, open.take()) {
-            (true, None) => *open = Some(template.pool.open(address)),
+            (true, None) => *open = Some(template.pool.open(address, template.slots)),
             (true, Some(id)) => *open = Some(id),
             (false, Some(id)) => template.pool.close(id),
             (false, None) => {}

@@ -73,8 +73,9 @@ pub(super) struct Pending {
 
 impl Pool {
     /// An empty pool.
-    pub(super) fn new(max_concurrent: NonZeroU32) -> Self {
-        let admission = admission::Admission::new(max_concurrent);
+    pub(super) fn new() -> Self {
+        // Each instance says itself how many slots it has.
+        let admission = admission::Admission::new(NonZeroU32::MIN);
         let (instances, pending) = (BTreeMap::new(), BTreeMap::new());
         let state = Mutex::new(State { admission, instances, pending });
         Self { state, emptied: Notify::new() }
@@ -94,11 +95,11 @@ impl Pool {
         }
     }
 
-    /// Adds an instance that became ready; its id is for [`Pool::close`].
-    pub(super) fn open(self: &Arc<Self>, address: SocketAddr) -> InstanceId {
+    /// Adds an instance that became ready, with so many slots; its id is for [`Pool::close`].
+    pub(super) fn open(self: &Arc<Self>, address: SocketAddr, slots: NonZeroU32) -> InstanceId {
         let id = {
             let mut state = self.lock();
-            let id = state.admission.add();
+            let id = state.admission.add_with(slots);
             state.instances.insert(id, Instance { address, idle: Vec::new() });
             id
         };
@@ -127,11 +128,6 @@ impl Pool {
             }
             emptied.await;
         }
-    }
-
-    /// Whether requests wait for a slot.
-    pub(super) fn has_backlog(&self) -> bool {
-        !self.lock().pending.is_empty()
     }
 
     fn serve_backlog(self: &Arc<Self>) {
@@ -207,9 +203,10 @@ mod tests {
     use super::*;
 
     fn pool(max_concurrent: u32, instances: u16) -> Arc<Pool> {
-        let pool = Arc::new(Pool::new(NonZeroU32::new(max_concurrent).unwrap()));
+        let pool = Arc::new(Pool::new());
         for port in 0..instances {
-            pool.open(SocketAddr::from(([127, 0, 0, 1], port)));
+            let slots = NonZeroU32::new(max_concurrent).unwrap();
+            pool.open(SocketAddr::from(([127, 0, 0, 1], port)), slots);
         }
         pool
     }
@@ -239,7 +236,7 @@ mod tests {
         drop(lease);
         let lease = second.await.unwrap();
         let third = waiting(pool.admit(None));
-        pool.open(SocketAddr::from(([127, 0, 0, 1], 1)));
+        pool.open(SocketAddr::from(([127, 0, 0, 1], 1)), NonZeroU32::MIN);
         assert_eq!(third.await.unwrap().address.port(), 1);
         drop(lease);
         assert!(pool.lock().pending.is_empty());
