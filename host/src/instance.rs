@@ -21,6 +21,8 @@ use tokio::process::Command;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::cgroup::{Group, Groups};
+use super::guard::NO_GROUP;
 use super::logs::{Failure, Log};
 use super::pool::Pool;
 use super::process::Process;
@@ -65,6 +67,8 @@ pub(super) struct Template {
     pub(super) shutdown: CancellationToken,
     pub(super) pool: Arc<Pool>,
     pub(super) spawner: Spawner,
+    /// Where its control groups are made; nothing where there are none.
+    pub(super) groups: Option<Arc<Groups>>,
 }
 
 /// How far an instance has come.
@@ -90,6 +94,8 @@ pub(super) struct Instance {
     pub(super) stop: CancellationToken,
     pub(super) phase: watch::Sender<Phase>,
     status: Mutex<InstanceStatus>,
+    /// Of its present process.
+    group: Mutex<Option<Arc<Group>>>,
     /// Among all that the deployment ever started, from 0.
     pub(super) number: u32,
     /// Of the description that it was made from: greater for a later one.
@@ -106,6 +112,7 @@ struct Ending<'a> {
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.instance.lock().pid = None;
+        *self.instance.group.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.instance.phase.send_replace(self.last.clone());
     }
 }
@@ -134,13 +141,19 @@ impl Instance {
         let (log, storage) = (Log::new(&logs), Log::new(&logs));
         let status = InstanceStatus { name, ready: false, pid: None, restarts: 0, exception: None };
         let phase = watch::Sender::new(Phase::Starting);
-        Self { log, storage, stop, phase, status: Mutex::new(status), number, revision }
+        let (status, group) = (Mutex::new(status), Mutex::default());
+        Self { log, storage, stop, phase, status, group, number, revision }
     }
 
     /// What it does now.
     pub(super) fn status(&self) -> InstanceStatus {
         let exception = self.log.last_exception();
         InstanceStatus { exception, ..self.lock().clone() }
+    }
+
+    /// The control group of its present process.
+    pub(super) fn group(&self) -> Option<Arc<Group>> {
+        self.group.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Lives until it is stopped or its first start fails, and cleans up behind itself.
@@ -210,8 +223,12 @@ impl Instance {
             Err(error) => return End::Died(error.to_string()),
         };
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let command = template.command(&template.launch(port, folder, &self.lock().name));
-        let mut process = match Process::start(&template.spawner, command, &self.log).await {
+        let group = template.group(&self.log.name);
+        let launch = template.launch(port, folder, &self.lock().name);
+        let command = template.command(&launch, group.as_deref());
+        self.group.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&group);
+        let started = Process::start(&template.spawner, command, group, &self.log).await;
+        let mut process = match started {
             Ok(process) => process,
             Err(error) => return End::Died(format!("it cannot be started: {error}")),
         };
@@ -329,10 +346,20 @@ impl Template {
         self.prepared.launch(port, folder, self.seed, &format!("{}/{instance}", self.deployment))
     }
 
+    /// A control group for a start of this instance. Without one the guard does what it can.
+    fn group(&self, instance: &str) -> Option<Arc<Group>> {
+        let made = self.groups.as_ref()?.group(instance);
+        if let Err(error) = &made {
+            tracing::warn!(instance, %error, "an instance has no control group");
+        }
+        made.ok().map(Arc::new)
+    }
+
     /// The launch, through the guard.
-    fn command(&self, launch: &Launch) -> Command {
+    fn command(&self, launch: &Launch, group: Option<&Group>) -> Command {
         let mut command = Command::new(&self.executable);
         command.arg("guard").arg(std::process::id().to_string());
+        command.arg(group.map_or(NO_GROUP.as_ref(), |group| group.path.as_os_str()));
         command.arg(match &launch.program {
             Program::Plimsoll => self.executable.as_os_str(),
             Program::Path(path) => path.as_os_str(),

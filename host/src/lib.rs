@@ -6,6 +6,7 @@
 //! It plays one workspace.
 
 mod blobs;
+mod cgroup;
 mod connection;
 mod control;
 mod fault;
@@ -61,6 +62,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use blobs::Blobs;
+use cgroup::Groups;
 use issuer::Issuer;
 use spawner::Spawner;
 use store::Store;
@@ -194,6 +196,8 @@ struct Host {
     issuer: Arc<Issuer>,
     store: Mutex<Store>,
     spawner: Spawner,
+    /// Nothing where control groups cannot be made.
+    groups: Option<Arc<Groups>>,
     shutdown: CancellationToken,
     tasks: TaskTracker,
 }
@@ -228,6 +232,7 @@ pub async fn serve(
         Some(keep) => keep.folder("blobs").map_err(at)?,
         None => state_dir.join("blobs"),
     };
+    let is_standing = keep.is_some();
     let blobs = Blobs::new(blobs);
     blobs.create(blobs::DEFAULT).map_err(at)?;
     let storage = https.as_ref().map(|https| https.listener.local_addr()).transpose()?;
@@ -246,6 +251,7 @@ pub async fn serve(
         issuer: Arc::new(Issuer::new()?),
         store: Mutex::default(),
         spawner: Spawner::start(Handle::current())?,
+        groups: groups(is_standing),
         shutdown: shutdown.clone(),
         tasks: TaskTracker::new(),
     });
@@ -261,8 +267,31 @@ pub async fn serve(
     if tokio::time::timeout(STOP_LIMIT, host.tasks.wait()).await.is_err() {
         tracing::warn!("the local host stops although some of its tasks have not ended");
     }
+    if let Some(groups) = host.groups.clone() {
+        let _ = tokio::task::spawn_blocking(move || groups.remove()).await;
+    }
     let _ = tokio::fs::remove_dir_all(&state_dir).await;
     Ok(())
+}
+
+/// What a host that outlives its command says of itself under this name, its log has without being asked for more.
+const STANDING: &str = "plimsoll_host::standing";
+
+/// Control groups for instances, if this machine has them; which it is, is said.
+fn groups(is_standing: bool) -> Option<Arc<Groups>> {
+    let (groups, said) = match Groups::create() {
+        Ok(groups) => {
+            let said = format!("a control group of its own in `{}`", groups.path().display());
+            (Some(Arc::new(groups)), said)
+        }
+        Err(reason) => (None, format!("a subreaper, as there are no control groups: {reason}")),
+    };
+    if is_standing {
+        tracing::info!(target: STANDING, "all that an instance starts ends with it by {said}");
+    } else {
+        tracing::info!("all that an instance starts ends with it by {said}");
+    }
+    groups
 }
 
 /// Connections that a listener may have at a time.

@@ -14,6 +14,7 @@ use plimsoll_deploy::rollout::{Rollout, Step};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::cgroup::Group;
 use super::fault::Fault;
 use super::instance::{Instance, Phase, Template};
 use super::logs;
@@ -59,6 +60,12 @@ impl Replicas {
         let state = self.lock();
         let shown = if state.instances.is_empty() { &state.failed } else { &state.instances };
         shown.iter().map(|instance| instance.status()).collect()
+    }
+
+    /// The same of those that are not given up, each with its control group.
+    pub(super) fn seen(&self) -> Vec<(InstanceStatus, Option<Arc<Group>>)> {
+        let state = self.lock();
+        state.instances.iter().map(|instance| (instance.status(), instance.group())).collect()
     }
 
     /// The last lines of each instance's log, in the order of their numbers.

@@ -151,6 +151,7 @@ impl Host {
             shutdown: self.shutdown.clone(),
             pool,
             spawner: self.spawner.clone(),
+            groups: self.groups.clone(),
         }
     }
 }
