@@ -53,6 +53,8 @@ async fn an_update_of_five_instances_loses_no_request() {
     // Another concurrency, too: for a while there are instances with either.
     let mut other = changed(spec);
     other.request_settings.max_concurrent_requests_per_instance = NonZeroU32::new(30).unwrap();
+    // Nobody may leave before it is there.
+    other.synthetic.as_mut().unwrap().start_ms = 300.0;
     host.driver.put_deployment(&other, Until::Done, &mut told).await.unwrap();
     tokio::time::sleep(Duration::from_millis(500)).await;
     let answers = load.stop().await;
