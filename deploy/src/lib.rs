@@ -4,6 +4,7 @@ pub mod admission;
 pub mod arm;
 pub mod files;
 mod iso8601;
+pub mod limits;
 pub mod naming;
 pub mod quota;
 pub mod rollout;

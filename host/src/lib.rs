@@ -10,6 +10,7 @@ mod cgroup;
 mod connection;
 mod control;
 mod fault;
+mod gate;
 mod gateway;
 mod guard;
 mod instance;
@@ -51,6 +52,7 @@ use std::time::Duration;
 use hyper::body::{Body, Incoming};
 use hyper::{Request, Response};
 use nix::sys::resource::{Resource, getrlimit};
+use plimsoll_deploy::limits::EndpointLimits;
 use plimsoll_deploy::quota::Usages;
 use plimsoll_deploy::workspace::Workspace;
 use rustls::ServerConfig;
@@ -63,6 +65,7 @@ use tokio_util::task::TaskTracker;
 
 use blobs::Blobs;
 use cgroup::Groups;
+use gate::Gate;
 use issuer::Issuer;
 use spawner::Spawner;
 use store::Store;
@@ -316,13 +319,15 @@ impl Host {
         let (host, origin) = (Arc::clone(self), Arc::from(origin));
         let answer =
             move |request| control::answer(Arc::clone(&host), Arc::clone(&origin), request);
-        self.serve(listener, tls, places(CONTROL_SHARE), self.shutdown.clone(), answer);
+        let gate = Arc::new(Gate::new(EndpointLimits::NONE));
+        self.serve(listener, gate, tls, places(CONTROL_SHARE), self.shutdown.clone(), answer);
     }
 
     /// Serves a listener in the background.
     fn serve<A, F, B>(
         &self,
         listener: TcpListener,
+        gate: Arc<Gate>,
         tls: Option<Arc<ServerConfig>>,
         places: usize,
         stop: CancellationToken,
@@ -336,7 +341,7 @@ impl Host {
     {
         let tasks = self.tasks.clone();
         let tls = tls.map(TlsAcceptor::from);
-        self.tasks.spawn(server::serve(listener, tls, places, stop, tasks, answer));
+        self.tasks.spawn(server::serve(listener, gate, tls, places, stop, tasks, answer));
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {

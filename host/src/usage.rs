@@ -1,5 +1,5 @@
 //! What each instance uses of its machine: processor time and memory of its control group, or else of its process group,
-//! looked at now and then.
+//! looked at now and then; and what goes through the endpoints' gates.
 //!
 //! An instance on Azure has a machine of its own; here it shares this one. So its processor time is a percentage of the cores
 //! that it can have: those of its machine size, or those of this machine if it has fewer. Memory is a percentage of its
@@ -17,6 +17,7 @@ use plimsoll_domain::clock::{self, Moment};
 
 use super::Host;
 use super::cgroup::{Group, Used, read_memory};
+use super::gate::Passed;
 use super::metrics::Meter;
 
 /// Between two looks.
@@ -31,6 +32,13 @@ struct Look {
     at: Moment,
     /// By process id.
     used: BTreeMap<u32, Used>,
+}
+
+/// What had gone through the endpoints' gates at some time.
+#[derive(Debug)]
+struct AtGates {
+    at: Moment,
+    passed: BTreeMap<String, Passed>,
 }
 
 /// An instance to look at.
@@ -51,11 +59,13 @@ impl Host {
     /// Looks until the host stops.
     pub(super) async fn watch_usage(self: Arc<Self>) {
         let mut before: Option<Look> = None;
+        let mut at_gates = AtGates { at: clock::now(), passed: BTreeMap::new() };
         loop {
             tokio::select! {
                 () = self.shutdown.cancelled() => return,
                 () = tokio::time::sleep(EVERY) => {}
             }
+            at_gates = self.note_gates(&at_gates);
             let watched = self.watched();
             let looking = tokio::task::spawn_blocking(move || (look(&watched), watched));
             let Ok((now, watched)) = looking.await else { continue };
@@ -64,6 +74,25 @@ impl Host {
             }
             before = Some(now);
         }
+    }
+
+    /// What went through the endpoints' gates since the look before.
+    fn note_gates(&self, before: &AtGates) -> AtGates {
+        let at = clock::now();
+        let (took, minute) = (at.since(before.at).as_secs_f64(), minute());
+        let mut passed = BTreeMap::new();
+        for (name, endpoint) in &self.store().endpoints {
+            let (now, meter) = (endpoint.gateway.gate().passed(), endpoint.gateway.meter());
+            // One of the same name may be another one, which began from zero.
+            let old = before.passed.get(name).copied().unwrap_or_default();
+            let per_second = |now: u64, old: u64| now.saturating_sub(old) as f64 / took;
+            meter.seen("ConnectionsActive", now.active as f64, minute);
+            let connections = per_second(now.connections, old.connections);
+            meter.seen("NewConnectionsPerSecond", connections, minute);
+            meter.seen("NetworkBytes", per_second(now.bytes, old.bytes), minute);
+            passed.insert(name.clone(), now);
+        }
+        AtGates { at, passed }
     }
 
     fn watched(&self) -> Vec<Watched> {

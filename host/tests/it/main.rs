@@ -12,6 +12,7 @@ mod gateway;
 mod harness;
 mod instance;
 mod life;
+mod limits;
 mod load;
 mod logs;
 mod overload;
