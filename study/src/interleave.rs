@@ -134,7 +134,7 @@ impl Interleaving {
             return Err(Problem::NothingMeasured);
         }
         let pieces = pieces(length, turns.block);
-        if pieces.iter().any(|piece| piece.is_empty()) {
+        if pieces.iter().any(Range::is_empty) {
             return Err(Problem::TooShort);
         }
         let passes = turns.pairs.max(1).div_ceil(pieces.len());

@@ -266,7 +266,7 @@ impl Trial<'_> {
             }
         };
         if !printing.quiet {
-            self.sides.notes.iter().for_each(|note| view::note(note));
+            self.sides.notes.iter().for_each(view::note);
             view::note(&sentence(&interleaving, &self.sides.deployed));
         }
         let job = Job {

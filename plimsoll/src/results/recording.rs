@@ -116,7 +116,7 @@ type Block = Vec<(u64, Second)>;
 struct Blocks<'a> {
     run: Run,
     interleaved: Option<&'a Interleaved>,
-    blocks: Vec<Block>,
+    of_turns: Vec<Block>,
 }
 
 impl Blocks<'_> {
@@ -124,7 +124,7 @@ impl Blocks<'_> {
         self.run.add(&second);
         let at = self.interleaved.and_then(|interleaved| interleaved.block_at(middle_s));
         if let Some(at) = at {
-            self.blocks[at].push((end, second));
+            self.of_turns[at].push((end, second));
         }
     }
 }
@@ -141,8 +141,8 @@ fn blocks(path: &Path, summary: &Summary, rows: &[Row]) -> Result<(Run, Vec<Bloc
     let tags = ["response", "model"];
     let mut intervals = hlog::read_tagged(BufReader::new(file), &tags).peekable();
     let interleaved = summary.interleaved.as_ref();
-    let blocks = vec![Block::new(); interleaved.map_or(0, |job| job.blocks_s.len())];
-    let mut sum = Blocks { run: Run::new(), interleaved, blocks };
+    let of_turns = vec![Block::new(); interleaved.map_or(0, |job| job.blocks_s.len())];
+    let mut sum = Blocks { run: Run::new(), interleaved, of_turns };
     let mut open: Option<(f64, u64, Second)> = None;
     let (mut ok, mut failed) = (0, 0);
     for row in rows {
@@ -178,7 +178,7 @@ fn blocks(path: &Path, summary: &Summary, rows: &[Row]) -> Result<(Run, Vec<Bloc
     whole("right answers", summary.outcomes.ok, ok)?;
     let all: u64 = summary.outcomes.classes.values().sum();
     whole("failed arrivals", all - summary.outcomes.ok, failed)?;
-    Ok((sum.run, sum.blocks))
+    Ok((sum.run, sum.of_turns))
 }
 
 /// Whether an interval of the log ends with the row that ends then; an error is the next row's.

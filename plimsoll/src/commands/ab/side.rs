@@ -36,15 +36,14 @@ pub(super) fn find(given: Option<&str>, side: Side, deployed: &Deployed) -> Resu
             let told = format!("deployment {} of the scenario", spec.name);
             (spec, told, None)
         }
-        Some(text) => match text.strip_prefix("git:") {
-            Some(place) => {
+        Some(text) => {
+            if let Some(place) = text.strip_prefix("git:") {
                 let exported = git::export(place).map_err(wrong)?;
                 let spec = at(&exported.path, deployed).map_err(|why| {
                     wrong(format!("{why}; of git, {} was looked at alone", exported.what))
                 })?;
                 (spec, format!("{text} ({})", exported.commit), Some(exported.folder))
-            }
-            None => {
+            } else {
                 let own = deployed.deployments.iter().find(|spec| spec.name == text);
                 let spec = match own {
                     Some(spec) => spec.clone(),
@@ -52,7 +51,7 @@ pub(super) fn find(given: Option<&str>, side: Side, deployed: &Deployed) -> Resu
                 };
                 (spec, text.to_owned(), None)
             }
-        },
+        }
     };
     let refusals = Runtime::refusals(&spec);
     if !refusals.is_empty() {
