@@ -27,6 +27,9 @@ use crate::{Evaluation, Memory, RuleTime, Rules, State};
 /// How long an evaluation waits for the interval that ends with it, in time of the run.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// By how much the end of an interval may fall short of the moment that it is for.
+const EARLY: Duration = Duration::from_millis(50);
+
 /// How long the machine of the next instance takes, in rule time.
 pub type Provisioning = Box<dyn FnMut() -> Duration + Send>;
 
@@ -168,6 +171,11 @@ impl Controller {
         self.parameters
     }
 
+    /// The deployment that it scales.
+    pub fn deployment(&self) -> &str {
+        self.pipeline.deployment()
+    }
+
     /// When it is.
     pub fn time(&self) -> RuleTime {
         self.time
@@ -224,7 +232,7 @@ impl Controller {
                 // Of several at one time, the last says how many.
                 match turn.happenings.last_mut() {
                     Some(Happening::Provisioned { at, there }) if *at == machine => {
-                        *there = self.there
+                        *there = self.there;
                     }
                     _ => turn
                         .happenings
@@ -243,7 +251,7 @@ impl Controller {
     /// When the next evaluation can be made: when what it looks at was told, or is given up.
     fn ready_at(&self) -> Duration {
         let due = self.time.run_at(self.next);
-        if self.observed >= due { due } else { due.saturating_add(PATIENCE) }
+        if self.observed + EARLY >= due { due } else { due.saturating_add(PATIENCE) }
     }
 
     fn after(&self, moment: Timestamp) -> Timestamp {

@@ -114,6 +114,11 @@ struct Interval {
 }
 
 impl Interval {
+    /// What decides to which grain it belongs: its ends may be late by a moment.
+    fn middle(&self) -> Duration {
+        self.start + self.end.saturating_sub(self.start) / 2
+    }
+
     fn of(snapshot: &Snapshot) -> Self {
         let mut answers: Vec<Answers> = Vec::new();
         for (key, tally) in &snapshot.tallies {
@@ -157,14 +162,22 @@ impl Pipeline {
                 let feeds = feeds::azure(setting, subject)?;
                 Kind::Minutes(minutes::Minutes::new(feeds, subject.clone(), time))
             }
-            _ => {
+            Rules::Hpa(_) | Rules::ScaledObject(_) | Rules::Knative(_) | Rules::Utilization(_) => {
                 let feeds = feeds::cluster(rules, &subject.named)?;
                 Kind::Cluster(cluster::Cluster::new(feeds, rules, subject.clone(), time))
             }
         }))
     }
 
-    /// An interval is over. Each belongs to the grain in which it began.
+    /// The deployment that is seen.
+    pub fn deployment(&self) -> &str {
+        match &self.0 {
+            Kind::Minutes(minutes) => minutes.deployment(),
+            Kind::Cluster(cluster) => cluster.deployment(),
+        }
+    }
+
+    /// An interval is over. It belongs to the grain in which its middle lies.
     pub fn interval(&mut self, snapshot: &Snapshot) {
         let interval = Interval::of(snapshot);
         match &mut self.0 {

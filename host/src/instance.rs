@@ -82,6 +82,8 @@ pub(super) struct Instance {
     pub(super) stop: CancellationToken,
     pub(super) phase: watch::Sender<Phase>,
     status: Mutex<InstanceStatus>,
+    /// Its id in the pool while it is ready.
+    place: Mutex<Option<InstanceId>>,
     /// Among all that the deployment ever started, from 0.
     number: u32,
 }
@@ -118,13 +120,22 @@ impl Instance {
         let log = Log::new(&format!("{deployment}/{name}"));
         let status = InstanceStatus { name, ready: false, pid: None, restarts: 0, exception: None };
         let phase = watch::Sender::new(Phase::Starting);
-        Self { log, stop, phase, status: Mutex::new(status), number }
+        Self { log, stop, phase, status: Mutex::new(status), place: Mutex::default(), number }
     }
 
     /// What it does now.
     pub(super) fn status(&self) -> InstanceStatus {
         let exception = self.log.last_exception();
         InstanceStatus { exception, ..self.lock().clone() }
+    }
+
+    /// Its id in the pool while it is ready.
+    pub(super) fn place(&self) -> Option<InstanceId> {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, place: Option<InstanceId>) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
     }
 
     /// Lives until it is stopped or its first start fails, and cleans up behind itself.
@@ -211,6 +222,7 @@ impl Instance {
             }
         };
         self.lock().ready = false;
+        self.put(None);
         let Some(id) = open else {
             process.stop().await;
             let lost = !matches!(end, End::Asked) && ports::is_taken(port);
@@ -300,6 +312,7 @@ impl Instance {
             (false, None) => {}
         }
         self.lock().ready = ready;
+        self.put(*open);
     }
 
     fn lock(&self) -> MutexGuard<'_, InstanceStatus> {

@@ -194,6 +194,7 @@ struct Host {
     issuer: Arc<Issuer>,
     store: Mutex<Store>,
     spawner: Spawner,
+    usage: usage::Watch,
     shutdown: CancellationToken,
     tasks: TaskTracker,
 }
@@ -246,6 +247,7 @@ pub async fn serve(
         issuer: Arc::new(Issuer::new()?),
         store: Mutex::default(),
         spawner: Spawner::start(Handle::current())?,
+        usage: usage::Watch::default(),
         shutdown: shutdown.clone(),
         tasks: TaskTracker::new(),
     });

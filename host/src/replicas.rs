@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use plimsoll_deploy::admission::InstanceId;
 use plimsoll_deploy::arm::wire::InstanceStatus;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,6 +37,11 @@ impl Replicas {
     /// What each does now.
     pub(super) fn status(&self) -> Vec<InstanceStatus> {
         self.lock().iter().map(|instance| instance.status()).collect()
+    }
+
+    /// What each does now, with its id in the pool while it is ready.
+    pub(super) fn places(&self) -> Vec<(InstanceStatus, Option<InstanceId>)> {
+        self.lock().iter().map(|instance| (instance.status(), instance.place())).collect()
     }
 
     /// The last lines of one instance, the oldest, as Azure answers with one that it chooses.

@@ -35,7 +35,9 @@ fn run(controller: &mut Controller, seconds: u64, busy: u64) -> Vec<Happening> {
         target = turn.target.unwrap_or(target);
         all.extend(turn.happenings);
         if second < busy {
-            worked.iter_mut().for_each(|worked| *worked += Duration::from_secs(2));
+            for worked in &mut worked {
+                *worked += Duration::from_secs(2);
+            }
         }
     }
     all

@@ -95,6 +95,10 @@ impl Cluster {
         Self { feeds, knative, polls_router, subject, time, intervals, looks, seen }
     }
 
+    pub(super) fn deployment(&self) -> &str {
+        &self.subject.deployment
+    }
+
     pub(super) fn interval(&mut self, interval: Interval) {
         self.intervals.push_back(interval);
         if self.intervals.len() > KEPT {
@@ -189,7 +193,7 @@ impl Cluster {
                 let find =
                     |look: &Usage| look.instances.iter().find(|i| i.name == instance.name).cloned();
                 let (was, is) = find(before).zip(find(after))?;
-                let took = (after.at - before.at).as_secs_f64();
+                let took = after.at.saturating_sub(before.at).as_secs_f64();
                 let cores = match machine.processor {
                     Processor::Used => {
                         is.processor.saturating_sub(was.processor).as_secs_f64() / took
@@ -261,7 +265,7 @@ impl Cluster {
         let (mut counted, mut seconds) = (0, 0.0);
         for interval in self.within(newest, over) {
             counted += self.own(interval).map(&count).sum::<u64>();
-            seconds += (interval.end - interval.start).as_secs_f64();
+            seconds += interval.end.saturating_sub(interval.start).as_secs_f64();
         }
         (seconds > 0.0).then(|| counted as f64 / seconds)
     }

@@ -216,13 +216,7 @@ pub(super) fn cluster(rules: &Rules, named: &Named) -> Result<Vec<ClusterFeed>, 
         Rules::Azure(_) => 1,
         Rules::Hpa(hpa) => hpa.min,
         Rules::ScaledObject(object) => object.idle().unwrap_or(object.bounds().0),
-        Rules::Knative(kpa) => {
-            if kpa.scales_to_zero() {
-                0
-            } else {
-                1
-            }
-        }
+        Rules::Knative(kpa) => u32::from(!kpa.scales_to_zero()),
         Rules::Utilization(rules) => rules.min,
     };
     if least == 0 {

@@ -71,8 +71,12 @@ impl Minutes {
         Self { feeds, subject, time, open: Open { start, ..Open::default() }, before: None, series }
     }
 
+    pub(super) fn deployment(&self) -> &str {
+        &self.subject.deployment
+    }
+
     pub(super) fn interval(&mut self, interval: &Interval) {
-        self.close_before(self.time.at(interval.start));
+        self.close_before(self.time.at(interval.middle()));
         let open = &mut self.open;
         for answers in &interval.answers {
             for (outcome, count) in answers.outcomes.iter() {
@@ -95,7 +99,7 @@ impl Minutes {
         let Some(before) = before.filter(|before| before.at < usage.at) else { return };
         // What lies between two looks is of the minute in which it began.
         self.close_before(self.time.at(before.at));
-        let seconds = (usage.at - before.at).as_secs_f64();
+        let seconds = usage.at.saturating_sub(before.at).as_secs_f64();
         let machine = self.subject.machine;
         for now in &usage.instances {
             let Some(was) = before.instances.iter().find(|was| was.name == now.name) else {

@@ -14,8 +14,12 @@ pub(crate) fn snapshot(
     snapshot.names = Names::new(Vec::new(), vec!["score".to_owned()], [deployment.to_owned()]);
     let key = Key { deployment: snapshot.names.deployment(deployment), ..Key::default() };
     let mut tally = Tally::default();
-    answers.iter().for_each(|(status, count)| tally.outcomes.add(Outcome::status(*status), *count));
-    ms.iter().for_each(|ms| tally.service.record(Duration::from_millis(*ms)));
+    for (status, count) in answers {
+        tally.outcomes.add(Outcome::status(*status), *count);
+    }
+    for ms in ms {
+        tally.service.record(Duration::from_millis(*ms));
+    }
     snapshot.tallies.insert(key, tally);
     snapshot
 }

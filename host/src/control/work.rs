@@ -102,6 +102,7 @@ mod tests {
             issuer: Arc::new(Issuer::new().unwrap()),
             store: std::sync::Mutex::default(),
             spawner: Spawner::start(Handle::current()).unwrap(),
+            usage: crate::usage::Watch::default(),
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
         })
