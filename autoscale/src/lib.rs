@@ -23,6 +23,7 @@ mod state;
 mod state_file;
 mod time;
 pub mod utilization;
+pub mod verdict;
 
 pub use backtest::{Evaluation, Plan, Replayed, backtest, record_line, replay};
 pub use compression::{Compression, RuleTime};
