@@ -45,6 +45,23 @@ pub enum Held {
     Disabled,
 }
 
+impl Held {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Cooldown => "cooldown",
+            Self::Flapping => "flapping",
+            Self::Clamp => "minimum or maximum",
+            Self::Stabilization => "stabilization",
+            Self::Policy => "policy",
+            Self::Tolerance => "tolerance",
+            Self::MissingData => "missing metrics",
+            Self::InProgress => "last change under way",
+            Self::Disabled => "not in force",
+        }
+    }
+}
+
 /// One step of an evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Step {

@@ -7,11 +7,14 @@
 
 pub mod azure;
 mod backtest;
+mod compression;
+pub mod controller;
 mod decision;
 pub mod hpa;
 pub mod keda;
 pub mod knative;
 pub mod lint;
+pub mod pipeline;
 mod rules;
 mod samples;
 mod settings;
@@ -20,8 +23,10 @@ mod state;
 mod state_file;
 mod time;
 pub mod utilization;
+pub mod verdict;
 
 pub use backtest::{Evaluation, Plan, Replayed, backtest, record_line, replay};
+pub use compression::{Compression, RuleTime};
 pub use decision::{Decision, Held, Step};
 pub use rules::{Kind, Rules, RulesFile};
 pub use samples::Samples;

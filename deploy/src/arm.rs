@@ -30,8 +30,8 @@ use crate::workspace::Workspace;
 use assets::Registration;
 use client::{Answer, Client};
 use wire::{
-    API_VERSION, DeploymentProperties, EndpointProperties, Keys, List, Logs, LogsRequest, Patch,
-    Resource, Sku,
+    API_VERSION, DeploymentProperties, DeploymentUse, EndpointProperties, Keys, List, Logs,
+    LogsRequest, Patch, Resource, Sku,
 };
 
 pub use error::Error;
@@ -138,6 +138,12 @@ impl ArmDriver {
     pub async fn show_deployment(&self, endpoint: &str, name: &str) -> Result<Deployment, Error> {
         let (what, path) = (deployment_words(endpoint, name), deployment_path(endpoint, name));
         Ok(self.get::<Resource<DeploymentProperties>>(&what, &path).await?.into())
+    }
+
+    /// What the instances of a deployment have used so far; only a local host says so.
+    pub async fn deployment_use(&self, endpoint: &str, name: &str) -> Result<DeploymentUse, Error> {
+        let (what, path) = (deployment_words(endpoint, name), deployment_path(endpoint, name));
+        self.get(&what, &(path + "/use")).await
     }
 
     /// All deployments of an endpoint.

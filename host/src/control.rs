@@ -59,7 +59,7 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 const ASYNC_OPERATION: HeaderName = HeaderName::from_static("azure-asyncoperation");
 
 /// An answer, or what went wrong.
-type Answer = Result<Response<Full<Bytes>>, Fault>;
+pub(super) type Answer = Result<Response<Full<Bytes>>, Fault>;
 
 /// A request that may be answered.
 struct Ask<'a> {
@@ -176,6 +176,7 @@ fn dispatch(host: &Arc<Host>, route: Route, ask: &Ask<'_>) -> Answer {
         ("DELETE", Route::Deployment(endpoint, name)) => host.delete_deployment(&endpoint, &name),
         ("POST", Route::Logs(endpoint, name)) => host.logs(&endpoint, &name, &read(body)?),
         ("GET", Route::Skus(endpoint, name)) => host.list_skus(&endpoint, &name),
+        ("GET", Route::Use(endpoint, name)) => host.show_use(&endpoint, &name),
         ("GET", Route::Metrics(subject)) => host.metrics(&subject, &ask.query),
         ("GET", Route::MetricDefinitions(subject)) => Ok(host.metric_definitions(&subject)),
         ("GET", Route::Usages) => Ok(host.list_usages()),
@@ -219,7 +220,7 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Fault> {
     })
 }
 
-fn json(status: StatusCode, value: &impl Serialize) -> Response<Full<Bytes>> {
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Full<Bytes>> {
     let text = serde_json::to_vec(value).expect("resources have string keys and finite numbers");
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;

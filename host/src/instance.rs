@@ -96,6 +96,8 @@ pub(super) struct Instance {
     status: Mutex<InstanceStatus>,
     /// Of its present process.
     group: Mutex<Option<Arc<Group>>>,
+    /// Its id in the pool while it is ready.
+    place: Mutex<Option<InstanceId>>,
     /// Among all that the deployment ever started, from 0.
     pub(super) number: u32,
     /// Of the description that it was made from: greater for a later one.
@@ -141,8 +143,8 @@ impl Instance {
         let (log, storage) = (Log::new(&logs), Log::new(&logs));
         let status = InstanceStatus { name, ready: false, pid: None, restarts: 0, exception: None };
         let phase = watch::Sender::new(Phase::Starting);
-        let (status, group) = (Mutex::new(status), Mutex::default());
-        Self { log, storage, stop, phase, status, group, number, revision }
+        let (status, group, place) = (Mutex::new(status), Mutex::default(), Mutex::default());
+        Self { log, storage, stop, phase, status, group, place, number, revision }
     }
 
     /// What it does now.
@@ -154,6 +156,15 @@ impl Instance {
     /// The control group of its present process.
     pub(super) fn group(&self) -> Option<Arc<Group>> {
         self.group.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Its id in the pool while it is ready.
+    pub(super) fn place(&self) -> Option<InstanceId> {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, place: Option<InstanceId>) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
     }
 
     /// Lives until it is stopped or its first start fails, and cleans up behind itself.
@@ -245,6 +256,7 @@ impl Instance {
             }
         };
         self.lock().ready = false;
+        self.put(None);
         let Some(id) = open else {
             process.stop().await;
             let lost = !matches!(end, End::Asked) && ports::is_taken(port);
@@ -334,6 +346,7 @@ impl Instance {
             (false, None) => {}
         }
         self.lock().ready = ready;
+        self.put(*open);
     }
 
     fn lock(&self) -> MutexGuard<'_, InstanceStatus> {

@@ -201,6 +201,7 @@ struct Host {
     spawner: Spawner,
     /// Nothing where control groups cannot be made.
     groups: Option<Arc<Groups>>,
+    usage: usage::Watch,
     shutdown: CancellationToken,
     tasks: TaskTracker,
 }
@@ -255,6 +256,7 @@ pub async fn serve(
         store: Mutex::default(),
         spawner: Spawner::start(Handle::current())?,
         groups: groups(is_standing),
+        usage: usage::Watch::default(),
         shutdown: shutdown.clone(),
         tasks: TaskTracker::new(),
     });

@@ -9,8 +9,10 @@ use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use plimsoll_deploy::admission::{self, Decision, InstanceId, Refusal, Ticket};
+use plimsoll_domain::clock::{self, Moment};
 use tokio::sync::{Notify, oneshot};
 
 use super::connection::Connection;
@@ -34,8 +36,32 @@ struct State {
 #[derive(Debug)]
 struct Instance {
     address: SocketAddr,
+    taken: Taken,
     /// At most as many as it has slots.
     idle: Vec<Connection>,
+}
+
+/// How much the slots of an instance were taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken {
+    /// Now.
+    pub(super) now: u32,
+    /// So far, as time added up over the slots.
+    pub(super) time: Duration,
+    since: Moment,
+}
+
+impl Taken {
+    fn none() -> Self {
+        Self { now: 0, time: Duration::ZERO, since: clock::now() }
+    }
+
+    /// As it is at this moment.
+    fn up_to(&mut self, now: Moment) -> &mut Self {
+        self.time += now.since(self.since) * self.now;
+        self.since = now;
+        self
+    }
 }
 
 /// What becomes of a request.
@@ -100,7 +126,8 @@ impl Pool {
         let id = {
             let mut state = self.lock();
             let id = state.admission.add_with(slots);
-            state.instances.insert(id, Instance { address, idle: Vec::new() });
+            let taken = Taken::none();
+            state.instances.insert(id, Instance { address, taken, idle: Vec::new() });
             id
         };
         self.serve_backlog();
@@ -130,6 +157,17 @@ impl Pool {
         }
     }
 
+    /// How much the slots of an open instance were taken.
+    pub(super) fn taken(&self, id: InstanceId) -> Option<Taken> {
+        let mut state = self.lock();
+        state.instances.get_mut(&id).map(|instance| *instance.taken.up_to(clock::now()))
+    }
+
+    /// How many requests wait for a slot.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().pending.len()
+    }
+
     fn serve_backlog(self: &Arc<Self>) {
         loop {
             let (grant, mut lease) = {
@@ -152,6 +190,7 @@ impl Pool {
     fn lease(self: &Arc<Self>, state: &mut State, id: InstanceId) -> Lease {
         let instance = state.instances.get_mut(&id).expect("only open instances get requests");
         let (address, connection) = (instance.address, instance.idle.pop());
+        instance.taken.up_to(clock::now()).now += 1;
         Lease { pool: Some(Arc::clone(self)), instance: id, address, connection, clean: true }
     }
 
@@ -160,6 +199,8 @@ impl Pool {
         let mut state = self.lock();
         if let Some(instance) = state.instances.get_mut(&lease.instance) {
             instance.idle.extend(connection);
+            let taken = instance.taken.up_to(clock::now());
+            taken.now = taken.now.saturating_sub(1);
         }
         if state.admission.free(lease.instance) {
             drop(state);

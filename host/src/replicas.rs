@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use plimsoll_deploy::admission::InstanceId;
 use plimsoll_deploy::arm::Container;
 use plimsoll_deploy::arm::wire::InstanceStatus;
 use plimsoll_deploy::rollout::{Rollout, Step};
@@ -85,6 +86,12 @@ impl Replicas {
     pub(super) fn are_mixed(&self) -> bool {
         let state = self.lock();
         state.instances.iter().any(|instance| instance.revision != state.revision)
+    }
+
+    /// What each does now, with its id in the pool while it is ready.
+    pub(super) fn places(&self) -> Vec<(InstanceStatus, Option<InstanceId>)> {
+        let state = self.lock();
+        state.instances.iter().map(|instance| (instance.status(), instance.place())).collect()
     }
 
     /// Starts or stops instances until there are `wanted`, and waits until the new ones are ready or

@@ -7,27 +7,36 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, UNIX_EPOCH};
 
-use plimsoll_deploy::arm::wire::InstanceStatus;
+use hyper::StatusCode;
+use plimsoll_deploy::admission::InstanceId;
+use plimsoll_deploy::arm::wire::{DeploymentUse, InstanceStatus, InstanceUse};
 use plimsoll_deploy::sku::Sku;
 use plimsoll_domain::clock::{self, Moment};
+use tokio::sync::Notify;
 
 use super::Host;
 use super::cgroup::{Group, Used, read_memory};
+use super::control::{self, Answer};
 use super::gate::Passed;
 use super::metrics::Meter;
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(10);
 
+/// Between two looks while somebody asks for what instances use.
+const EVERY_WHEN_ASKED: Duration = Duration::from_millis(500);
+/// How long after the last question that is.
+const ASKED_FOR: Duration = Duration::from_secs(5);
+
 /// Of the times in `/proc`: the kernel's word to programs, whatever its own clock does.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// What every instance that has a process uses.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Look {
     at: Moment,
     /// By process id.
@@ -39,6 +48,31 @@ struct Look {
 struct AtGates {
     at: Moment,
     passed: BTreeMap<String, Passed>,
+}
+
+/// The newest look, and who wants to know.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    last: Mutex<Option<Look>>,
+    /// When somebody asked last.
+    asked: Mutex<Option<Moment>>,
+    wake: Notify,
+}
+
+impl Watch {
+    fn ask(&self) {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock::now());
+        self.wake.notify_one();
+    }
+
+    fn is_asked(&self) -> bool {
+        let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.is_some_and(|at| clock::now().since(at) < ASKED_FOR)
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Look>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// An instance to look at.
@@ -58,21 +92,28 @@ pub(super) fn minute() -> u64 {
 impl Host {
     /// Looks until the host stops.
     pub(super) async fn watch_usage(self: Arc<Self>) {
-        let mut before: Option<Look> = None;
+        let mut noted: Option<Look> = None;
         let mut at_gates = AtGates { at: clock::now(), passed: BTreeMap::new() };
         loop {
+            let is_asked = self.usage.is_asked();
             tokio::select! {
                 () = self.shutdown.cancelled() => return,
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(if is_asked { EVERY_WHEN_ASKED } else { EVERY }) => {}
+                () = self.usage.wake.notified(), if !is_asked => {}
             }
-            at_gates = self.note_gates(&at_gates);
             let watched = self.watched();
             let looking = tokio::task::spawn_blocking(move || (look(&watched), watched));
             let Ok((now, watched)) = looking.await else { continue };
-            for watched in watched {
-                note(&watched, before.as_ref(), &now);
+            *self.usage.last() = Some(now.clone());
+            // Metrics are of as many looks as ever.
+            if noted.as_ref().is_some_and(|noted| now.at.since(noted.at) < EVERY) {
+                continue;
             }
-            before = Some(now);
+            at_gates = self.note_gates(&at_gates);
+            for watched in watched {
+                note(&watched, noted.as_ref(), &now);
+            }
+            noted = Some(now);
         }
     }
 
@@ -93,6 +134,40 @@ impl Host {
             passed.insert(name.clone(), now);
         }
         AtGates { at, passed }
+    }
+
+    /// What the instances of a deployment have used so far. Processes are looked at more often from
+    /// now on, unless nobody looks at their use: that of synthetic instances says nothing.
+    pub(super) fn show_use(&self, endpoint: &str, name: &str) -> Answer {
+        let mut store = self.store();
+        let deployment = store.deployment(endpoint, name)?;
+        let is_synthetic = deployment.spec.synthetic.is_some();
+        let replicas = deployment.replicas.clone();
+        drop(store);
+        if !is_synthetic {
+            self.usage.ask();
+        }
+        let last = self.usage.last();
+        let used = |pid: Option<u32>| {
+            let look = last.as_ref().filter(|_| !is_synthetic);
+            look.and_then(|look| look.used.get(&pid?).copied()).unwrap_or_default()
+        };
+        let of = replicas.as_ref();
+        let each = |(status, place): (InstanceStatus, Option<InstanceId>)| {
+            let used = used(status.pid);
+            let taken = of.zip(place).and_then(|(of, place)| of.pool().taken(place));
+            InstanceUse {
+                name: status.name,
+                ready: status.ready,
+                processor_us: used.cpu.as_micros() as u64,
+                memory_bytes: used.memory_kib * 1024,
+                working_us: taken.map_or(0, |taken| taken.time.as_micros() as u64),
+                in_flight: taken.map_or(0, |taken| taken.now),
+            }
+        };
+        let instances = of.map_or_else(Vec::new, |of| of.places().into_iter().map(each).collect());
+        let waiting = of.map_or(0, |of| of.pool().waiting() as u32);
+        Ok(control::json(StatusCode::OK, &DeploymentUse { instances, waiting }))
     }
 
     fn watched(&self) -> Vec<Watched> {

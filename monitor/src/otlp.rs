@@ -63,7 +63,7 @@ mod worker;
 pub use self::config::{Config, Protocol, Temporality};
 pub use self::delivery::Delivery;
 pub use self::error::Error;
-pub use self::gauges::{Gauges, Instances};
+pub use self::gauges::{Autoscale, Gauges, Instances};
 pub use self::run::Run;
 
 /// How long [`Exporter::finish`] should be given.

@@ -27,5 +27,3 @@ mod registered;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;
-
-pub(crate) use autoscale::held_words;

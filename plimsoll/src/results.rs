@@ -163,6 +163,8 @@ pub struct Results {
     by_key: Appender,
     hlog: Appender,
     events: Appender,
+    /// From the first evaluation of autoscale rules on.
+    autoscale: Option<Appender>,
     rows: u64,
     /// Whether the timeline by key has begun.
     has_keys: bool,
@@ -210,6 +212,7 @@ impl Results {
             by_key: Appender::create(dir.join(folder::BY_KEY))?,
             hlog: Appender::create(dir.join(folder::HLOG))?,
             events: Appender::create(dir.join(folder::EVENTS))?,
+            autoscale: None,
             rows: 0,
             has_keys: false,
             last_s: 0.0,
@@ -255,6 +258,20 @@ impl Results {
     /// Appends one event.
     pub fn event(&mut self, event: &Event) {
         let written = self.events.append(event.line().as_bytes());
+        self.keep(written);
+    }
+
+    /// Appends one evaluation of autoscale rules, as a line of their record.
+    pub fn evaluation(&mut self, line: &str) {
+        if self.autoscale.is_none() {
+            match Appender::create(self.dir.join(folder::AUTOSCALE)) {
+                Ok(file) => self.autoscale = Some(file),
+                // Tried again with the next one: the record lacks this one.
+                Err(error) => return self.keep(Err(error)),
+            }
+        }
+        let file = self.autoscale.as_mut().expect("it was created");
+        let written = file.append(format!("{line}\n").as_bytes());
         self.keep(written);
     }
 

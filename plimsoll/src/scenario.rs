@@ -2,6 +2,7 @@
 //! needs no further look at the files it came from, except the model, code and request bodies.
 
 mod address;
+mod autoscale;
 mod few;
 mod formats;
 mod headers;
@@ -27,6 +28,7 @@ use plimsoll_loadgen::{Error as LoadError, Payloads};
 use plimsoll_monitor::{AlertRule, Objective};
 
 pub use address::Address;
+pub use autoscale::Autoscale;
 pub use formats::FORMATS;
 pub(crate) use formats::give_up_after;
 pub use headers::Headers;
@@ -65,6 +67,8 @@ pub struct Scenario {
     pub until_decided: bool,
     /// What is told while it happens.
     pub alerts: Vec<AlertRule>,
+    /// Rules that scale a deployment.
+    pub autoscale: Option<Autoscale>,
     /// What the subscription may use.
     pub quota: Quota,
     /// Where results go; `None` for the default.
@@ -91,7 +95,8 @@ impl Scenario {
 
     /// What is better known before a run, though nothing is wrong.
     pub(crate) fn notes(&self) -> Vec<String> {
-        few::notes(self)
+        let scaled = self.autoscale.iter().flat_map(Autoscale::notes);
+        few::notes(self).into_iter().chain(scaled).collect()
     }
 }
 

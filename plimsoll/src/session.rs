@@ -5,6 +5,7 @@
 //! session reads no clock, waits for nothing and writes nothing, so that a source of any kind can
 //! feed it. [`run`] composes them for a scenario and a real endpoint.
 
+mod autoscale;
 mod conclude;
 mod failure;
 mod interleaved;
@@ -34,6 +35,7 @@ use crate::results::summary::GeneratorTotals;
 use crate::results::{EventKind, IntervalInfo, Phase};
 use crate::scenario::Scenario;
 use crate::view::{Live, Stand};
+use autoscale::Teller;
 use failure::Failure;
 use measured::{Cut, Measured};
 use patience::Patience;
@@ -85,6 +87,8 @@ struct Session {
     until_decided: bool,
     is_decided: bool,
     patience: Patience,
+    /// Of autoscale rules, if the scenario has any.
+    scaling: Option<Teller>,
 }
 
 impl Session {
@@ -111,6 +115,7 @@ impl Session {
             until_decided,
             is_decided: false,
             patience: Patience::new(scenario.load.give_up_after),
+            scaling: Teller::new(scenario),
         }
     }
 
@@ -125,6 +130,16 @@ impl Session {
             Event::Begun { first_due } => vec![Output::Begun { first_due }],
             Event::Interval(snapshot) => self.interval(*snapshot),
             Event::Instances { at, instances } => self.count(at, instances),
+            Event::Scaling(happenings) => {
+                let teller = self.scaling.iter_mut();
+                teller
+                    .flat_map(|teller| happenings.iter().flat_map(|one| teller.tell(one)))
+                    .collect()
+            }
+            Event::NotScaled { at, why } => {
+                let message = format!("the count of instances could not be changed: {why}");
+                vec![Output::Event(sink::event(at, EventKind::Warning, message))]
+            }
             Event::Interrupted { at } => {
                 let message = "interrupted: waiting for what is in flight; press Ctrl-C again to \
                                skip that";
@@ -184,6 +199,7 @@ impl Session {
             all,
             info,
             instances: &self.instances,
+            scaling: self.scaling.as_ref().map(|teller| &teller.standing),
             live: &self.live,
             generator: &self.generator,
             monitor: &self.monitor,

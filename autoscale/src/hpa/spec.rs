@@ -108,6 +108,21 @@ pub(crate) struct Named {
 pub(crate) struct Selector(pub(super) RawSelector);
 
 impl Selector {
+    /// Labels that fit, as far as it says which.
+    pub(crate) fn labels(&self) -> BTreeMap<String, String> {
+        let mut labels = self.0.match_labels.clone();
+        for one in &self.0.match_expressions {
+            let (Some(key), Some(operator)) = (&one.key, one.operator) else { continue };
+            let value = match operator {
+                SelectorOperator::In => one.values.first().cloned(),
+                SelectorOperator::Exists => Some(String::new()),
+                SelectorOperator::NotIn | SelectorOperator::DoesNotExist => None,
+            };
+            labels.extend(value.map(|value| (key.clone(), value)));
+        }
+        labels
+    }
+
     /// Whether labels fit (`k8s.io/apimachinery/pkg/labels/selector.go`).
     pub(crate) fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         let equal = self.0.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value));

@@ -37,6 +37,12 @@ impl ScaledObject {
         self.idle
     }
 
+    /// The names of the metrics that are a number from outside.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = &str> {
+        let outside = |trigger: &&Trigger| matches!(trigger.kind, Kind::Number { .. });
+        self.triggers.iter().filter(outside).map(|trigger| trigger.metric.as_str())
+    }
+
     /// Whether it has a trigger that goes by the time of day.
     pub fn goes_by_the_calendar(&self) -> bool {
         self.triggers.iter().any(|trigger| matches!(trigger.kind, Kind::Cron { .. }))

@@ -52,6 +52,21 @@ impl Kpa {
         (self.min_scale, self.max_scale)
     }
 
+    /// Whether it may end at no pods at all.
+    pub(crate) fn scales_to_zero(&self) -> bool {
+        self.scale_to_zero && self.min_scale == 0
+    }
+
+    /// The name of the metric that it looks at.
+    pub(crate) fn metric(&self) -> &'static str {
+        self.metric.name()
+    }
+
+    /// The lengths of its stable and its panic window, in seconds.
+    pub(crate) fn windows(&self) -> (i64, i64) {
+        (self.stable_window, self.panic_window())
+    }
+
     /// How far an evaluation looks back, in seconds.
     pub fn stable_window_s(&self) -> i64 {
         self.stable_window

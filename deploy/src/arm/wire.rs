@@ -150,6 +150,34 @@ pub struct InstanceStatus {
     pub exception: Option<String>,
 }
 
+/// Ours, not Azure's: what the instances of a local deployment have used so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeploymentUse {
+    /// Of each.
+    pub instances: Vec<InstanceUse>,
+    /// Requests that wait for a slot.
+    pub waiting: u32,
+}
+
+/// What one instance has used since it was started. A process that is started again begins anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InstanceUse {
+    /// Its name within the deployment.
+    pub name: String,
+    /// Whether it is given requests.
+    pub ready: bool,
+    /// Processor time of its process group, as it was looked at last.
+    pub processor_us: u64,
+    /// Resident memory of its process group, as it was looked at last.
+    pub memory_bytes: u64,
+    /// Time that its slots were taken, added up, since it last got ready.
+    pub working_us: u64,
+    /// Slots that are taken now.
+    pub in_flight: u32,
+}
+
 /// The scoring script.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -21,6 +21,8 @@ pub(super) enum Route {
     Deployment(String, String),
     Logs(String, String),
     Skus(String, String),
+    /// What its instances have used.
+    Use(String, String),
     /// All names of a kind.
     Assets(Kind),
     AssetName(Kind, String),
@@ -114,6 +116,7 @@ fn endpoints(parts: &[&str]) -> Option<Route> {
             [d] => Route::Deployment(e.to_owned(), d.to_owned()),
             [d, word] if is(word, "getLogs") => Route::Logs(e.to_owned(), d.to_owned()),
             [d, word] if is(word, "skus") => Route::Skus(e.to_owned(), d.to_owned()),
+            [d, word] if is(word, "use") => Route::Use(e.to_owned(), d.to_owned()),
             _ => return None,
         },
         _ => return None,

@@ -104,6 +104,7 @@ mod tests {
             store: std::sync::Mutex::default(),
             spawner: Spawner::start(Handle::current()).unwrap(),
             groups: None,
+            usage: crate::usage::Watch::default(),
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
         })

@@ -280,3 +280,24 @@ async fn metrics_are_asked_for_as_at_azure_monitor() {
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
     host.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_instances_use_only_grows_while_they_work() {
+    let host = TestHost::start().await;
+    let caller = host.endpoint_with(&deployment("blue", 1, 1.0)).await;
+    let path = "/onlineEndpoints/end/deployments/blue/use";
+    let ask = async || read(&host.ask(Method::GET, path, "").await);
+    let before = ask().await;
+    assert_eq!(before["instances"][0]["ready"], json!(true), "{before}");
+    assert_eq!((&before["instances"][0]["workingUs"], &before["waiting"]), (&json!(0), &json!(0)));
+    caller.score().await;
+    let worked = async || ask().await["instances"][0]["workingUs"].as_u64().unwrap();
+    let first = worked().await;
+    assert!(first > 0);
+    caller.score().await;
+    assert!(worked().await > first);
+    assert_eq!(ask().await["instances"][0]["inFlight"], json!(0));
+    let missing = host.ask(Method::GET, &path.replace("blue", "none"), "").await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+    host.stop().await;
+}

@@ -13,6 +13,8 @@ pub struct Gauges {
     pub target_rate: Option<f64>,
     /// Instances by deployment.
     pub instances: Vec<Instances>,
+    /// Autoscale rules by the deployment that they scale.
+    pub autoscale: Vec<Autoscale>,
     /// Whether the generator could do what the schedule asked.
     pub validity: Option<ValidityState>,
     objectives: Vec<ObjectiveGauge>,
@@ -30,6 +32,27 @@ pub struct Instances {
     pub wanted: u64,
     /// Instances that are being started.
     pub starting: u64,
+}
+
+/// How the autoscale rules of one deployment stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Autoscale {
+    /// The deployment's name.
+    pub deployment: String,
+    /// Instances that are wanted.
+    pub wanted: u64,
+    /// Instances that the rules would want without any guard.
+    pub unguarded: u64,
+    /// Instances that have a machine.
+    pub provisioned: u64,
+    /// Evaluations so far.
+    pub evaluations: u64,
+    /// Changes of the count so far.
+    pub changes: u64,
+    /// Changes that the quota refused so far.
+    pub refused: u64,
+    /// The guard that holds the rules back, if one does.
+    pub held: Option<String>,
 }
 
 /// An objective and how it stands.

@@ -14,8 +14,6 @@ use clap::Subcommand;
 use plimsoll_autoscale::azure::{PARAMETERS, Parameters};
 use plimsoll_document::{Problem, Problems, decode, read_text};
 
-pub(crate) use rows::words as held_words;
-
 use super::help;
 use crate::exit::Exit;
 

@@ -205,7 +205,7 @@ fn rows(all: &[Evaluation]) -> Vec<Row> {
         } else {
             state.replicas.to_string()
         };
-        let held = decision.held.map_or("–", crate::commands::held_words);
+        let held = decision.held.map_or("–", plimsoll_autoscale::Held::words);
         rows.push(Row {
             time: state.now.to_string(),
             instances,

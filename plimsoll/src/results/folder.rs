@@ -25,6 +25,8 @@ pub const BY_KEY: &str = "timeline-by-key.csv";
 pub const HLOG: &str = "latency.hlog";
 /// `junit.xml`, for continuous-integration servers.
 pub const JUNIT: &str = "junit.xml";
+/// The record of autoscale rules: `plimsoll autoscale explain --replay` decides it again.
+pub const AUTOSCALE: &str = "autoscale.jsonl";
 /// The events' file name.
 pub const EVENTS: &str = "events.jsonl";
 
@@ -93,7 +95,7 @@ pub(crate) fn is_in_use(dir: &Path) -> bool {
 
 /// Whether a run of ours writes a file of this name.
 fn is_ours(name: &str) -> bool {
-    let all = [SUMMARY, REPORT, TIMELINE, BY_KEY, HLOG, JUNIT, EVENTS, RESERVE];
+    let all = [SUMMARY, REPORT, TIMELINE, BY_KEY, HLOG, JUNIT, EVENTS, AUTOSCALE, RESERVE];
     all.contains(&name) || all.iter().any(|of| temporary(of) == name)
 }
 

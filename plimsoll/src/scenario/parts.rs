@@ -38,6 +38,7 @@ impl Reader<'_> {
         let objectives = self.objectives(raw.objectives.as_deref().unwrap_or_default(), &known);
         let alerts = self.alerts(raw.alerts.unwrap_or_default(), &known);
         let quota = self.quota(raw.quota);
+        let autoscale = raw.autoscale.and_then(|raw| self.autoscale(raw, place.as_ref()));
         let outputs = raw.outputs;
         let otlp = outputs.as_ref().and_then(|outputs| outputs.otlp.clone());
         Some(Scenario {
@@ -52,6 +53,7 @@ impl Reader<'_> {
             objectives,
             until_decided: false,
             alerts,
+            autoscale,
             quota,
             folder: outputs
                 .and_then(|outputs| outputs.folder)

@@ -44,6 +44,8 @@ pub struct RawScenario {
     pub objectives: Option<Vec<String>>,
     /// What is told while it happens.
     pub alerts: Option<Vec<RawAlert>>,
+    /// Rules that scale a deployment while the load runs.
+    pub autoscale: Option<RawAutoscale>,
     /// What the subscription may use.
     pub quota: Option<RawQuota>,
     /// Where results go.
@@ -220,6 +222,68 @@ pub enum RawSeverity {
     Warning,
     /// Worth waking someone.
     Critical,
+}
+
+/// Rules that scale a deployment of this scenario. Durations are those of Azure or the cluster;
+/// `time_compression` divides them.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawAutoscale {
+    /// The rules, relative to this file: a setting or script of Azure Monitor autoscale, a
+    /// `HorizontalPodAutoscaler`, a `ScaledObject`, a Knative service, a deployment with
+    /// `scale_settings`.
+    #[schemars(required)]
+    pub rules: Option<String>,
+    /// The deployment that they scale; the only one if absent.
+    pub deployment: Option<String>,
+    /// How long a new instance waits for its machine, before it starts: always the same, or drawn.
+    #[schemars(required)]
+    pub provisioning: Option<RawProvisioning>,
+    /// How long after its end a grain of the metrics can be read; `3m` for Azure's rules, `0s` for
+    /// others if absent.
+    #[schemars(extend("format" = "time-span"))]
+    pub metric_delay: Option<String>,
+    /// How many times faster rules, metrics and provisioning go than the load; 1 if absent. It divides
+    /// 60.
+    #[schemars(range(min = 1, max = 60))]
+    pub time_compression: Option<u32>,
+    /// What is assumed of Azure's engine where Microsoft documents nothing, such as `interval_s=30`: as
+    /// `plimsoll autoscale decide --assume` takes it.
+    pub assume: Option<Vec<String>>,
+    /// For each metric that a cluster's rules name, what is measured here: `requests_per_second`,
+    /// `concurrency`, `latency_p99_ms` and others.
+    pub metrics: Option<BTreeMap<String, String>>,
+    /// When it is for the rules as the load begins: profiles go by the time of day and the day of the
+    /// week; now if absent.
+    pub begins: Option<String>,
+}
+
+/// How long machines take.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RawProvisioning {
+    /// Always so long, for example `4m`.
+    Always(String),
+    /// Drawn for each.
+    Drawn(RawDrawn),
+}
+
+/// A distribution of times.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum RawDrawn {
+    /// Exponential.
+    Exponential {
+        /// The mean.
+        mean: String,
+    },
+    /// Log-normal, by two of its percentiles.
+    LogNormal {
+        /// The median.
+        p50: String,
+        /// The 99th percentile.
+        p99: String,
+    },
 }
 
 /// What the subscription may use.

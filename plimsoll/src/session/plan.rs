@@ -16,7 +16,7 @@ use crate::results::summary as file;
 use crate::scenario::{self, Place, Scenario};
 
 /// The subscription that messages name where the scenario knows none.
-const LOCAL_SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
+pub(super) const LOCAL_SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
 
 /// The quota that a scenario's deployments take, beside what the subscription has left.
 pub(super) struct QuotaCheck {

@@ -18,7 +18,7 @@ use super::secrets::Secrets;
 use super::sink::{Folder, Sink, Telemetry, config, switched_off};
 use super::site::{self, Site};
 use super::source::{Interrupt, LiveSource, SimulatedSource};
-use super::{Failure, Session, drive, plan, reach};
+use super::{Failure, Session, autoscale, drive, plan, reach};
 use crate::exit::Exit;
 use crate::results::summary::{Machine, ObjectiveResult, Run, ScenarioName, Summary};
 use crate::results::{Event, EventKind};
@@ -238,7 +238,10 @@ async fn load(
     let run = otlp_run(scenario, &folder.summary.run, &target);
     let mut telemetry = Telemetry::new(otlp, run);
     let mut session = Session::new(scenario);
-    let source = LiveSource::start(plan, target, secrets, site, interrupt).await;
+    let controller = autoscale::controller(scenario, clock::wall())
+        .transpose()
+        .map_err(|wrong| Failure::Plan(anyhow::anyhow!(wrong)))?;
+    let source = LiveSource::start(plan, target, secrets, site, controller, interrupt).await;
     let mut source = source.map_err(Failure::Generator)?;
     let mut sinks: [&mut dyn Sink; 3] = [folder, &mut telemetry, view];
     let driven = drive(&mut source, &mut session, &mut sinks).await;

@@ -46,6 +46,11 @@ pub(crate) fn simulation(scenario: &Scenario) -> Result<Simulation, Vec<String>>
     if !problems.is_empty() {
         return Err(problems);
     }
+    if scenario.autoscale.is_some() {
+        let message =
+            "--simulate: `autoscale` is not simulated; run the scenario, or leave the key out";
+        return Err(vec![message.to_owned()]);
+    }
     let load = &scenario.load;
     let weights: Vec<_> = scenario.requests.iter().map(|request| request.weight).collect();
     let mix =

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use plimsoll_domain::{Snapshot, Tally};
 use plimsoll_monitor::{AlertEvent, Monitor};
 
+use super::autoscale::Standing;
 use super::failure::Failure;
 use super::source::Instances;
 use crate::results::summary::GeneratorTotals;
@@ -42,6 +43,11 @@ pub(super) enum Output<'a> {
     Event(Event),
     /// An alert changed its state.
     Alert(AlertEvent),
+    /// Autoscale rules were evaluated.
+    Evaluation {
+        /// As a line of their record.
+        line: String,
+    },
 }
 
 /// An interval, and how the run stands after it.
@@ -55,6 +61,8 @@ pub(super) struct Interval<'a> {
     pub(super) info: &'a IntervalInfo,
     /// The instances of each deployment; empty where nothing is known.
     pub(super) instances: &'a [Instances],
+    /// How autoscale rules stand, if there are any.
+    pub(super) scaling: Option<&'a Standing>,
     /// The figures for a person.
     pub(super) live: &'a Live,
     /// The generator's state over the run so far.

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use super::key;
 use super::secrets::Secrets;
-use super::source::{Instances, Interrupt};
+use super::source::{Instances, Interrupt, Scaling};
 use crate::results::summary::InstanceResult;
 use crate::scenario::{Deployed, Existing, Scenario};
 use crate::standing;
 use crate::view::View;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use plimsoll_autoscale::controller::Controller;
 use plimsoll_deploy::arm::{ArmDriver, Deployment, Error as DeployError};
 use plimsoll_deploy::spec::AuthMode;
 use plimsoll_host::local::{LocalHost, Options};
@@ -57,6 +58,7 @@ pub(super) struct Site {
 
 struct Own {
     host: LocalHost,
+    endpoint: String,
     driver: Arc<ArmDriver>,
     counter: JoinHandle<()>,
     instances: watch::Receiver<Vec<Instances>>,
@@ -166,7 +168,13 @@ impl Site {
                     key: Some(key),
                     key_note: None,
                     tls: TlsOptions::default(),
-                    own: Some(Own { host, driver, counter, instances }),
+                    own: Some(Own {
+                        host,
+                        endpoint: deployed.endpoint.name.clone(),
+                        driver,
+                        counter,
+                        instances,
+                    }),
                 })
             }
             Err(error) => {
@@ -180,6 +188,13 @@ impl Site {
     /// ours.
     pub(super) fn instances(&self) -> Option<watch::Receiver<Vec<Instances>>> {
         self.own.as_ref().map(|own| own.instances.clone())
+    }
+
+    /// Autoscale rules at work on a deployment that the run brought up.
+    pub(super) fn scaling(&self, controller: Controller) -> Option<Scaling> {
+        let Own { driver, endpoint, .. } = self.own.as_ref()?;
+        let deployment = controller.deployment().to_owned();
+        Some(Scaling::new(controller, driver, endpoint, &deployment))
     }
 
     /// Returns when what the run brought up is gone, though it should not be.

@@ -10,13 +10,14 @@ mod simulated;
 
 use std::time::{Duration, SystemTime};
 
+use plimsoll_autoscale::controller::Happening;
 use plimsoll_domain::Snapshot;
 
 use super::sink::event;
 use crate::results::{self, EventKind, InstanceCount};
 
 pub(super) use interrupt::Interrupt;
-pub(super) use live::LiveSource;
+pub(super) use live::{LiveSource, Scaling};
 pub(super) use simulated::SimulatedSource;
 
 /// Tells what happens in a run.
@@ -45,6 +46,15 @@ pub(super) enum Event {
         at: Duration,
         /// Of every deployment.
         instances: Vec<Instances>,
+    },
+    /// The controller of autoscale rules did something.
+    Scaling(Vec<Happening>),
+    /// A count of instances that was asked for could not be had.
+    NotScaled {
+        /// When.
+        at: Duration,
+        /// Why.
+        why: String,
     },
     /// What the run had brought up is gone; the load is being stopped.
     Lost {

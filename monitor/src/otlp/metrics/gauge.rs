@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{Gauge, Metric, NumberDataPoint};
 
-use super::super::gauges::ObjectiveGauge;
+use super::super::gauges::{Autoscale, ObjectiveGauge};
 use super::super::wire::{attributes, base, whole};
 use super::build::metric;
 use super::view::View;
@@ -19,7 +19,69 @@ type Points = Vec<(Vec<KeyValue>, Number)>;
 pub(super) fn metrics(view: &View<'_>) -> Vec<Metric> {
     let mut all = generator(view);
     all.extend(judgement(view));
+    all.extend(autoscale(view));
     all
+}
+
+/// Autoscale rules: each metric by deployment.
+fn autoscale(view: &View<'_>) -> Vec<Metric> {
+    let Some(gauges) = view.gauges.filter(|gauges| !gauges.autoscale.is_empty()) else {
+        return Vec::new();
+    };
+    let name = |of: &Autoscale| KeyValue::new("plimsoll.deployment", of.deployment.clone());
+    let each = |count: fn(&Autoscale) -> u64| -> Points {
+        let points = gauges.autoscale.iter();
+        points.map(|of| (vec![name(of)], Number::AsInt(whole(count(of))))).collect()
+    };
+    let held = gauges.autoscale.iter().filter_map(|of| {
+        let guard = KeyValue::new("plimsoll.autoscale.guard", of.held.clone()?);
+        Some((vec![name(of), guard], Number::AsInt(1)))
+    });
+    let all: [(&str, &str, &str, Points); 7] = [
+        (
+            "plimsoll.autoscale.wanted",
+            "Instances that autoscale rules want",
+            "{instance}",
+            each(|of| of.wanted),
+        ),
+        (
+            "plimsoll.autoscale.unguarded",
+            "Instances that autoscale rules would want without any guard",
+            "{instance}",
+            each(|of| of.unguarded),
+        ),
+        (
+            "plimsoll.autoscale.provisioned",
+            "Instances that have a machine",
+            "{instance}",
+            each(|of| of.provisioned),
+        ),
+        (
+            "plimsoll.autoscale.evaluations",
+            "Evaluations of autoscale rules so far",
+            "{evaluation}",
+            each(|of| of.evaluations),
+        ),
+        (
+            "plimsoll.autoscale.changes",
+            "Changes of the count of instances so far",
+            "{change}",
+            each(|of| of.changes),
+        ),
+        (
+            "plimsoll.autoscale.refused",
+            "Changes that the quota refused so far",
+            "{change}",
+            each(|of| of.refused),
+        ),
+        (
+            "plimsoll.autoscale.held",
+            "1 while the guard that its attribute names holds autoscale rules back",
+            "",
+            held.collect(),
+        ),
+    ];
+    build(view, gauges.at, all)
 }
 
 fn generator(view: &View<'_>) -> Vec<Metric> {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use plimsoll_autoscale::azure::{Parameters, When};
 use plimsoll_autoscale::{
-    Evaluation, Plan, Replayed, Rules, RulesFile, Samples, backtest, record_line, replay,
+    Evaluation, Held, Plan, Replayed, Rules, RulesFile, Samples, backtest, record_line, replay,
 };
 use plimsoll_document::Problems;
 use plimsoll_domain::plain;
@@ -182,7 +182,7 @@ fn table(all: &[Evaluation]) -> String {
             state.now.to_string(),
             rows::change(state.replicas, decision.replicas),
             decision.unguarded.to_string(),
-            decision.held.map_or("–", rows::words).to_owned(),
+            decision.held.map_or("–", Held::words).to_owned(),
             plain::line(&why.join("; ")).into_owned(),
         ]);
     }

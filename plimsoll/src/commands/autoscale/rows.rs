@@ -1,6 +1,6 @@
 //! Decisions as tables of text.
 
-use plimsoll_autoscale::{Decision, Held, State, Step};
+use plimsoll_autoscale::{Decision, State, Step};
 
 /// Rows as columns of equal width, the last one as it is.
 pub(super) fn columns(rows: &[Vec<String>]) -> String {
@@ -25,7 +25,7 @@ pub(super) fn columns(rows: &[Vec<String>]) -> String {
 
 /// A decision with its steps.
 pub(super) fn decision(state: &State, decision: &Decision) -> String {
-    let held = decision.held.map_or_else(String::new, |held| format!("  ({})", words(held)));
+    let held = decision.held.map_or_else(String::new, |held| format!("  ({})", held.words()));
     let alone = match decision.unguarded {
         same if same == decision.replicas => String::new(),
         other => format!("  the rules alone: {other}"),
@@ -58,19 +58,4 @@ pub(super) fn number(value: f64) -> String {
 /// `4 → 5`, or `4` if nothing changes.
 pub(super) fn change(from: u32, to: u32) -> String {
     if from == to { format!("{from}") } else { format!("{from} → {to}") }
-}
-
-/// A guard in words.
-pub(crate) fn words(held: Held) -> &'static str {
-    match held {
-        Held::Cooldown => "cooldown",
-        Held::Flapping => "flapping",
-        Held::Clamp => "minimum or maximum",
-        Held::Stabilization => "stabilization",
-        Held::Policy => "policy",
-        Held::Tolerance => "tolerance",
-        Held::MissingData => "missing metrics",
-        Held::InProgress => "last change under way",
-        Held::Disabled => "not in force",
-    }
 }

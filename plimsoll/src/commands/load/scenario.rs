@@ -128,6 +128,7 @@ pub(super) fn scenario(args: Args) -> Result<(Scenario, Printing), String> {
             give_up_after: Some(DEFAULT_GIVE_UP),
         },
         objectives: args.objectives,
+        autoscale: None,
         until_decided: false,
         alerts: Vec::new(),
         quota: Quota { is_asked: false, region: "local".to_owned(), limits: None },

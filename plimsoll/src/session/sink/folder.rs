@@ -61,6 +61,7 @@ impl Sink for Folder {
             Output::Interval(interval) => self.interval(interval),
             Output::Event(event) => self.results.event(event),
             Output::Alert(alert) => self.results.event(&alert_event(alert)),
+            Output::Evaluation { line } => self.results.evaluation(line),
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ impl Sink for View {
                 if event.kind == EventKind::Phase && event.details.contains_key("stage") => {}
             Output::Event(event) => self.line(&*event.message),
             Output::Alert(alert) => self.line(alert_event(alert).message),
-            Output::Begun { .. } => {}
+            Output::Begun { .. } | Output::Evaluation { .. } => {}
         }
         Ok(())
     }

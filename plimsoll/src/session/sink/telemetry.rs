@@ -1,6 +1,8 @@
 //! The session's end of the OTLP export; nothing at all without a receiver.
 
-use plimsoll_monitor::otlp::{Config, Delivery, Error, Exporter, FINISH, Gauges, Instances, Run};
+use plimsoll_monitor::otlp::{
+    Autoscale, Config, Delivery, Error, Exporter, FINISH, Gauges, Instances, Run,
+};
 
 use super::{Failure, Interval, Output, Sink};
 use crate::results::summary::Otlp;
@@ -93,6 +95,17 @@ fn gauges(interval: &Interval<'_>) -> Gauges {
         starting: of.starting.into(),
     });
     gauges.instances = instances.collect();
+    let autoscale = interval.scaling.map(|of| Autoscale {
+        deployment: of.deployment.clone(),
+        wanted: of.wanted.into(),
+        unguarded: of.unguarded.into(),
+        provisioned: of.provisioned.into(),
+        evaluations: of.evaluations,
+        changes: of.changes,
+        refused: of.refused,
+        held: of.held.map(|held| held.words().to_owned()),
+    });
+    gauges.autoscale = autoscale.into_iter().collect();
     gauges
 }
 

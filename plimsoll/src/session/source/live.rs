@@ -1,7 +1,10 @@
 //! A run that happens: a load generator, a site that may go away, and a user at the keyboard.
 
+mod scaling;
+
 use std::time::{Duration, SystemTime};
 
+use plimsoll_autoscale::controller::Controller;
 use plimsoll_domain::{Moment, Snapshot, clock, with_causes};
 use plimsoll_loadgen::{Error, Finished, LoadPlan, Running, Target};
 use tokio::sync::{mpsc, watch};
@@ -10,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Event, Instances, Interrupt, Source};
 use crate::session::secrets::Secrets;
 use crate::session::site::Site;
+
+pub(in crate::session) use scaling::Scaling;
 
 /// Snapshots that may wait for the session; the generator merges further ones.
 const SNAPSHOT_QUEUE: usize = 16;
@@ -33,6 +38,10 @@ pub(in crate::session) struct LiveSource<'a> {
     is_cut: bool,
     /// What is told last, if something else had to be told before it.
     last: Option<Event>,
+    /// Autoscale rules at work, if the scenario has any.
+    scaling: Option<Scaling>,
+    /// The newest count of instances.
+    counted: Vec<Instances>,
 }
 
 impl<'a> LiveSource<'a> {
@@ -42,6 +51,7 @@ impl<'a> LiveSource<'a> {
         target: Target,
         secrets: Secrets,
         site: &'a mut Site,
+        controller: Option<Controller>,
         interrupt: &'a Interrupt,
     ) -> Result<Self, Error> {
         let (sender, snapshots) = mpsc::channel(SNAPSHOT_QUEUE);
@@ -49,6 +59,7 @@ impl<'a> LiveSource<'a> {
         let running = plan.start(target, sender, stop.clone()).await?;
         let (t0, abort) = (running.t0(), running.aborter());
         let instances = site.instances();
+        let scaling = controller.and_then(|controller| site.scaling(controller));
         let first_due = Some(running.first_due());
         let running = Some(running);
         Ok(Self {
@@ -64,6 +75,8 @@ impl<'a> LiveSource<'a> {
             secrets,
             is_cut: false,
             last: None,
+            scaling,
+            counted: Vec::new(),
         })
     }
 
@@ -113,16 +126,39 @@ impl Source for LiveSource<'_> {
             return last;
         }
         loop {
+            if let Some(scaling) = &mut self.scaling {
+                let happenings = scaling.turn(self.t0);
+                if !happenings.is_empty() {
+                    return Event::Scaling(happenings);
+                }
+                let before = self.counted.clone();
+                scaling.count(&mut self.counted);
+                if self.counted != before {
+                    return Event::Instances { at: self.at(), instances: self.counted.clone() };
+                }
+            }
             let (stopping, aborting) = (self.is_cut, self.abort.is_cancelled());
             tokio::select! {
+                told = due(&mut self.scaling, self.t0) => {
+                    if let Some(told) = told {
+                        return told;
+                    }
+                }
                 snapshot = self.snapshots.recv() => return match snapshot {
                     Some(mut snapshot) => {
                         self.secrets.hide_in(&mut snapshot.generator.examples);
+                        if let Some(scaling) = &mut self.scaling {
+                            scaling.observe(&snapshot);
+                        }
                         Event::Interval(Box::new(snapshot))
                     }
                     None => self.last(stopping).await,
                 },
-                instances = change(&mut self.instances) => {
+                mut instances = change(&mut self.instances) => {
+                    if let Some(scaling) = &self.scaling {
+                        scaling.count(&mut instances);
+                    }
+                    self.counted.clone_from(&instances);
                     return Event::Instances { at: self.at(), instances };
                 }
                 why = self.site.lost(), if !stopping => {
@@ -139,6 +175,14 @@ impl Source for LiveSource<'_> {
                 () = self.interrupt.abort.cancelled(), if !aborting => self.abort.cancel(),
             }
         }
+    }
+}
+
+/// Waits until autoscale rules have something to do; for ever, if there are none.
+async fn due(scaling: &mut Option<Scaling>, t0: Moment) -> Option<Event> {
+    match scaling {
+        Some(scaling) => scaling.wait(t0).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -195,6 +195,7 @@ impl Sink for Recording {
             }
             Output::Event(event) => kind(event),
             Output::Alert(alert) => format!("alert {}: {}", alert.rule, alert.to.name()),
+            Output::Evaluation { .. } => "evaluation".to_owned(),
         });
         Ok(())
     }

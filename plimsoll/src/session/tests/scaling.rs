@@ -1,0 +1,88 @@
+//! Autoscale rules in a whole run from a script.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use plimsoll_autoscale::pipeline::{InstanceUse, Usage};
+use plimsoll_autoscale::{Replayed, replay};
+
+use super::script::{self, Answer, Scripted, ended};
+use crate::results::{events, timeline};
+use crate::scenario::{self, Scenario};
+use crate::session::autoscale;
+use crate::session::source::{Event, Instances};
+
+pub(in crate::session) fn scenario() -> Scenario {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository");
+    scenario::read(&root.join("scenarios/autoscale-azure")).expect("it is fine")
+}
+
+/// A run in which every slot works until `busy` seconds, and machines are instances at once.
+pub(in crate::session) fn scaled(scenario: &Scenario, seconds: u64, busy: u64) -> Vec<Event> {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_hours(500_000);
+    let mut controller = autoscale::controller(scenario, now).expect("it has rules").expect("fine");
+    let mut all = Vec::new();
+    let mut worked = [Duration::ZERO; 50];
+    for second in 0..seconds {
+        let at = Duration::from_secs(second + 1);
+        let there = controller.there();
+        let instances =
+            worked.iter_mut().take(there as usize).enumerate().map(|(number, worked)| {
+                *worked += if second < busy { Duration::from_secs(4) } else { Duration::ZERO };
+                InstanceUse {
+                    name: number.to_string(),
+                    ready: true,
+                    processor: Duration::ZERO,
+                    memory_bytes: 0,
+                    working: *worked,
+                    in_flight: 4,
+                }
+            });
+        let instances = instances.collect();
+        controller.usage(Usage { at, instances, waiting: 0 });
+        let took = Duration::from_millis(if second < busy { 900 } else { 100 });
+        let lag = Duration::ZERO;
+        let answer = |_| Answer { request: 0, deployment: "blue", took, lag, status: 200 };
+        let snapshot = script::second_of(scenario, second, answer);
+        controller.observe(&snapshot);
+        all.push(Event::Interval(Box::new(snapshot)));
+        let turn = controller.step(at);
+        if !turn.happenings.is_empty() {
+            all.push(Event::Scaling(turn.happenings));
+        }
+        let (deployment, ready) = ("blue".to_owned(), controller.there());
+        let wanted = controller.wanted();
+        all.push(Event::Instances {
+            at,
+            instances: vec![Instances { deployment, ready, wanted, starting: 0 }],
+        });
+    }
+    all.push(ended(false));
+    all
+}
+
+#[test]
+fn what_rules_do_is_told_and_recorded_and_decides_again_to_the_byte() {
+    let scenario = scenario();
+    let source = Scripted::new(scaled(&scenario, 150, 60));
+    let run = script::run_of(scenario.clone(), tempfile::tempdir().unwrap(), source);
+    let told = events::read(&run.text("events.jsonl"));
+    let wanted: Vec<_> = told.iter().filter(|event| event.details.contains_key("to")).collect();
+    let first = wanted.first().expect("they scale");
+    assert!(
+        first.message.starts_with("2 → 4 instances of blue wanted: CpuUtilization"),
+        "{first:?}"
+    );
+    // Two grains are whole after 10 s, the second can be read 5 s later than it ends.
+    assert!((first.t_s - 10.0).abs() < 1e-9, "{first:?}");
+    assert!(told.iter().any(|event| event.details.contains_key("provisioned")));
+    let held =
+        |guard: &str| told.iter().any(|event| event.details.get("held") == Some(&guard.into()));
+    assert!(held("cooldown"), "{told:#?}");
+    let record = run.text("autoscale.jsonl");
+    let rules = &scenario.autoscale.as_ref().expect("it has rules").rules;
+    let replayed = replay(rules, "autoscale.jsonl", &record).expect("a record");
+    assert_eq!(replayed, Replayed { count: 30, differs: None });
+    let rows = timeline::read(&run.text("timeline.csv"));
+    assert_eq!(rows[20].instances_wanted, Some(4), "{:?}", rows[20]);
+}
