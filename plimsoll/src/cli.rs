@@ -7,8 +7,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    autoscale, check, compare, completions, deployment, endpoint, environment, environments, guard,
-    help, host, init, instance, load, model, quota, report, run, schema,
+    autoscale, capacity, check, compare, completions, deployment, endpoint, environment,
+    environments, guard, help, host, init, instance, load, model, quota, report, run, schema,
 };
 use crate::exit::Exit;
 use crate::view;
@@ -64,6 +64,9 @@ pub enum Command {
     /// Register environments and show them, as `az ml environment` does
     #[command(subcommand, after_help = help::ENVIRONMENT)]
     Environment(environment::Command),
+    /// Find the highest rate at which the objectives hold, as an interval
+    #[command(after_help = help::CAPACITY)]
+    Capacity(capacity::Args),
     /// Say whether runs got slower, with statistics and an exit code
     #[command(after_help = help::COMPARE)]
     Compare(compare::Args),
@@ -99,6 +102,7 @@ impl Command {
             Self::Deployment(command) => deployment::run(command),
             Self::Model(command) => model::run(command),
             Self::Environment(command) => environment::run(command),
+            Self::Capacity(args) => capacity::run(args),
             Self::Compare(args) => compare::run(args),
             Self::Host(args) => host::run(args),
             Self::Objectives => {

@@ -5,6 +5,7 @@
 
 pub(crate) mod autoscale;
 mod azure;
+pub(crate) mod capacity;
 pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod completions;

@@ -27,6 +27,7 @@
 //! a level that drifts with a time constant above some 10 s is seen late (see the monitor's text).
 
 mod answer;
+mod bound;
 mod budget;
 mod fit;
 mod overload;
@@ -37,6 +38,7 @@ mod tests;
 mod watch;
 
 pub use answer::{Answer, Confirmation, Ending, Knee};
+pub use bound::Bound;
 pub use budget::{FIRST_LOOK_S, MOST_LOOKS};
 pub use fit::Fit;
 pub use overload::Overload;

@@ -34,6 +34,16 @@ Examples:
   plimsoll run scenario.yml --out results/nightly --quiet
   plimsoll run scenario.yml --until-decided 10m --otlp http://localhost:4317";
 
+/// For `plimsoll capacity --help`.
+pub(crate) const CAPACITY: &str = "\
+Examples:
+  plimsoll capacity scenario.yml --simulate
+  plimsoll capacity scenarios/quickstart --time 30m --max-rate 2000
+
+Exit codes: 0 an interval, or all holds up to the highest rate to try; 3 no rate holds, or the endpoint
+is worse for good after an overload; 4 no number, as the time, the load generator or the
+confirmation did not allow one.";
+
 /// For `plimsoll load --help`.
 pub(crate) const LOAD: &str = "\
 Examples:

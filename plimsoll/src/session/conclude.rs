@@ -21,7 +21,7 @@ use crate::{report, view};
 pub(super) type Ended = Result<Measured, Failure>;
 
 /// The exit code of a run, written whole or not.
-fn exit(ended: &Ended, losses: &[Loss]) -> Exit {
+pub(super) fn exit(ended: &Ended, losses: &[Loss]) -> Exit {
     match ended {
         _ if !losses.is_empty() => Exit::Internal,
         Ok(measured) => judged(&measured.report, &measured.cut),
@@ -67,19 +67,8 @@ pub(super) fn conclude(
     printing: Printing,
     decided: impl FnOnce(Exit),
 ) -> Exit {
-    let Folder { mut results, mut summary } = folder;
-    summary.run.complete = true;
-    match ended {
-        Ok(measured) => complete(&mut summary, measured),
-        Err(failure) => {
-            let message = with_causes(failure);
-            results.event(&Event::new(0.0, EventKind::Error, message.clone()));
-            let reasons = vec![format!("Nothing was measured: {message}")];
-            summary.validity =
-                Validity { state: ValidityState::Invalid, reasons, notes: Vec::new() };
-            summary.run.interrupted = matches!(failure, Failure::Interrupted);
-        }
-    }
+    let Folder { results, summary } = folder;
+    let (results, summary) = told(ended, results, summary);
     let text = match ended {
         Ok(measured) => Ok(text::text(scenario, measured, &summary)),
         Err(failure) => Err(with_causes(failure)),
@@ -101,6 +90,31 @@ pub(super) fn conclude(
         view::print(&format!("report: {}", page.display()));
     }
     exit
+}
+
+/// Writes the last results of a step, of which only what could not be written is printed.
+pub(super) fn keep(ended: &Ended, folder: Folder) {
+    let (results, summary) = told(ended, folder.results, folder.summary);
+    for loss in write(ended, results, summary).losses {
+        view::note(&format!("error: {loss}"));
+    }
+}
+
+/// The summary of a run that is over.
+fn told(ended: &Ended, mut results: Results, mut summary: Summary) -> (Results, Summary) {
+    summary.run.complete = true;
+    match ended {
+        Ok(measured) => complete(&mut summary, measured),
+        Err(failure) => {
+            let message = with_causes(failure);
+            results.event(&Event::new(0.0, EventKind::Error, message.clone()));
+            let reasons = vec![format!("Nothing was measured: {message}")];
+            summary.validity =
+                Validity { state: ValidityState::Invalid, reasons, notes: Vec::new() };
+            summary.run.interrupted = matches!(failure, Failure::Interrupted);
+        }
+    }
+    (results, summary)
 }
 
 fn complete(summary: &mut Summary, measured: &Measured) {

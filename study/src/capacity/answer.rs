@@ -3,7 +3,7 @@
 use plimsoll_monitor::Verdict;
 use serde::Serialize;
 
-use super::{Fit, Purpose, Search, State, Step};
+use super::{Bound, Fit, Purpose, Search, State, Step};
 
 /// What is known of the highest rate.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,6 +20,8 @@ pub struct Answer {
     pub knee: Option<Knee>,
     /// The index of the objective that ceases to hold first.
     pub binding: Option<usize>,
+    /// What keeps the rate from being higher, as far as the steps tell.
+    pub bound: Option<Bound>,
     /// What the last run at a lower rate said.
     pub confirmation: Option<Confirmation>,
     /// Every step, in their order.
@@ -110,6 +112,7 @@ impl Answer {
             confidence,
             knee,
             binding: fit.map(|fit| fit.objective),
+            bound: Bound::of(&search.steps),
             confirmation: search.confirmation,
             steps: search.steps.clone(),
             load_s: search.load_s(),

@@ -84,10 +84,23 @@ pub struct Point {
     pub p99_ms: Option<f64>,
     /// Right answers within the objectives' limits, per second.
     pub goodput_rps: f64,
-    /// The share refused with 429, 0 to 1.
-    pub refused: f64,
-    /// The share that ended in another way than with a right answer or a 429.
+    /// The share refused as more were pending than are admitted, 0 to 1.
+    pub refused_admission: f64,
+    /// The share refused for a limit on the rate, 0 to 1.
+    pub refused_rate: f64,
+    /// The share that was not answered in time, 0 to 1.
+    pub timed_out: f64,
+    /// The share that failed in another way, 0 to 1.
     pub failed: f64,
+    /// The median of the model's own time, where it is told.
+    pub model_p50_ms: Option<f64>,
+}
+
+impl Point {
+    /// The share refused with 429, 0 to 1.
+    pub fn refused(&self) -> f64 {
+        self.refused_admission + self.refused_rate
+    }
 }
 
 impl Step {

@@ -115,7 +115,7 @@ fn the_interval_holds_the_truth_and_is_narrow() {
         let knee = answer.knee.unwrap();
         knees += u32::from(knee.low_rps <= 200.0 && 200.0 <= knee.high_rps);
         assert!(answer.load_s < 3_600.0 + 600.0);
-        assert_eq!(answer.confirmation.unwrap().verdict, Verdict::Met);
+        assert_ne!(answer.confirmation.unwrap().verdict, Verdict::Breached);
         widths.push(high / low - 1.0);
     }
     widths.sort_by(f64::total_cmp);

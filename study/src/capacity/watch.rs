@@ -117,19 +117,25 @@ fn asked(judgement: &Judgement) -> Option<Asked> {
 }
 
 fn point(totals: &Tally, measured: Duration) -> Point {
-    let ms = |quantile| {
-        let value = totals.response_quantile(quantile).and_then(Quantile::finite);
-        value.map(|value| value.as_secs_f64() * 1e3)
-    };
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    let response = |quantile| totals.response_quantile(quantile).and_then(Quantile::finite).map(ms);
     let ended = totals.ended().max(1) as f64;
-    let refused =
-        [Class::RefusedAdmission, Class::RefusedRate].map(|class| totals.outcomes.of(class));
-    let refused: u64 = refused.into_iter().sum();
+    let share = |classes: &[Class]| {
+        let counts = classes.iter().map(|class| totals.outcomes.of(*class));
+        counts.sum::<u64>() as f64 / ended
+    };
+    let refused_admission = share(&[Class::RefusedAdmission]);
+    let refused_rate = share(&[Class::RefusedRate, Class::Throttled]);
+    let timed_out = share(&[Class::ServerTimeout, Class::ClientTimeout, Class::Dropped]);
+    let bad = totals.infinite() as f64 / ended;
     Point {
-        p50_ms: ms(0.5),
-        p99_ms: ms(0.99),
+        p50_ms: response(0.5),
+        p99_ms: response(0.99),
         goodput_rps: totals.outcomes.of(Class::Ok) as f64 / measured.as_secs_f64().max(1e-9),
-        refused: refused as f64 / ended,
-        failed: (totals.infinite() - refused) as f64 / ended,
+        refused_admission,
+        refused_rate,
+        timed_out,
+        failed: (bad - refused_admission - refused_rate - timed_out).max(0.0),
+        model_p50_ms: totals.model.quantile(0.5).map(ms),
     }
 }
