@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     autoscale, capacity, check, compare, completions, deployment, endpoint, environment,
-    environments, guard, help, host, init, instance, load, model, quota, report, run, schema,
+    environments, guard, help, host, init, instance, load, model, plan, quota, report, run, schema,
 };
 use crate::exit::Exit;
 use crate::view;
@@ -38,6 +38,9 @@ pub enum Command {
     /// Check scenario, endpoint and deployment files, and report every problem
     #[command(after_help = help::CHECK)]
     Check(check::Args),
+    /// Size instances, quota and cost for a forecast, and check the plan by a simulation
+    #[command(after_help = help::PLAN)]
+    Plan(plan::Args),
     /// Size the quota of deployments, with the 20 % reserve
     #[command(after_help = help::QUOTA)]
     Quota(quota::Args),
@@ -94,6 +97,7 @@ impl Command {
             Self::Environments(args) => environments::run(args),
             Self::Completions(args) => Ok(completions::run(&args)),
             Self::Check(args) => Ok(check::run(args)),
+            Self::Plan(args) => plan::run(args),
             Self::Quota(args) => quota::run(args),
             Self::Autoscale(args) => autoscale::run(args),
             Self::Schema(args) => schema::run(&args),

@@ -22,6 +22,7 @@ pub(crate) mod instance;
 pub(crate) mod load;
 pub(crate) mod model;
 mod outputs;
+pub(crate) mod plan;
 pub(crate) mod quota;
 mod registered;
 pub(crate) mod report;

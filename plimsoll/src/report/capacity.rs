@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::chart::{Chart, Point};
 use super::scale::Scale;
 use super::words;
+use crate::scenario::Place;
 use crate::session::{Asked, Searched};
 
 /// What `capacity.json` says: stable within its version.
@@ -22,6 +23,8 @@ pub(crate) struct Found {
     /// Nothing was measured on a machine.
     simulated: bool,
     objectives: Vec<String>,
+    /// Instances that were loaded; `None` where they are not ours to count.
+    instances: Option<u32>,
     /// Both ends, unless something has taken them back.
     interval_rps: Option<(f64, f64)>,
     /// The answer in words.
@@ -68,6 +71,12 @@ impl Found {
             scenario: asked.scenario.name.clone(),
             seed: asked.scenario.seed,
             simulated: asked.simulate,
+            instances: match &asked.scenario.place {
+                Place::Deployed(deployed) => {
+                    Some(deployed.deployments.iter().map(|spec| spec.instance_count.get()).sum())
+                }
+                Place::Existing(_) | Place::Standing(_) => None,
+            },
             interval_rps: answer.interval(),
             says,
             bound_by: answer
