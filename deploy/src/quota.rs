@@ -10,12 +10,14 @@
 
 mod demand;
 mod family;
+mod fit;
 mod plan;
 mod refusal;
 mod table;
 mod usages;
 
 pub use demand::{Demand, UnknownSize, reserve};
+pub use fit::{Fit, Request};
 pub use plan::{Assessment, Pool, QuotaPlan};
 pub use refusal::Refusal;
 pub use usages::{Usage, Usages, UsagesError};

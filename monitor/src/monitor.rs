@@ -14,7 +14,7 @@ use crate::alert::{Alert, AlertEvent, AlertRule};
 use crate::counts::Counts;
 use crate::group::{Groups, Selected};
 use crate::objective::{Amount, Objective};
-use crate::track::{Track, cut, is_judged};
+use crate::track::{Looking, Track, cut, is_judged};
 use crate::validity::{self, Planned, Validity, ValidityState};
 use crate::verdict::{Judgement, Verdict};
 use crate::window::{Window, Windows};
@@ -154,7 +154,14 @@ impl Monitor {
     /// looks together have the confidence.
     #[must_use]
     pub fn until_decided(mut self) -> Self {
-        self.tracks.iter_mut().for_each(Track::until_decided);
+        self.tracks.iter_mut().for_each(|track| track.set_looking(Looking::UntilDecided));
+        self
+    }
+
+    /// The same for a run at which only [`look`](Self::look) looks.
+    #[must_use]
+    pub fn looking_when_asked(mut self) -> Self {
+        self.tracks.iter_mut().for_each(|track| track.set_looking(Looking::WhenAsked));
         self
     }
 
@@ -165,6 +172,28 @@ impl Monitor {
         let over_the_run = self.tracks.iter().filter(|track| track.objective.window().is_none());
         let over_the_run = Verdict::overall(over_the_run.map(Track::standing));
         over_the_run == Some(Verdict::Met) || self.tracks.iter().any(is_breached)
+    }
+
+    /// How many whole intervals the objectives over the run have seen: what a look is taken at.
+    pub fn looked_at(&self) -> u64 {
+        let over_the_run = self.tracks.iter().filter(|track| track.objective.window().is_none());
+        over_the_run.map(Track::intervals).min().unwrap_or_default()
+    }
+
+    /// Takes a look at the objectives over the run, at this confidence. What it decides of an
+    /// objective is final, also for [`finish`](Self::finish), which judges what no look has decided
+    /// at the newest look's confidence.
+    ///
+    /// # Panics
+    /// If the confidence is not between 0 and 1.
+    pub fn look(&mut self, confidence: f64) -> Vec<Judgement> {
+        assert!(confidence > 0.0 && confidence < 1.0, "confidence is between 0 and 1");
+        let (totals, end, limits) = (&self.totals, self.generator.end(), &self.limits);
+        let over_the_run =
+            self.tracks.iter_mut().filter(|track| track.objective.window().is_none());
+        over_the_run
+            .map(|track| track.look(&totals[track.group], end, limits, confidence))
+            .collect()
     }
 
     /// Takes the next interval into account; returns the alerts whose state it changed.

@@ -194,6 +194,13 @@ impl Objective {
         }
     }
 
+    /// The same over the run, where it is in windows: what a search for a rate asks, as windows tell
+    /// what happened and not what would happen again.
+    #[must_use]
+    pub fn over_the_run(&self) -> Self {
+        Self { windows: None, ..self.clone() }
+    }
+
     /// Whether only right answers are looked at.
     pub fn successes_only(&self) -> bool {
         self.successes_only

@@ -17,6 +17,17 @@ use crate::window_record::WindowRecord;
 /// The start of a window may be so much before the measured time.
 const SEAM: Duration = Duration::from_millis(100);
 
+/// Who takes the looks in the middle of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Looking {
+    /// The monitor, at doubled times, to tell how it stands: the verdict comes at the end.
+    ToTell,
+    /// The monitor, at doubled times; the run ends once it is decided, so that a verdict is final.
+    UntilDecided,
+    /// Only who asks, and a verdict is final.
+    WhenAsked,
+}
+
 /// An objective and what was seen of it.
 #[derive(Debug)]
 pub(crate) struct Track {
@@ -32,9 +43,8 @@ pub(crate) struct Track {
     looks: Looks,
     confidence: f64,
     looked: Verdict,
-    /// Whether the run ends once it is decided, so that the verdict of a look is final.
-    until_decided: bool,
-    /// What the look that decided had seen, and its confidence.
+    looking: Looking,
+    /// What the look that decided had seen, or the newest that was asked for, and its confidence.
     decided: Option<(Batches, f64)>,
 }
 
@@ -56,14 +66,34 @@ impl Track {
             looks: Looks::new(),
             confidence,
             looked: Verdict::Inconclusive,
-            until_decided: false,
+            looking: Looking::ToTell,
             decided: None,
         }
     }
 
-    /// The verdict of a look is final from now on.
-    pub(crate) fn until_decided(&mut self) {
-        self.until_decided = true;
+    /// Who looks from now on, and whether that is final.
+    pub(crate) fn set_looking(&mut self, looking: Looking) {
+        self.looking = looking;
+    }
+
+    /// How many whole intervals it has seen.
+    pub(crate) fn intervals(&self) -> u64 {
+        self.batches.intervals()
+    }
+
+    /// The judgement of a look at this confidence, which is final if it decides.
+    pub(crate) fn look(
+        &mut self,
+        total: &Selected,
+        end: Duration,
+        limits: &Limits,
+        confidence: f64,
+    ) -> Judgement {
+        if self.looked == Verdict::Inconclusive {
+            self.decided = Some((self.batches.clone(), confidence));
+            self.looked = verdict::over_the_run(&self.objective, &self.batches, confidence).0;
+        }
+        self.judgement(total, end, limits)
     }
 
     /// The schedule was cut off `at` this time: nothing became due later.
@@ -85,14 +115,14 @@ impl Track {
                 }
             }
         }
-        if self.objective.window().is_some() {
+        if self.objective.window().is_some() || self.looking == Looking::WhenAsked {
             return;
         }
         let look = self.looks.due(self.batches.intervals());
         if let Some(look) = look.filter(|_| self.decided.is_none()) {
             let confidence = look.confidence(self.confidence);
             self.looked = verdict::over_the_run(&self.objective, &self.batches, confidence).0;
-            if self.until_decided && self.looked != Verdict::Inconclusive {
+            if self.looking == Looking::UntilDecided && self.looked != Verdict::Inconclusive {
                 self.decided = Some((self.batches.clone(), confidence));
             }
         }
@@ -164,27 +194,34 @@ impl Track {
     }
 
     /// The verdict of the whole run, which ended at `end`.
-    pub(crate) fn judge(self, total: &Selected, end: Duration, limits: &Limits) -> Judgement {
+    pub(crate) fn judge(mut self, total: &Selected, end: Duration, limits: &Limits) -> Judgement {
+        if let Some(last) = self.open.take() {
+            self.batches.add(&last);
+        }
+        self.judgement(total, end, limits)
+    }
+
+    /// The verdict of what was seen until `end`.
+    fn judgement(&self, total: &Selected, end: Duration, limits: &Limits) -> Judgement {
         let counts = Counts::of(&self.objective, limits, total, false);
         let has_limit = self.objective.limit().is_some() && counts.samples > 0;
         let missed = has_limit.then_some((counts.bad, counts.samples));
         Judgement { missed, ..self.verdict(total, end, limits) }
     }
 
-    fn verdict(mut self, total: &Selected, end: Duration, limits: &Limits) -> Judgement {
+    fn verdict(&self, total: &Selected, end: Duration, limits: &Limits) -> Judgement {
         if self.objective.window().is_some() {
             let planned = planned_windows(&self.objective, &self.measured);
             return verdict::judge_windows(&self.objective, &self.record, planned);
-        }
-        if let Some(last) = self.open.take() {
-            self.batches.add(&last);
         }
         let (value, span) = (self.value(total, end, limits), self.span(end));
         if let Some((batches, confidence)) = &self.decided {
             return verdict::judge(&self.objective, value, batches, span, *confidence);
         }
-        let confidence =
-            if self.until_decided { self.looks.last(self.confidence) } else { self.confidence };
+        let confidence = match self.looking {
+            Looking::UntilDecided => self.looks.last(self.confidence),
+            Looking::ToTell | Looking::WhenAsked => self.confidence,
+        };
         verdict::judge(&self.objective, value, &self.batches, span, confidence)
     }
 }

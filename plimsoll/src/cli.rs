@@ -7,8 +7,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    ab, autoscale, check, compare, completions, deployment, endpoint, environment, environments,
-    guard, help, host, init, instance, load, model, quota, report, run, schema,
+    ab, autoscale, capacity, check, compare, completions, deployment, endpoint, environment,
+    environments, guard, help, host, init, instance, load, model, plan, quota, report, run, schema,
 };
 use crate::exit::Exit;
 use crate::view;
@@ -38,6 +38,9 @@ pub enum Command {
     /// Check scenario, endpoint and deployment files, and report every problem
     #[command(after_help = help::CHECK)]
     Check(check::Args),
+    /// Size instances, quota and cost for a forecast, and check the plan by a simulation
+    #[command(after_help = help::PLAN)]
+    Plan(plan::Args),
     /// Size the quota of deployments, with the 20 % reserve
     #[command(after_help = help::QUOTA)]
     Quota(quota::Args),
@@ -64,6 +67,9 @@ pub enum Command {
     /// Register environments and show them, as `az ml environment` does
     #[command(subcommand, after_help = help::ENVIRONMENT)]
     Environment(environment::Command),
+    /// Find the highest rate at which the objectives hold, as an interval
+    #[command(after_help = help::CAPACITY)]
+    Capacity(capacity::Args),
     /// Say whether runs got slower, with statistics and an exit code
     #[command(after_help = help::COMPARE)]
     Compare(compare::Args),
@@ -94,6 +100,7 @@ impl Command {
             Self::Environments(args) => environments::run(args),
             Self::Completions(args) => Ok(completions::run(&args)),
             Self::Check(args) => Ok(check::run(args)),
+            Self::Plan(args) => plan::run(args),
             Self::Quota(args) => quota::run(args),
             Self::Autoscale(args) => autoscale::run(args),
             Self::Schema(args) => schema::run(&args),
@@ -102,6 +109,7 @@ impl Command {
             Self::Deployment(command) => deployment::run(command),
             Self::Model(command) => model::run(command),
             Self::Environment(command) => environment::run(command),
+            Self::Capacity(args) => capacity::run(args),
             Self::Compare(args) => compare::run(args),
             Self::Ab(args) => ab::run(args),
             Self::Host(args) => host::run(args),

@@ -6,6 +6,7 @@
 pub(crate) mod ab;
 pub(crate) mod autoscale;
 mod azure;
+pub(crate) mod capacity;
 pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod completions;
@@ -22,6 +23,7 @@ pub(crate) mod instance;
 pub(crate) mod load;
 pub(crate) mod model;
 mod outputs;
+pub(crate) mod plan;
 pub(crate) mod quota;
 mod registered;
 pub(crate) mod report;

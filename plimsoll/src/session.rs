@@ -6,6 +6,7 @@
 //! feed it. [`run`] composes them for a scenario and a real endpoint.
 
 mod autoscale;
+mod capacity;
 mod conclude;
 mod failure;
 mod interleaved;
@@ -30,6 +31,7 @@ use plimsoll_domain::schedule::Profile;
 use plimsoll_domain::units::format_duration;
 use plimsoll_domain::{Snapshot, Tally};
 use plimsoll_monitor::{DEFAULT_CONFIDENCE, Monitor, MonitorConfig};
+use plimsoll_study::capacity::{Seen, Watch};
 
 use crate::results::summary::GeneratorTotals;
 use crate::results::{EventKind, IntervalInfo, Phase};
@@ -42,6 +44,7 @@ use patience::Patience;
 use sink::{Interval, Output, Sink, event};
 use source::{Event, Instances, Source};
 
+pub(crate) use capacity::{Asked, Searched, folder as capacity_folder, search};
 pub(crate) use interleaved::{Job, interleaved};
 pub(crate) use run::{How, Printing, run};
 pub(crate) use simulation::simulation;
@@ -86,6 +89,8 @@ struct Session {
     /// Whether the load ends once the verdict is decided, and whether it is.
     until_decided: bool,
     is_decided: bool,
+    /// The search that this is a step of, and that says when it is over.
+    watch: Option<Watch>,
     patience: Patience,
     /// Of autoscale rules, if the scenario has any.
     scaling: Option<Teller>,
@@ -114,9 +119,18 @@ impl Session {
             cut: Cut::None,
             until_decided,
             is_decided: false,
+            watch: None,
             patience: Patience::new(scenario.load.give_up_after),
             scaling: Teller::new(scenario),
         }
+    }
+
+    /// The session of a step of a search.
+    fn watched(scenario: &Scenario, watch: Watch) -> Self {
+        let mut session = Self::new(scenario);
+        session.monitor = session.monitor.looking_when_asked();
+        session.watch = Some(watch);
+        session
     }
 
     /// Whether nothing more needs to become due.
@@ -181,6 +195,14 @@ impl Session {
             self.monitor.cut_off(snapshot.end);
             let message = format!("decided after {}: the load ends", format_duration(snapshot.end));
             outputs.push(Output::Event(event(snapshot.end, EventKind::Phase, message)));
+        }
+        if self.cut == Cut::None
+            && !self.is_decided
+            && let Some(watch) = &mut self.watch
+            && watch.interval(&snapshot, &mut self.monitor)
+        {
+            self.is_decided = true;
+            self.monitor.cut_off(snapshot.end);
         }
         self.generator.observe(&snapshot.generator, snapshot.length());
         let all = snapshot.all();
@@ -253,6 +275,14 @@ impl Session {
         self.cut = cut;
         self.monitor.cut_off(at);
         vec![Output::Event(event(at, kind, message))]
+    }
+
+    /// Judges a step of a search, and tells what the search sees of it.
+    fn finish_watched(mut self) -> (Measured, Seen) {
+        let end = self.newest.as_ref().map_or(Duration::ZERO, |(newest, ..)| newest.end);
+        let watch = self.watch.take().expect("a step is watched");
+        let seen = watch.finish(end, &mut self.monitor, self.cut != Cut::None);
+        (self.finish(), seen)
     }
 
     /// Judges the run.

@@ -1,4 +1,6 @@
 //! Answers that take many runs: pure, with no clock, no file and no process.
 
+pub mod capacity;
 pub mod compare;
 pub mod interleave;
+pub mod plan;

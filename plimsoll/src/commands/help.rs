@@ -34,6 +34,25 @@ Examples:
   plimsoll run scenario.yml --out results/nightly --quiet
   plimsoll run scenario.yml --until-decided 10m --otlp http://localhost:4317";
 
+/// For `plimsoll capacity --help`.
+pub(crate) const CAPACITY: &str = "\
+Examples:
+  plimsoll capacity scenario.yml --simulate
+  plimsoll capacity scenarios/quickstart --time 30m --max-rate 2000
+
+Exit codes: 0 an interval, or all holds up to the highest rate to try; 3 no rate holds, or the endpoint
+is worse for good after an overload; 4 no number, as the time, the load generator or the
+confirmation did not allow one.";
+
+/// For `plimsoll plan --help`.
+pub(crate) const PLAN: &str = "\
+Examples:
+  plimsoll plan --rate 200 --service-time 40ms --concurrency 4 --limits usages.json
+  plimsoll plan --rate 20 --service-time 10s --ramp 5 --prices prices.csv
+
+Exit codes: 0 planned, and the simulation agrees; 3 and 4 it does not, or cannot tell; 5 no size
+fits the quota.";
+
 /// For `plimsoll load --help`.
 pub(crate) const LOAD: &str = "\
 Examples:

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use plimsoll_deploy::files::{FileKind, kind_of, read_size};
-use plimsoll_deploy::quota::{QuotaPlan, Usages};
-use plimsoll_deploy::spec::DeploymentSpec;
+use plimsoll_deploy::quota::{Assessment, Fit, QuotaPlan, Usages};
+use plimsoll_deploy::sku::Sku;
+use plimsoll_deploy::spec::{DeploymentSpec, Platform};
 use plimsoll_document::{Document, Problems, read_text};
 
 use super::check::unknown;
@@ -84,9 +85,39 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         show(&plan, json)?;
         return Ok(if plan.unknown.is_empty() { Exit::Success } else { Exit::Usage });
     };
+    let fits = fits(&deployments, running, &usages);
     let assessment = plan.assess(&usages, &subscription);
-    show(&assessment, json)?;
+    if json {
+        view::json(&Assessed { assessment: &assessment, now: &fits })?;
+    } else {
+        show(&assessment, false)?;
+        fits.iter().for_each(|fit| view::print(&format!("now: {fit}")));
+    }
     Ok(if assessment.fits { Exit::Success } else { Exit::Deployment })
+}
+
+/// An assessment, with what fits now of each machine size.
+#[derive(serde::Serialize)]
+struct Assessed<'a> {
+    #[serde(flatten)]
+    assessment: &'a Assessment,
+    now: &'a [Fit],
+}
+
+/// What fits now of each machine size that is asked for, with all its deployments together. What runs
+/// already has its quota.
+fn fits(deployments: &[DeploymentSpec], running: Option<u32>, usages: &Usages) -> Vec<Fit> {
+    let mut wanted: Vec<(&'static Sku, u32)> = Vec::new();
+    let managed = deployments.iter().filter(|spec| matches!(spec.platform, Platform::Managed));
+    for spec in managed {
+        let Some(sku) = Sku::find(&spec.instance_type) else { continue };
+        let count = spec.instance_count.get().saturating_sub(running.unwrap_or(0));
+        match wanted.iter_mut().find(|(known, _)| known.name == sku.name) {
+            Some((_, sum)) => *sum += count,
+            None => wanted.push((sku, count)),
+        }
+    }
+    wanted.into_iter().map(|(sku, count)| Fit::of(sku, count, usages)).collect()
 }
 
 fn show<T: std::fmt::Display + serde::Serialize>(what: &T, json: bool) -> Result<()> {

@@ -21,7 +21,7 @@ use crate::{report, view};
 pub(super) type Ended = Result<Measured, Failure>;
 
 /// The exit code of a run, written whole or not.
-fn exit(ended: &Ended, losses: &[Loss]) -> Exit {
+pub(super) fn exit(ended: &Ended, losses: &[Loss]) -> Exit {
     match ended {
         _ if !losses.is_empty() => Exit::Internal,
         Ok(measured) => judged(&measured.report, &measured.cut),
@@ -89,6 +89,13 @@ pub(super) fn conclude(
         view::print(&format!("report: {}", page.display()));
     }
     exit
+}
+
+/// The same of one step of a search, of which only what could not be written is printed.
+pub(super) fn keep(ended: &Ended, folder: Folder) {
+    for loss in close(ended, folder).1 {
+        view::note(&format!("error: {loss}"));
+    }
 }
 
 /// The same without a word, of one of several folders: the exit code in its summary, and what could

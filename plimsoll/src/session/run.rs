@@ -13,7 +13,7 @@ use plimsoll_monitor::otlp::{Config, Run as OtlpRun};
 use plimsoll_simulate::Simulation;
 
 use super::conclude::{self, Ended};
-use super::measured::{Cut, Measured};
+use super::measured::Cut;
 use super::secrets::Secrets;
 use super::sink::{Folder, Sink, Telemetry, config, switched_off};
 use super::site::{self, Site};
@@ -89,7 +89,9 @@ async fn session(scenario: &Scenario, how: How, printing: Printing) -> Result<Ex
                 view.line(format!("note: {note}"));
                 folder.results.event(&Event::new(0.0, EventKind::Warning, note));
             }
-            in_virtual_time(scenario, *simulation, &interrupt, &mut folder, &mut view).await
+            let session = Session::new(scenario);
+            let run = in_virtual_time(session, *simulation, &interrupt, &mut folder, &mut view);
+            run.await.map(Session::finish)
         }
     };
     view.clear();
@@ -128,21 +130,20 @@ fn quota(scenario: &Scenario, summary: &mut Summary, printing: Printing) -> bool
 }
 
 /// Runs a simulation: nothing is brought up, and nothing is sent.
-async fn in_virtual_time(
-    scenario: &Scenario,
+pub(super) async fn in_virtual_time(
+    mut session: Session,
     simulation: Simulation,
     interrupt: &Interrupt,
     folder: &mut Folder,
     view: &mut View,
-) -> Ended {
+) -> Result<Session, Failure> {
     let nothing = "simulated: nothing is brought up, and no request is sent";
     view.line(nothing);
     folder.results.event(&Event::new(0.0, EventKind::Deployment, nothing));
     let mut source = SimulatedSource::new(simulation, clock::wall(), interrupt.stop.clone());
-    let mut session = Session::new(scenario);
     let mut sinks: [&mut dyn Sink; 2] = [folder, view];
     drive(&mut source, &mut session, &mut sinks).await?;
-    Ok(session.finish())
+    Ok(session)
 }
 
 /// Brings the site up, loads it, and removes it again, whatever happened.
@@ -158,7 +159,9 @@ async fn on_site(
     let target = Event::new(0.0, EventKind::Deployment, format!("the target is {shown}"));
     folder.results.event(&target);
     folder.summary.run.target = Some(shown);
-    let ended = load(scenario, &mut site, otlp, interrupt, folder, view).await;
+    let session = Session::new(scenario);
+    let ended = load(scenario, session, &mut site, otlp, interrupt, folder, view).await;
+    let ended = ended.map(Session::finish);
     folder.summary.instances = site.instances_at_the_end(scenario).await;
     let host_is_gone = ended.as_ref().is_ok_and(|measured| matches!(measured.cut, Cut::Lost(_)));
     remove(site, scenario, host_is_gone, interrupt, view).await;
@@ -205,14 +208,15 @@ pub(super) async fn bring_up(
     }
 }
 
-async fn load(
+pub(super) async fn load(
     scenario: &Scenario,
+    mut session: Session,
     site: &mut Site,
     otlp: Option<Config>,
     interrupt: &Interrupt,
     folder: &mut Folder,
     view: &mut View,
-) -> Result<Measured, Failure> {
+) -> Result<Session, Failure> {
     let plan = plan::load(scenario, site).map_err(Failure::Plan)?;
     let secrets = Secrets::of(scenario, site);
     let checked = Target::check(&plan.url).map_err(|error| Failure::Plan(error.into()))?;
@@ -237,7 +241,6 @@ async fn load(
     folder.summary.run.insecure = checked.secure && plan.tls.insecure;
     let run = otlp_run(scenario, &folder.summary.run, &target);
     let mut telemetry = Telemetry::new(otlp, run);
-    let mut session = Session::new(scenario);
     let controller = autoscale::controller(scenario, clock::wall())
         .transpose()
         .map_err(|wrong| Failure::Plan(anyhow::anyhow!(wrong)))?;
@@ -252,7 +255,7 @@ async fn load(
     }
     let finished = tokio::task::spawn_blocking(move || telemetry.finish()).await;
     folder.summary.otlp = finished.unwrap_or(None);
-    driven.map(|()| session.finish())
+    driven.map(|()| session)
 }
 
 /// The run as receivers are to know it; when it started, the source tells.
@@ -270,7 +273,7 @@ fn otlp_run(scenario: &Scenario, run: &Run, target: &Target) -> OtlpRun {
     }
 }
 
-fn refuse(error: &dyn std::error::Error) -> Exit {
+pub(super) fn refuse(error: &dyn std::error::Error) -> Exit {
     view::note(&format!("error: {error}"));
     Exit::Usage
 }
