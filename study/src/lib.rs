@@ -4,3 +4,4 @@ pub mod capacity;
 pub mod compare;
 pub mod interleave;
 pub mod plan;
+pub mod tune;
