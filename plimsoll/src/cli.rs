@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     autoscale, check, compare, completions, deployment, endpoint, environment, environments, guard,
-    help, host, init, instance, load, model, quota, report, run, schema,
+    help, history, host, init, instance, load, model, quota, report, run, schema,
 };
 use crate::exit::Exit;
 use crate::view;
@@ -67,6 +67,9 @@ pub enum Command {
     /// Say whether runs got slower, with statistics and an exit code
     #[command(after_help = help::COMPARE)]
     Compare(compare::Args),
+    /// Keep what nightly runs measured, and tell since when it is another
+    #[command(subcommand, after_help = help::HISTORY)]
+    History(history::Command),
     /// Serve the local host: Azure ML's control plane and gateway on this machine
     #[command(after_help = help::HOST)]
     Host(host::Args),
@@ -100,6 +103,7 @@ impl Command {
             Self::Model(command) => model::run(command),
             Self::Environment(command) => environment::run(command),
             Self::Compare(args) => compare::run(args),
+            Self::History(command) => history::run(command),
             Self::Host(args) => host::run(args),
             Self::Objectives => {
                 view::print(&help::OBJECTIVES);

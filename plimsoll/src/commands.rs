@@ -15,6 +15,7 @@ pub(crate) mod environments;
 mod given;
 pub(crate) mod guard;
 pub(crate) mod help;
+pub(crate) mod history;
 pub(crate) mod host;
 pub(crate) mod init;
 pub(crate) mod instance;
@@ -28,3 +29,4 @@ pub(crate) mod run;
 pub(crate) mod schema;
 
 pub(crate) use autoscale::held_words;
+pub(crate) use compare::alike::unlike;

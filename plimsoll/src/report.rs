@@ -20,6 +20,7 @@ use latency_charts::further_quantiles;
 use page::Page;
 use recorded::Recorded;
 
+pub(crate) mod annotations;
 mod autoscale;
 mod chart;
 pub(crate) mod comparison;
@@ -36,6 +37,7 @@ mod scale;
 mod spectrum;
 mod tables;
 mod thin;
+pub(crate) mod trend;
 mod words;
 
 /// All that a report is composed from.

@@ -1,19 +1,23 @@
 //! `plimsoll compare`: whether runs got slower, from their results folders.
 
-mod alike;
+pub(crate) mod alike;
+mod baseline;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
-use plimsoll_study::compare::{Answer, Metric, Run, Settings, compare};
+use plimsoll_study::compare::{
+    Answer, Comparison, Metric, Refusal, Run, Settings, compare, compare_with_nights,
+};
 
 use crate::exit::Exit;
+use crate::report::annotations::Annotations;
 use crate::report::comparison::{Compared, junit, markdown, page, text};
 use crate::results::recording::Recording;
 use crate::view;
 
-/// `plimsoll compare BASE NEW`
+/// `plimsoll compare BASE NEW`, or `plimsoll compare NEW… --baseline HISTORY`
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Results folders of the base; the last of two is the new one unless `--new` is given
@@ -27,6 +31,14 @@ pub struct Args {
     /// The folders are neighbours in time, in the order in which they ran
     #[arg(long)]
     pub paired: bool,
+
+    /// A history whose last good nights are the base; all folders are then of the new night
+    #[arg(long, value_name = "HISTORY", conflicts_with_all = ["new", "paired"])]
+    pub baseline: Option<PathBuf>,
+
+    /// How many nights of it, at most
+    #[arg(long, value_name = "COUNT", default_value_t = 14, requires = "baseline", value_parser = clap::value_parser!(u32).range(3..=1000))]
+    pub nights: u32,
 
     /// What must be judged, such as p99; may be repeated [default: all that can be]
     #[arg(long = "metric", value_name = "METRIC")]
@@ -43,6 +55,10 @@ pub struct Args {
     /// Print JSON instead of text
     #[arg(long)]
     pub json: bool,
+
+    /// Also print what regressed or is open as annotations of a CI server
+    #[arg(long, value_enum, value_name = "SERVER", conflicts_with = "json")]
+    pub format: Option<Annotations>,
 
     /// Write a summary for a pull request; `-` prints it instead of text
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
@@ -87,45 +103,29 @@ fn confidence(text: &str) -> Result<f64, String> {
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit> {
-    let Args { mut folders, mut new, .. } = args;
-    if new.is_empty() {
-        if folders.len() != 2 {
-            view::note(&"error: give one folder of each, or `--new` before those of what is new");
-            return Ok(Exit::Usage);
-        }
-        new.extend(folders.pop());
-    }
-    let read = |paths: &[PathBuf]| paths.iter().map(|path| Recording::read(path)).collect();
-    let (base, new): (Result<Vec<_>, _>, Result<Vec<_>, _>) = (read(&folders), read(&new));
-    let (base, new) = match (base, new) {
-        (Ok(base), Ok(new)) => (base, new),
-        (base, new) => {
-            for refused in [base.err(), new.err()].into_iter().flatten() {
-                view::note(&format!("error: {refused}"));
-            }
-            return Ok(Exit::Usage);
-        }
-    };
-    if let Err(unlike) = alike::check(&base, &new) {
-        view::note(&format!("error: {unlike}"));
-        return Ok(Exit::Usage);
-    }
     let settings = Settings {
         confidence: args.confidence,
         margins: args.margins.iter().map(|margin| (margin.metric, margin.share)).collect(),
-        metrics: args.metrics,
+        metrics: args.metrics.clone(),
         paired: args.paired,
     };
-    let runs = |side: &[Recording]| side.iter().map(|one| one.run.clone()).collect::<Vec<Run>>();
-    let comparison = match compare(&runs(&base), &runs(&new), &settings) {
-        Ok(comparison) => comparison,
-        Err(refusal) => {
-            view::note(&format!("error: {refusal}"));
+    let sides = match &args.baseline {
+        Some(dir) => baseline::sides(dir, &args.folders, args.nights as usize, &settings),
+        None => folders(args.folders.clone(), args.new.clone()),
+    };
+    let sides = sides.and_then(|sides| {
+        let comparison = sides.compare(&settings).map_err(|refusal| refusal.to_string())?;
+        Ok((sides, comparison))
+    });
+    let (Sides { base, new, about, .. }, comparison) = match sides {
+        Ok(sides) => sides,
+        Err(refused) => {
+            refused.lines().for_each(|line| view::note(&format!("error: {line}")));
             return Ok(Exit::Usage);
         }
     };
     let exit = exit(comparison.answer);
-    let compared = Compared { base, new, comparison, exit_code: exit.code() };
+    let compared = Compared { base, new, about, comparison, exit_code: exit.code() };
     if let Some(path) = &args.junit {
         write(path, &junit(&compared).context("the JUnit file cannot be composed")?)?;
     }
@@ -141,7 +141,65 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         None if args.json => view::json(&compared.json())?,
         None => view::print(&text(&compared)),
     }
+    for line in args.format.iter().flat_map(|of| of.of_comparison(&compared)) {
+        view::output(&line);
+    }
     Ok(exit)
+}
+
+/// What is compared.
+struct Sides {
+    base: Vec<Recording>,
+    new: Vec<Recording>,
+    /// How many runs of the base each of its nights has; `None` if it is no history.
+    nights: Option<Vec<usize>>,
+    /// What the reader must know of the base.
+    about: Vec<String>,
+}
+
+impl Sides {
+    fn compare(&self, settings: &Settings) -> Result<Comparison, Refusal> {
+        let runs =
+            |side: &[Recording]| side.iter().map(|one| one.run.clone()).collect::<Vec<Run>>();
+        let (base, new) = (runs(&self.base), runs(&self.new));
+        let Some(nights) = &self.nights else {
+            return compare(&base, &new, settings);
+        };
+        let mut rest = base.as_slice();
+        let night = |runs: &usize| {
+            let (night, others) = rest.split_at(*runs);
+            rest = others;
+            night
+        };
+        let nights: Vec<&[Run]> = nights.iter().map(night).collect();
+        compare_with_nights(&nights, &new, settings)
+    }
+}
+
+/// Both sides from folders; the last of two is the new one unless it is said which are.
+fn folders(mut base: Vec<PathBuf>, mut new: Vec<PathBuf>) -> Result<Sides, String> {
+    if new.is_empty() {
+        if base.len() != 2 {
+            return Err(
+                "give one folder of each, or `--new` before those of what is new".to_owned()
+            );
+        }
+        new.extend(base.pop());
+    }
+    let (base, new) = match (read(&base), read(&new)) {
+        (Ok(base), Ok(new)) => (base, new),
+        (base, new) => {
+            let refused: Vec<String> = [base.err(), new.err()].into_iter().flatten().collect();
+            return Err(refused.join("\n"));
+        }
+    };
+    alike::check(&base, &new)?;
+    Ok(Sides { base, new, nights: None, about: Vec::new() })
+}
+
+fn read(paths: &[PathBuf]) -> Result<Vec<Recording>, String> {
+    let all = paths.iter().map(|path| Recording::read(path).map_err(|error| error.to_string()));
+    all.collect()
 }
 
 /// How the command ends.
@@ -153,7 +211,7 @@ fn exit(answer: Answer) -> Exit {
     }
 }
 
-fn write(path: &Path, content: &str) -> Result<()> {
+pub(super) fn write(path: &Path, content: &str) -> Result<()> {
     let content = plimsoll_domain::plain::text(content);
     std::fs::write(path, content.as_bytes())
         .with_context(|| format!("`{}` cannot be written; give another file", path.display()))

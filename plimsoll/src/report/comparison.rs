@@ -20,6 +20,8 @@ use table::Row;
 pub(crate) struct Compared {
     pub(crate) base: Vec<Recording>,
     pub(crate) new: Vec<Recording>,
+    /// What the reader must know of the base.
+    pub(crate) about: Vec<String>,
     pub(crate) comparison: Comparison,
     pub(crate) exit_code: u8,
 }
@@ -69,7 +71,13 @@ impl Compared {
         }
     }
 
-    fn scenario(&self) -> &str {
+    /// Each metric's answer, and what is said of it.
+    pub(super) fn sentences(&self) -> Vec<(Answer, String)> {
+        let answers = self.comparison.findings.iter().map(|finding| finding.answer);
+        answers.zip(self.rows().iter().map(Row::sentence)).collect()
+    }
+
+    pub(super) fn scenario(&self) -> &str {
         &self.base[0].summary.scenario.name
     }
 
@@ -81,13 +89,17 @@ impl Compared {
             Unit::Blocks => format!("{new_units} blocks of time with {base_units}, of {length}"),
             Unit::Runs => format!("{new_units} runs with {base_units}, of {length}"),
             Unit::Pairs => format!("{new_units} pairs of runs, of {length} each"),
+            Unit::Nights => format!(
+                "a night of {} of {length} with {base_units} nights",
+                words::counted(self.new.len() as u64, "run")
+            ),
         };
         format!("{of}; at {} confidence", words::percentage(confidence * 100.0))
     }
 
     /// What the reader must know beside the answer.
     fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
+        let mut notes = self.about.clone();
         if let Some(caveat) = self.comparison.unit.caveat() {
             notes.push(format!(
                 "One run of each: {caveat}. At least three of each show them; five of a minute show \
@@ -110,6 +122,9 @@ impl Compared {
         if finding.answer != Answer::Inconclusive {
             return String::new();
         }
+        if self.comparison.unit == Unit::Nights {
+            return "one night cannot tell, as nights differ by so much".to_owned();
+        }
         let Some(needed) = finding.needed else {
             return "how much more would decide cannot be told from so little".to_owned();
         };
@@ -122,7 +137,9 @@ impl Compared {
             Unit::Runs => {
                 format!("{} of each would decide", words::counted(needed, "further run"))
             }
-            Unit::Pairs => format!("{} would decide", words::counted(needed, "further pair")),
+            Unit::Pairs | Unit::Nights => {
+                format!("{} would decide", words::counted(needed, "further pair"))
+            }
         }
     }
 

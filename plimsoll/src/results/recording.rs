@@ -10,7 +10,6 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use plimsoll_domain::latencies::SparseLatencies;
 use plimsoll_monitor::ValidityState;
 use plimsoll_study::compare::{Run, Second};
 
@@ -124,7 +123,7 @@ fn blocks(path: &Path, summary: &Summary, rows: &[Row]) -> Result<Run, String> {
             Second { length, failed: missing.failed, late: missing.late, ..Second::default() };
         while let Some(read) = intervals.next_if(|read| is_before(read, row.t_s)) {
             let Interval { tag, histogram, .. } = read.map_err(unread)?;
-            let latencies = sparse(&histogram);
+            let latencies = hlog::sparse(&histogram);
             let sum = if tag == "model" { &mut second.model } else { &mut second.response };
             sum.merge(&latencies);
         }
@@ -154,12 +153,6 @@ fn is_before(read: &std::io::Result<Interval>, row_s: f64) -> bool {
     let end = |interval: &Interval| (interval.start + interval.length).as_secs_f64();
     // The log has start and length in whole milliseconds, so their sum is off by one at most.
     read.as_ref().map_or(true, |interval| end(interval) <= row_s + 0.0015)
-}
-
-fn sparse(histogram: &hdrhistogram::Histogram<u64>) -> SparseLatencies {
-    SparseLatencies::from_buckets(histogram.iter_recorded().map(|bucket| {
-        (histogram.median_equivalent(bucket.value_iterated_to()), bucket.count_at_value())
-    }))
 }
 
 fn merge(last: &mut Second, later: &Second) {

@@ -145,7 +145,8 @@ fn the_json_is_stable() {
         .map(|(name, shape)| Recording::read(&runs.write(name, &shape)).unwrap());
     let settings = Settings { metrics: vec![Metric::P99], ..Settings::default() };
     let comparison = compare(from_ref(&base.run), from_ref(&new.run), &settings).unwrap();
-    let compared = Compared { base: vec![base], new: vec![new], comparison, exit_code: 3 };
+    let (base, new, about) = (vec![base], vec![new], Vec::new());
+    let compared = Compared { base, new, about, comparison, exit_code: 3 };
     let json = serde_json::to_value(compared.json()).unwrap();
     assert_eq!(json["schema"], "plimsoll.comparison/v1");
     assert_eq!((&json["answer"], &json["unit"]), (&json!("regressed"), &json!("blocks")));
