@@ -59,6 +59,11 @@ impl Batches {
         Self::default()
     }
 
+    /// Batches that were cut before, each of which counts.
+    pub fn of(closed: Vec<Batch>) -> Self {
+        Self { closed, ..Self::default() }
+    }
+
     /// Adds the next interval.
     pub fn add(&mut self, interval: &Batch) {
         self.open.merge(interval);

@@ -8,7 +8,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     ab, autoscale, capacity, check, compare, completions, deployment, endpoint, environment,
-    environments, guard, help, host, init, instance, load, model, plan, quota, report, run, schema,
+    environments, guard, help, history, host, init, instance, load, model, plan, quota, report,
+    run, schema,
 };
 use crate::exit::Exit;
 use crate::view;
@@ -76,6 +77,9 @@ pub enum Command {
     /// Load two deployments in turns, at once on this machine, and say whether the new one is slower
     #[command(after_help = help::AB)]
     Ab(ab::Args),
+    /// Keep what nightly runs measured, and tell since when it is another
+    #[command(subcommand, after_help = help::HISTORY)]
+    History(history::Command),
     /// Serve the local host: Azure ML's control plane and gateway on this machine
     #[command(after_help = help::HOST)]
     Host(host::Args),
@@ -112,6 +116,7 @@ impl Command {
             Self::Capacity(args) => capacity::run(args),
             Self::Compare(args) => compare::run(args),
             Self::Ab(args) => ab::run(args),
+            Self::History(command) => history::run(command),
             Self::Host(args) => host::run(args),
             Self::Objectives => {
                 view::print(&help::OBJECTIVES);

@@ -17,6 +17,7 @@ pub(crate) mod environments;
 mod given;
 pub(crate) mod guard;
 pub(crate) mod help;
+pub(crate) mod history;
 pub(crate) mod host;
 pub(crate) mod init;
 pub(crate) mod instance;
@@ -29,3 +30,5 @@ mod registered;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;
+
+pub(crate) use compare::alike::unlike;

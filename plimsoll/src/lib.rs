@@ -7,6 +7,7 @@ pub mod cli;
 mod commands;
 pub mod exit;
 mod files;
+mod history;
 mod rendered;
 pub mod report;
 pub mod results;

@@ -20,6 +20,7 @@ use latency_charts::further_quantiles;
 use page::Page;
 use recorded::Recorded;
 
+pub(crate) mod annotations;
 mod autoscale;
 pub(crate) mod capacity;
 mod chart;
@@ -37,6 +38,7 @@ mod scale;
 mod spectrum;
 mod tables;
 mod thin;
+pub(crate) mod trend;
 mod words;
 
 /// All that a report is composed from.

@@ -29,6 +29,7 @@ use summary::{Run, ScenarioName};
 pub mod events;
 pub mod folder;
 pub mod hlog;
+pub mod night;
 pub(crate) mod recording;
 pub mod summary;
 pub mod timeline;

@@ -9,6 +9,7 @@
 //!   This alone sees how much runs of one build differ from each other;
 //! - **pairs** of neighbours in time, with at least eight, as an interleaved run has them: a paired t
 //!   that allows for the correlation of neighbouring pairs, and sign flips as a check;
+//! - **nights**, where a history is the base: how far one more night may lie from them (`nights.rs`);
 //! - **blocks of time** within one run of each, 32 to 63 in number (`blocks.rs`). What differs from
 //!   run to run is invisible to this, and [`Unit::caveat`] says so.
 //!
@@ -26,6 +27,7 @@
 mod adjust;
 mod blocks;
 mod metric;
+mod nights;
 mod run;
 mod student;
 mod test;
@@ -35,7 +37,7 @@ mod verdict;
 use serde::Serialize;
 
 pub use metric::{Direction, Metric, Scale};
-pub use run::{Run, Second};
+pub use run::{Block, Run, Second};
 pub use test::{Effect, NotJudged};
 pub use units::LEAST_PAIRS;
 pub use verdict::{Answer, Finding};
@@ -73,7 +75,8 @@ impl Settings {
         given.map_or(metric.default_margin(), |(_, margin)| *margin)
     }
 
-    fn asked(&self) -> Vec<Metric> {
+    /// The metrics that are looked at.
+    pub(crate) fn asked(&self) -> Vec<Metric> {
         let chosen = |metric: &Metric| self.metrics.is_empty() || self.metrics.contains(metric);
         Metric::ALL.into_iter().filter(chosen).collect()
     }
@@ -89,14 +92,19 @@ pub enum Unit {
     Runs,
     /// A run of the base and one of the new beside it.
     Pairs,
+    /// The runs of a night, against those of nights before.
+    Nights,
 }
+
+/// Nights of a base below which they do not show how much they differ.
+pub const LEAST_NIGHTS: usize = 3;
 
 impl Unit {
     /// What this unit cannot see.
     pub const fn caveat(self) -> Option<&'static str> {
         match self {
             Self::Blocks => Some("differences between two runs of the same build are not excluded"),
-            Self::Runs | Self::Pairs => None,
+            Self::Runs | Self::Pairs | Self::Nights => None,
         }
     }
 }
@@ -125,6 +133,15 @@ pub enum Refusal {
         base: usize,
         /// Of the new.
         new: usize,
+    },
+    /// A history that is too short.
+    #[error(
+        "the base has {nights} nights, and {LEAST_NIGHTS} are needed, as fewer do not show how much \
+         nights of one build differ"
+    )]
+    Nights {
+        /// How many there are.
+        nights: usize,
     },
     /// A run that is too short.
     #[error(
@@ -170,9 +187,39 @@ pub struct Comparison {
 pub fn compare(base: &[Run], new: &[Run], settings: &Settings) -> Result<Comparison, Refusal> {
     let unit = unit(base, new, settings)?;
     let alpha = 1.0 - settings.confidence;
+    let test = |metric| test(unit, metric, base, new, alpha);
+    conclude(unit, Units::of(unit, base, new), settings, test)
+}
+
+/// Compares the runs of one night with those of the nights before, each night being one value.
+///
+/// # Errors
+/// If there is too little to compare.
+pub fn compare_with_nights(
+    base: &[&[Run]],
+    new: &[Run],
+    settings: &Settings,
+) -> Result<Comparison, Refusal> {
+    if base.len() < LEAST_NIGHTS || new.is_empty() {
+        return Err(Refusal::Nights { nights: base.len() });
+    }
+    let alpha = 1.0 - settings.confidence;
+    let length_s = new.iter().map(Run::seconds).sum::<f64>() / new.len() as f64;
+    let units = Units { base: base.len(), new: 1, length_s };
+    conclude(Unit::Nights, units, settings, |metric| nights::test(metric, base, new, alpha))
+}
+
+/// Tests each metric, and judges all of them together.
+fn conclude(
+    unit: Unit,
+    units: Units,
+    settings: &Settings,
+    test: impl Fn(Metric) -> Result<Test, NotJudged>,
+) -> Result<Comparison, Refusal> {
+    let alpha = 1.0 - settings.confidence;
     let (mut tests, mut not_judged) = (Vec::new(), Vec::new());
     for metric in settings.asked() {
-        match test(unit, metric, base, new, alpha) {
+        match test(metric) {
             Ok(test) => tests.push((metric, test)),
             Err(reason) => not_judged.push((metric, reason)),
         }
@@ -182,12 +229,15 @@ pub fn compare(base: &[Run], new: &[Run], settings: &Settings) -> Result<Compari
         return Err(Refusal::Nothing(reasons.collect::<Vec<_>>().join("; ")));
     }
     let adjusted = adjust::adjust(&tests.iter().map(|(_, test)| test.p).collect::<Vec<_>>());
-    let units = Units::of(unit, base, new);
     let findings: Vec<Finding> = tests
         .into_iter()
         .zip(adjusted)
         .map(|((metric, test), adjusted)| {
-            verdict::finding(metric, test, adjusted, settings.margin(metric), alpha, units)
+            let margin = settings.margin(metric);
+            let mut finding = verdict::finding(metric, test, adjusted, margin, alpha, units);
+            // One night cannot be more than one: it stays as far off as nights differ.
+            finding.needed = finding.needed.filter(|_| unit != Unit::Nights);
+            finding
         })
         .collect();
     let told = findings.iter().map(|finding| finding.answer);
@@ -218,6 +268,7 @@ fn test(
         Unit::Blocks => blocks::test(metric, &base[0], &new[0], alpha),
         Unit::Runs => units::runs(metric, base, new, alpha),
         Unit::Pairs => units::pairs(metric, base, new, alpha),
+        Unit::Nights => unreachable!("nights are more than runs"),
     }
 }
 

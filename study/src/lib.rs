@@ -2,6 +2,7 @@
 
 pub mod capacity;
 pub mod compare;
+pub mod history;
 pub mod interleave;
 pub mod plan;
 pub mod tune;

@@ -1,19 +1,21 @@
 //! `plimsoll compare`: whether runs got slower, from their results folders.
 
-mod alike;
+pub(crate) mod alike;
+mod baseline;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
-use plimsoll_study::compare::{Answer, Metric, Run, Settings, compare};
+use plimsoll_study::compare::{Answer, Metric, Run, Settings, compare, compare_with_nights};
 
 use crate::exit::Exit;
+use crate::report::annotations::Annotations;
 use crate::report::comparison::{Compared, junit, markdown, page, text};
 use crate::results::recording::{Recording, pairs};
 use crate::view;
 
-/// `plimsoll compare BASE NEW`
+/// `plimsoll compare BASE NEW`, or `plimsoll compare NEW… --baseline HISTORY`
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Results folders of the base; the last of two is the new one unless `--new` is given
@@ -28,6 +30,14 @@ pub struct Args {
     #[arg(long)]
     pub paired: bool,
 
+    /// A history whose last good nights are the base; all folders are then of the new night
+    #[arg(long, value_name = "HISTORY", conflicts_with_all = ["new", "paired"])]
+    pub baseline: Option<PathBuf>,
+
+    /// How many nights of it, at most
+    #[arg(long, value_name = "COUNT", default_value_t = 14, requires = "baseline", value_parser = clap::value_parser!(u32).range(3..=1000))]
+    pub nights: u32,
+
     /// What is judged, and how strictly.
     #[command(flatten)]
     pub asked: Asked,
@@ -35,6 +45,10 @@ pub struct Args {
     /// Print JSON instead of text
     #[arg(long)]
     pub json: bool,
+
+    /// Also print what regressed or is open as annotations of a CI server
+    #[arg(long, value_enum, value_name = "SERVER", conflicts_with = "json")]
+    pub format: Option<Annotations>,
 
     /// Write a summary for a pull request; `-` prints it instead of text
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
@@ -106,29 +120,15 @@ fn confidence(text: &str) -> Result<f64, String> {
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit> {
-    let Args { mut folders, mut new, .. } = args;
-    if new.is_empty() {
-        if folders.len() != 2 {
-            view::note(&"error: give one folder of each, or `--new` before those of what is new");
-            return Ok(Exit::Usage);
-        }
-        new.extend(folders.pop());
-    }
-    let read = |paths: &[PathBuf]| paths.iter().map(|path| Recording::read(path)).collect();
-    let (base, new): (Result<Vec<_>, _>, Result<Vec<_>, _>) = (read(&folders), read(&new));
-    let (base, new) = match (base, new) {
-        (Ok(base), Ok(new)) => (base, new),
-        (base, new) => {
-            for refused in [base.err(), new.err()].into_iter().flatten() {
-                view::note(&format!("error: {refused}"));
-            }
-            return Ok(Exit::Usage);
-        }
+    let settings = args.asked.settings(args.paired);
+    let sides = match &args.baseline {
+        Some(dir) => baseline::sides(dir, &args.folders, args.nights as usize, &settings),
+        None => folders(args.folders.clone(), args.new.clone()),
     };
-    let compared = match compared(base, new, args.asked.settings(args.paired)) {
+    let compared = match sides.and_then(|sides| sides.compared(settings)) {
         Ok(compared) => compared,
-        Err(refusal) => {
-            view::note(&format!("error: {refusal}"));
+        Err(refused) => {
+            refused.lines().for_each(|line| view::note(&format!("error: {line}")));
             return Ok(Exit::Usage);
         }
     };
@@ -146,6 +146,9 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         }
         None if args.json => view::json(&compared.json())?,
         None => view::print(&text(&compared)),
+    }
+    for line in args.format.iter().flat_map(|of| of.of_comparison(&compared)) {
+        view::output(&line);
     }
     Ok(exit(compared.comparison.answer))
 }
@@ -173,7 +176,65 @@ pub(super) fn compared(
     };
     let comparison = comparison.map_err(|refusal| refusal.to_string())?;
     let exit_code = exit(comparison.answer).code();
-    Ok(Compared { base, new, pairs, comparison, exit_code })
+    Ok(Compared { base, new, pairs, about: Vec::new(), comparison, exit_code })
+}
+
+/// What is compared.
+struct Sides {
+    base: Vec<Recording>,
+    new: Vec<Recording>,
+    /// How many runs of the base each of its nights has; `None` if it is no history.
+    nights: Option<Vec<usize>>,
+    /// What the reader must know of the base.
+    about: Vec<String>,
+}
+
+impl Sides {
+    fn compared(self, settings: Settings) -> Result<Compared, String> {
+        let Self { base, new, nights, about } = self;
+        let Some(nights) = nights else {
+            return compared(base, new, settings);
+        };
+        let runs =
+            |side: &[Recording]| side.iter().map(|one| one.run.clone()).collect::<Vec<Run>>();
+        let (base_runs, new_runs) = (runs(&base), runs(&new));
+        let mut rest = base_runs.as_slice();
+        let night = |runs: &usize| {
+            let (night, others) = rest.split_at(*runs);
+            rest = others;
+            night
+        };
+        let nights: Vec<&[Run]> = nights.iter().map(night).collect();
+        let comparison = compare_with_nights(&nights, &new_runs, &settings)
+            .map_err(|refusal| refusal.to_string())?;
+        let exit_code = exit(comparison.answer).code();
+        Ok(Compared { base, new, pairs: None, about, comparison, exit_code })
+    }
+}
+
+/// Both sides from folders; the last of two is the new one unless it is said which are.
+fn folders(mut base: Vec<PathBuf>, mut new: Vec<PathBuf>) -> Result<Sides, String> {
+    if new.is_empty() {
+        if base.len() != 2 {
+            return Err(
+                "give one folder of each, or `--new` before those of what is new".to_owned()
+            );
+        }
+        new.extend(base.pop());
+    }
+    let (base, new) = match (read(&base), read(&new)) {
+        (Ok(base), Ok(new)) => (base, new),
+        (base, new) => {
+            let refused: Vec<String> = [base.err(), new.err()].into_iter().flatten().collect();
+            return Err(refused.join("\n"));
+        }
+    };
+    Ok(Sides { base, new, nights: None, about: Vec::new() })
+}
+
+fn read(paths: &[PathBuf]) -> Result<Vec<Recording>, String> {
+    let all = paths.iter().map(|path| Recording::read(path).map_err(|error| error.to_string()));
+    all.collect()
 }
 
 /// How the command ends.
@@ -185,7 +246,7 @@ pub(super) fn exit(answer: Answer) -> Exit {
     }
 }
 
-fn write(path: &Path, content: &str) -> Result<()> {
+pub(super) fn write(path: &Path, content: &str) -> Result<()> {
     let content = plimsoll_domain::plain::text(content);
     std::fs::write(path, content.as_bytes())
         .with_context(|| format!("`{}` cannot be written; give another file", path.display()))

@@ -187,6 +187,34 @@ Examples:
 What is known of the host in the background is in PLIMSOLL_STATE_DIR [default: plimsoll in the user's
 state folder], which only you can read.";
 
+/// For `plimsoll history --help`.
+pub(crate) const HISTORY: &str = "\
+A history is a plain folder with a file for each night, which may lie in a branch of git or in a cache of CI.
+`plimsoll compare FOLDER… --baseline DIR` compares a night with the last good ones of it.
+
+Examples:
+  plimsoll history add history results/nightly-* --keep 400
+  plimsoll history list history
+  plimsoll history trend history --html trend.html";
+
+/// For `plimsoll history add --help`.
+pub(crate) const HISTORY_ADD: &str = "\
+The folders are one night: what their runs differ by is not what nights differ by. Runs that are invalid,
+cut off, or of different scenarios are refused.
+
+Examples:
+  plimsoll history add history results/nightly
+  plimsoll history add history results/nightly-* --commit $GITHUB_SHA --keep 400";
+
+/// For `plimsoll history trend --help`.
+pub(crate) const HISTORY_TREND: &str = "\
+Only nights like the last one are looked at: of the same scenario, load, objectives and machine. The others are
+named. Found with change points of the mean (E-divisive), which random orders of the nights seldom show.
+
+Examples:
+  plimsoll history trend history
+  plimsoll history trend history --metric p99 --margin p99=10% --html trend.html";
+
 /// For `plimsoll compare --help`.
 pub(crate) const COMPARE: &str = "\
 Metrics: p50, p95, p99, p99.9, model-time (its median), error-rate, goodput. The margin is 5 % of a latency, 0.5
@@ -194,12 +222,17 @@ percentage points of the error rate and 1 of goodput unless `--margin` says othe
 
 Exit codes: 0 no change or improved, 3 regressed, 4 inconclusive, 2 the folders cannot be compared.
 
+With `--baseline` all folders are of the new night, and the base is the last good nights of a history: those of the
+same scenario, load, objectives and machine whose objectives were not breached, none from before the last change.
+Each night is one value, and the new one is held against how much nights differ.
+
 Two single runs show nothing of what differs from run to run: give at least three of each, better five of a minute
 than one of five minutes; or with `--paired` at least eight of each that ran in turn.
 
 Examples:
   plimsoll compare results/base results/new
   plimsoll compare results/base-* --new results/new-* --margin p99=10% --html comparison.html
+  plimsoll compare results/nightly-* --baseline history --html comparison.html
   plimsoll compare results/base results/new --metric p99 --markdown - --junit junit.xml";
 
 /// For `plimsoll help objectives`.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::report::annotations::Annotations;
 use crate::scenario::{Address, Scenario, give_up_after};
 use crate::session::Printing;
 
@@ -22,6 +23,9 @@ pub struct OutputArgs {
     /// Print what summary.json says to standard output, instead of text
     #[arg(long)]
     pub json: bool,
+    /// Also print what breached or is open as annotations of a CI server
+    #[arg(long, value_enum, value_name = "SERVER", conflicts_with = "json")]
+    pub format: Option<Annotations>,
     /// Print no progress and no plan, only how it ended
     #[arg(short, long)]
     pub quiet: bool,
@@ -35,7 +39,7 @@ impl OutputArgs {
             scenario.load.give_up_after = after;
         }
         scenario.otlp = self.otlp.or(scenario.otlp.take());
-        Printing { json: self.json, quiet: self.quiet }
+        Printing { json: self.json, quiet: self.quiet, annotations: self.format }
     }
 }
 

@@ -5,6 +5,7 @@ use clap::ValueEnum;
 
 use crate::exit::Exit;
 use crate::results::Summary;
+use crate::results::night::Night;
 use crate::scenario::RawScenario;
 use crate::view;
 
@@ -27,6 +28,8 @@ pub enum Kind {
     Deployment,
     /// The summary.json of a run
     Summary,
+    /// A night of a history
+    Night,
     /// A state of `plimsoll autoscale decide`
     AutoscaleState,
     /// A decision of `plimsoll autoscale decide --json`
@@ -38,6 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
         Kind::Scenario => schemars::schema_for!(RawScenario).to_value(),
         Kind::Endpoint => plimsoll_deploy::files::endpoint_schema(),
         Kind::Deployment => plimsoll_deploy::files::deployment_schema(),
+        Kind::Night => schemars::schema_for!(Night).to_value(),
         Kind::Summary => schemars::schema_for!(Summary).to_value(),
         Kind::AutoscaleState => schemars::schema_for!(plimsoll_autoscale::State).to_value(),
         Kind::AutoscaleDecision => schemars::schema_for!(plimsoll_autoscale::Decision).to_value(),

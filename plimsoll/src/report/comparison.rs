@@ -26,6 +26,8 @@ pub(crate) struct Compared {
     pub(crate) new: Vec<Recording>,
     /// The blocks that were compared, if the sides took turns.
     pub(crate) pairs: Option<Pairs>,
+    /// What the reader must know of the base.
+    pub(crate) about: Vec<String>,
     pub(crate) comparison: Comparison,
     pub(crate) exit_code: u8,
 }
@@ -94,6 +96,12 @@ impl Compared {
         turns.or(self.comparison.unit.caveat())
     }
 
+    /// Each metric's answer, and what is said of it.
+    pub(super) fn sentences(&self) -> Vec<(Answer, String)> {
+        let answers = self.comparison.findings.iter().map(|finding| finding.answer);
+        answers.zip(self.rows().iter().map(Row::sentence)).collect()
+    }
+
     pub(crate) fn scenario(&self) -> &str {
         &self.base[0].summary.scenario.name
     }
@@ -109,13 +117,17 @@ impl Compared {
                 format!("{new_units} pairs of blocks that took turns, of {length} each")
             }
             Unit::Pairs => format!("{new_units} pairs of runs, of {length} each"),
+            Unit::Nights => format!(
+                "a night of {} of {length} with {base_units} nights",
+                words::counted(self.new.len() as u64, "run")
+            ),
         };
         format!("{of}; at {} confidence", words::percentage(confidence * 100.0))
     }
 
     /// What the reader must know beside the answer.
     fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
+        let mut notes = self.about.clone();
         if let Some(pairs) = &self.pairs {
             notes.push(format!(
                 "The sides took turns under one load, but each was started once: {START_CAVEAT}. \
@@ -154,6 +166,9 @@ impl Compared {
         if finding.answer != Answer::Inconclusive {
             return String::new();
         }
+        if self.comparison.unit == Unit::Nights {
+            return "one night cannot tell, as nights differ by so much".to_owned();
+        }
         let Some(needed) = finding.needed else {
             return "how much more would decide cannot be told from so little".to_owned();
         };
@@ -169,7 +184,9 @@ impl Compared {
             Unit::Pairs if self.pairs.is_some() => {
                 format!("{} would decide (`--pairs`)", words::counted(needed, "further pair"))
             }
-            Unit::Pairs => format!("{} would decide", words::counted(needed, "further pair")),
+            Unit::Pairs | Unit::Nights => {
+                format!("{} would decide", words::counted(needed, "further pair"))
+            }
         }
     }
 

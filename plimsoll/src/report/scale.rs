@@ -44,6 +44,23 @@ impl Scale {
         Self::Linear { low: 0.0, high: (highest * 1.04 / step).ceil() * step }
     }
 
+    /// An axis of equal steps close around values, which need not begin at zero; `None` without any.
+    pub(super) fn near(values: impl Iterator<Item = f64>) -> Option<Self> {
+        let finite = values.filter(|value| value.is_finite());
+        let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
+        if low > high {
+            return None;
+        }
+        let size = high.abs().max(low.abs());
+        let reach = (high - low).max(size * 0.1).max(1e-6);
+        let step = human_step(reach / 4.0);
+        let first = ((low - reach * 0.1) / step).floor() * step;
+        let low = if low >= 0.0 { first.max(0.0) } else { first };
+        Some(Self::Linear { low, high: ((high + reach * 0.1) / step).ceil() * step })
+    }
+
     /// A logarithmic axis around positive values: at least a factor of ten, ends on 1, 2 or 5. If
     /// some are infinite, they have a place above all others.
     pub(super) fn around(values: impl Iterator<Item = f64>) -> Option<Self> {
@@ -165,6 +182,15 @@ mod tests {
         assert_eq!(texts(&scale.ticks(|v| format!("{v}"))), ["0", "200", "400", "600"]);
         assert!(scale.holds(487.0));
         assert!((Scale::from_zero(0.0).at(0.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_axis_near_values_shows_how_they_differ() {
+        let scale = Scale::near([50.0, 55.0].into_iter()).unwrap();
+        assert_eq!(texts(&scale.ticks(|v| format!("{v}"))), ["48", "50", "52", "54", "56"]);
+        let zero = Scale::near([0.0, 0.0].into_iter()).unwrap();
+        assert!(zero.at(0.0).abs() < 1e-12 && zero.holds(0.0), "{zero:?}");
+        assert!(Scale::near([f64::INFINITY].into_iter()).is_none());
     }
 
     #[test]

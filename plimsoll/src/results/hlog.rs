@@ -16,7 +16,8 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::interval_log::{
     IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag,
 };
-use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
+use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
+use plimsoll_domain::latencies::SparseLatencies;
 use plimsoll_domain::{Latencies, Snapshot, Tally};
 
 /// One histogram of one interval, as it was read back.
@@ -163,6 +164,28 @@ fn parse(line: &[u8], histogram: impl FnOnce(&str) -> Option<Histogram<u64>>) ->
         length: entry.duration(),
         histogram: histogram(entry.encoded_histogram())?,
     })
+}
+
+/// A histogram as a log holds it, in base64.
+pub(super) fn encoded(latencies: &SparseLatencies) -> String {
+    let histogram = Latencies::from(latencies.clone()).histogram();
+    let mut bytes = Vec::new();
+    V2DeflateSerializer::new()
+        .serialize(&histogram, &mut bytes)
+        .expect("a histogram of the fixed bounds serialises, and a vector takes every byte");
+    BASE64_STANDARD.encode(bytes)
+}
+
+/// Reads it back; `None` if it is none.
+pub(super) fn decoded(encoded: &str) -> Option<SparseLatencies> {
+    Some(sparse(&decode(&mut Deserializer::new(), encoded)?))
+}
+
+/// Its filled buckets.
+pub(super) fn sparse(histogram: &Histogram<u64>) -> SparseLatencies {
+    SparseLatencies::from_buckets(histogram.iter_recorded().map(|bucket| {
+        (histogram.median_equivalent(bucket.value_iterated_to()), bucket.count_at_value())
+    }))
 }
 
 fn decode(deserializer: &mut Deserializer, encoded: &str) -> Option<Histogram<u64>> {

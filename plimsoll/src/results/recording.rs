@@ -12,7 +12,6 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use plimsoll_domain::latencies::SparseLatencies;
 use plimsoll_monitor::ValidityState;
 use plimsoll_study::compare::{Run, Second};
 
@@ -186,12 +185,6 @@ fn is_before(read: &std::io::Result<Interval>, row_s: f64) -> bool {
     let end = |interval: &Interval| (interval.start + interval.length).as_secs_f64();
     // The log has start and length in whole milliseconds, so their sum is off by one at most.
     read.as_ref().map_or(true, |interval| end(interval) <= row_s + 0.0015)
-}
-
-fn sparse(histogram: &hdrhistogram::Histogram<u64>) -> SparseLatencies {
-    SparseLatencies::from_buckets(histogram.iter_recorded().map(|bucket| {
-        (histogram.median_equivalent(bucket.value_iterated_to()), bucket.count_at_value())
-    }))
 }
 
 fn merge(last: &mut Second, later: &Second) {

@@ -142,6 +142,52 @@ pub(super) fn lines(row: &Row, first: bool) -> Vec<u8> {
     writer.into_inner().expect("a vector takes every byte")
 }
 
+/// Rows as the file holds them.
+pub(super) fn text(rows: &[Row]) -> String {
+    let lines = rows.iter().enumerate().flat_map(|(index, row)| lines(row, index == 0));
+    String::from_utf8(lines.collect()).expect("rows are text")
+}
+
+/// Neighbouring rows as one: counts are summed, percentiles are the worst.
+pub(crate) fn merged(rows: &[Row]) -> Row {
+    let mut merged = rows[0].clone();
+    for row in &rows[1..] {
+        let length = merged.length_s + row.length_s;
+        if length > 0.0 {
+            merged.target_rps =
+                (merged.target_rps * merged.length_s + row.target_rps * row.length_s) / length;
+        }
+        merged.t_s = row.t_s;
+        merged.length_s = length;
+        merged.offered += row.offered;
+        merged.sent += row.sent;
+        merged.ok += row.ok;
+        merged.failed += row.failed;
+        merged.dropped += row.dropped;
+        merged.instances = row.instances;
+        let worst = [
+            (&mut merged.response_p50_ms, row.response_p50_ms),
+            (&mut merged.response_p90_ms, row.response_p90_ms),
+            (&mut merged.response_p95_ms, row.response_p95_ms),
+            (&mut merged.response_p99_ms, row.response_p99_ms),
+            (&mut merged.response_max_ms, row.response_max_ms),
+            (&mut merged.service_p50_ms, row.service_p50_ms),
+            (&mut merged.service_p99_ms, row.service_p99_ms),
+            (&mut merged.send_lag_p99_ms, row.send_lag_p99_ms),
+            (&mut merged.release_lag_p99_ms, row.release_lag_p99_ms),
+            (&mut merged.model_p50_ms, row.model_p50_ms),
+            (&mut merged.model_p99_ms, row.model_p99_ms),
+        ];
+        for (kept, value) in worst {
+            *kept = match (*kept, value) {
+                (Some(a), Some(b)) => Some(a.max(b)),
+                (a, b) => a.or(b),
+            };
+        }
+    }
+    merged
+}
+
 /// Reads the rows that are whole; a killed run or a full disk may have cut the last.
 pub fn read(text: &str) -> Vec<Row> {
     csv::ReaderBuilder::new()

@@ -82,6 +82,9 @@ pub(super) fn conclude(
     if printing.json {
         view::json(&summary).expect("a summary has only string keys");
     }
+    for line in printing.annotations.iter().flat_map(|of| of.of_run(&summary)) {
+        view::output(&line);
+    }
     for loss in losses {
         view::note(&format!("error: {loss}"));
     }

@@ -20,6 +20,7 @@ use super::site::{self, Site};
 use super::source::{Interrupt, LiveSource, SimulatedSource};
 use super::{Failure, Session, autoscale, drive, plan, reach};
 use crate::exit::Exit;
+use crate::report::annotations::Annotations;
 use crate::results::summary::{Machine, ObjectiveResult, Run, ScenarioName, Summary};
 use crate::results::{Event, EventKind};
 use crate::scenario::{Place, Scenario};
@@ -32,6 +33,8 @@ pub(crate) struct Printing {
     pub(crate) json: bool,
     /// No progress and no plan.
     pub(crate) quiet: bool,
+    /// What breached or is open also as annotations of a CI server.
+    pub(crate) annotations: Option<Annotations>,
 }
 
 /// Whether a scenario really happens.

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 use crate::started::Folder;
-use crate::support::{plimsoll, root};
+use crate::support::{plimsoll, root, validator};
 
 /// Wrong in three files, six times.
 fn broken() -> Folder {
@@ -216,16 +216,6 @@ fn printed(command: &mut Command) -> String {
     let output = command.output().expect("it starts");
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("UTF-8")
-}
-
-/// The validator that `scripts/real/schemas` installs, or one on the PATH.
-fn validator() -> Option<PathBuf> {
-    let installed = root().join(".cache/check-jsonschema/bin/check-jsonschema");
-    let candidates = [installed, "check-jsonschema".into()];
-    let works = |path: &PathBuf| {
-        Command::new(path).arg("--version").output().is_ok_and(|output| output.status.success())
-    };
-    candidates.into_iter().find(works)
 }
 
 fn validate(validator: &Path, schema: &Path, files: &[PathBuf]) -> Output {

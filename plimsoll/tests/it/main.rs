@@ -2,6 +2,7 @@
 
 mod ab;
 mod autoscale;
+mod ci;
 mod files;
 mod host;
 mod load;

@@ -213,3 +213,13 @@ pub(crate) fn eventually<T>(limit: Duration, what: &str, mut done: impl FnMut() 
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// The validator that `scripts/real/schemas` installs, or one on the PATH.
+pub(crate) fn validator() -> Option<PathBuf> {
+    let installed = root().join(".cache/check-jsonschema/bin/check-jsonschema");
+    let candidates = [installed, "check-jsonschema".into()];
+    let works = |path: &PathBuf| {
+        Command::new(path).arg("--version").output().is_ok_and(|output| output.status.success())
+    };
+    candidates.into_iter().find(works)
+}

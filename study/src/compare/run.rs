@@ -23,6 +23,9 @@ pub struct Second {
     pub model: SparseLatencies,
 }
 
+/// What a block of time counted: the same over more seconds.
+pub type Block = Second;
+
 /// The blocks of a run, in memory that does not grow with its length.
 #[derive(Debug, Clone, Default)]
 pub struct Run {
@@ -41,25 +44,67 @@ impl Run {
 
     /// Adds the next interval.
     pub fn add(&mut self, second: &Second) {
-        let requests = second.response.count() + second.failed;
-        let length = second.length;
-        self.length += length;
-        self.response.add(&Batch {
+        self.length += second.length;
+        let [response, good, model] = Self::batches_of(second);
+        self.response.add(&response);
+        self.good.add(&good);
+        self.model.add(&model);
+    }
+
+    /// As response times, as counts of what was not good, and as model times.
+    fn batches_of(second: &Second) -> [Batch; 3] {
+        let (length, failed) = (second.length, second.failed);
+        let requests = second.response.count() + failed;
+        let response = Batch {
             requests,
-            bad: second.failed,
-            infinite: second.failed,
+            bad: failed,
+            infinite: failed,
             finite: second.response.clone(),
             length,
             ..Batch::default()
-        });
-        let bad = second.failed + second.late;
-        self.good.add(&Batch { requests, bad, length, ..Batch::default() });
-        self.model.add(&Batch {
+        };
+        let good = Batch { requests, bad: failed + second.late, length, ..Batch::default() };
+        let model = Batch {
             requests: second.model.count(),
             finite: second.model.clone(),
             length,
             ..Batch::default()
+        };
+        [response, good, model]
+    }
+
+    /// A run of blocks that were cut before.
+    pub fn of_blocks(blocks: &[Block]) -> Self {
+        let mut run = Self::default();
+        let batches = blocks.iter().map(|block| {
+            run.length += block.length;
+            Self::batches_of(block)
         });
+        let (mut response, mut good, mut model) = (Vec::new(), Vec::new(), Vec::new());
+        for [of_response, of_good, of_model] in batches {
+            response.push(of_response);
+            good.push(of_good);
+            model.push(of_model);
+        }
+        run.response = Batches::of(response);
+        run.good = Batches::of(good);
+        run.model = Batches::of(model);
+        run
+    }
+
+    /// The blocks, from which [`Run::of_blocks`] makes the same run again.
+    pub fn to_blocks(&self) -> Vec<Block> {
+        let (good, model) = (self.good.counted(), self.model.counted());
+        let parts = self.response.counted().into_iter().zip(good).zip(model);
+        parts
+            .map(|((response, good), model)| Block {
+                length: response.length,
+                failed: response.infinite,
+                late: good.bad - response.bad,
+                response: response.into_owned().finite,
+                model: model.into_owned().finite,
+            })
+            .collect()
     }
 
     /// How many blocks there are.
@@ -117,6 +162,17 @@ impl Run {
                 Some((end, value(batch)?))
             })
             .collect()
+    }
+
+    /// The value of a metric over the whole run: latencies in milliseconds, shares as they are.
+    /// `None` where there is none, it is infinite, or it would be one of too few requests.
+    pub fn value(&self, metric: Metric) -> Option<f64> {
+        let pooled = self.pooled(metric);
+        let Some(quantile) = metric.quantile() else {
+            return (pooled.requests > 0).then(|| metric.of_bad(pooled.bad, pooled.requests));
+        };
+        pooled.check(quantile, 1.0).ok()?;
+        pooled.quantile(quantile).map(|ns| ns / 1e6)
     }
 
     /// The response time below which this share of all requests lies, in milliseconds; `None` where

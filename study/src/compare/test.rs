@@ -70,7 +70,7 @@ impl Serialize for NotJudged {
 }
 
 /// Both values, if both are finite.
-pub(super) fn both<T>(base: Option<T>, new: Option<T>) -> Result<(T, T), NotJudged> {
+pub(super) fn both<T, U>(base: Option<T>, new: Option<U>) -> Result<(T, U), NotJudged> {
     match (base, new) {
         (Some(base), Some(new)) => Ok((base, new)),
         (None, None) => Err(NotJudged::Infinite),

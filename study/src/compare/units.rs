@@ -26,6 +26,7 @@ pub(super) fn runs(
     new: &[Run],
     alpha: f64,
 ) -> Result<Test, NotJudged> {
+    late(metric, base.iter().chain(new))?;
     let (left, right) = (values(metric, base)?, values(metric, new)?);
     let (left, right) = both(left, right)?;
     let [before, after] = [&left, &right].map(|side| {
@@ -42,6 +43,7 @@ pub(super) fn pairs(
     new: &[Run],
     alpha: f64,
 ) -> Result<Test, NotJudged> {
+    late(metric, base.iter().chain(new))?;
     let (left, right) = (values(metric, base)?, values(metric, new)?);
     let (left, right) = both(left, right)?;
     let changes: Vec<f64> =
@@ -62,7 +64,7 @@ pub(super) fn pairs(
     Ok(test(metric, before, after, estimate, estimate.p(), check, alpha))
 }
 
-fn test(
+pub(super) fn test(
     metric: Metric,
     base: f64,
     new: f64,
@@ -79,14 +81,26 @@ fn test(
 }
 
 /// What the runs of one side say.
-struct Values {
-    values: Vec<f64>,
+pub(super) struct Values {
+    pub(super) values: Vec<f64>,
     /// Below which the variance of their mean cannot be.
-    least_variance: f64,
+    pub(super) least_variance: f64,
+}
+
+/// Refuses goodput where nothing was late, on either side.
+pub(super) fn late<'a>(
+    metric: Metric,
+    mut runs: impl Iterator<Item = &'a Run>,
+) -> Result<(), NotJudged> {
+    let late = |run: &Run| run.pooled(Metric::Goodput).bad > run.pooled(Metric::ErrorRate).bad;
+    if metric == Metric::Goodput && !runs.any(late) {
+        return Err(NotJudged::NothingLate);
+    }
+    Ok(())
 }
 
 /// `None` if a percentile is infinite.
-fn values(metric: Metric, runs: &[Run]) -> Result<Option<Values>, NotJudged> {
+pub(super) fn values(metric: Metric, runs: &[Run]) -> Result<Option<Values>, NotJudged> {
     let pooled: Vec<_> = runs.iter().map(|run| run.pooled(metric)).collect();
     let count = runs.len() as f64;
     if let Some(quantile) = metric.quantile() {
@@ -100,10 +114,6 @@ fn values(metric: Metric, runs: &[Run]) -> Result<Option<Values>, NotJudged> {
     }
     if pooled.iter().any(|run| run.requests == 0) {
         return Err(NotJudged::Absent);
-    }
-    let late = |run: &Run| run.pooled(Metric::Goodput).bad > run.pooled(Metric::ErrorRate).bad;
-    if metric == Metric::Goodput && !runs.iter().any(late) {
-        return Err(NotJudged::NothingLate);
     }
     let values = pooled.iter().map(|run| metric.of_bad(run.bad, run.requests)).collect();
     // Agresti and Coull (1998): two more of each kind, so that none seen is not none.

@@ -16,7 +16,7 @@ const SAME_LENGTH: (f64, f64) = (0.02, 1.5);
 ///
 /// # Errors
 /// A sentence with both folders and what is different.
-pub(super) fn check(base: &[Recording], new: &[Recording]) -> Result<(), String> {
+pub(in crate::commands) fn check(base: &[Recording], new: &[Recording]) -> Result<(), String> {
     let mut seen = BTreeSet::new();
     let first = &base[0];
     for run in base.iter().chain(new) {
@@ -37,6 +37,12 @@ pub(super) fn check(base: &[Recording], new: &[Recording]) -> Result<(), String>
         }
     }
     Ok(())
+}
+
+/// Why two runs cannot be compared, in a sentence; `None` if they can.
+pub(crate) fn unlike(one: &Recording, other: &Recording) -> Option<String> {
+    let (what, left, right) = difference(one, other)?;
+    Some(format!("{what} ({left} and {right})"))
 }
 
 fn difference(one: &Recording, other: &Recording) -> Option<(&'static str, String, String)> {

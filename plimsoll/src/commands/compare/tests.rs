@@ -147,8 +147,8 @@ fn the_json_is_stable() {
         .map(|(name, shape)| Recording::read(&runs.write(name, &shape)).unwrap());
     let settings = Settings { metrics: vec![Metric::P99], ..Settings::default() };
     let comparison = compare(from_ref(&base.run), from_ref(&new.run), &settings).unwrap();
-    let (base, new) = (vec![base], vec![new]);
-    let compared = Compared { base, new, pairs: None, comparison, exit_code: 3 };
+    let (base, new, about) = (vec![base], vec![new], Vec::new());
+    let compared = Compared { base, new, pairs: None, about, comparison, exit_code: 3 };
     let json = serde_json::to_value(compared.json()).unwrap();
     assert_eq!(json["schema"], "plimsoll.comparison/v1");
     assert_eq!((&json["answer"], &json["unit"]), (&json!("regressed"), &json!("blocks")));
