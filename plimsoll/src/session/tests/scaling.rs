@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use plimsoll_autoscale::pipeline::{InstanceUse, Usage};
 use plimsoll_autoscale::{Replayed, replay};
+use serde_json::json;
 
 use super::script::{self, Answer, Scripted, ended};
 use crate::results::{events, timeline};
@@ -28,14 +29,14 @@ pub(in crate::session) fn scaled(scenario: &Scenario, seconds: u64, busy: u64) -
         let there = controller.there();
         let instances =
             worked.iter_mut().take(there as usize).enumerate().map(|(number, worked)| {
-                *worked += if second < busy { Duration::from_secs(4) } else { Duration::ZERO };
+                *worked += if second < busy { Duration::from_secs(8) } else { Duration::ZERO };
                 InstanceUse {
                     name: number.to_string(),
                     ready: true,
                     processor: Duration::ZERO,
                     memory_bytes: 0,
                     working: *worked,
-                    in_flight: 4,
+                    in_flight: 8,
                 }
             });
         let instances = instances.collect();
@@ -83,6 +84,23 @@ fn what_rules_do_is_told_and_recorded_and_decides_again_to_the_byte() {
     let rules = &scenario.autoscale.as_ref().expect("it has rules").rules;
     let replayed = replay(rules, "autoscale.jsonl", &record).expect("a record");
     assert_eq!(replayed, Replayed { count: 30, differs: None });
+    let rules = &run.summary()["autoscale"];
+    let first = &rules["scale_outs"][0];
+    // Needed from the first grain on, which can be read 2 min after its beginning.
+    assert_eq!((&first["t_s"], &first["from"], &first["to"]), (&0.0.into(), &2.into(), &4.into()));
+    assert_eq!(first["waits"][0], json!({"part": "metric delay", "seconds": 120.0}), "{first}");
+    assert_eq!(rules["largest_step"], 2);
+    assert!(rules["violation_s"].as_f64().expect("a number") > 300.0, "{rules}");
+    let page = run.text("report.html");
+    for words in [
+        "Autoscale rules",
+        "Instances: wanted, started, ready",
+        "2 → 4: CpuUtil",
+        "metric delay 2m",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(run.text("junit.xml").contains("flaps"));
     let rows = timeline::read(&run.text("timeline.csv"));
     assert_eq!(rows[20].instances_wanted, Some(4), "{:?}", rows[20]);
 }
