@@ -25,13 +25,14 @@
 //! assert_eq!(admission.start_next(), Some((second, instance)));
 //! ```
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
 /// The slots of a deployment's instances, and the backlog for them.
 #[derive(Debug, Clone)]
 pub struct Admission {
-    max_concurrent: u64,
+    max_concurrent: NonZeroU32,
     instances: Vec<Instance>,
     backlog: VecDeque<Ticket>,
     instances_added: u64,
@@ -42,6 +43,7 @@ pub struct Admission {
 #[derive(Debug, Clone)]
 struct Instance {
     id: InstanceId,
+    slots: u64,
     /// Whether it is given further requests.
     open: bool,
     busy: u64,
@@ -76,10 +78,10 @@ pub enum Refusal {
 }
 
 impl Admission {
-    /// No instances yet; each will have `max_concurrent` slots.
+    /// No instances yet; each will have `max_concurrent` slots, unless it is [added with](Self::add_with) others.
     pub fn new(max_concurrent: NonZeroU32) -> Self {
         Self {
-            max_concurrent: max_concurrent.get().into(),
+            max_concurrent,
             instances: Vec::new(),
             backlog: VecDeque::new(),
             instances_added: 0,
@@ -90,7 +92,7 @@ impl Admission {
 
     /// Requests that may be admitted at a time, at work and waiting together.
     pub fn limit(&self) -> u64 {
-        2 * self.max_concurrent * self.open().count() as u64
+        2 * self.open().map(|instance| instance.slots).sum::<u64>()
     }
 
     /// Requests that wait.
@@ -154,9 +156,15 @@ impl Admission {
 
     /// An instance became ready.
     pub fn add(&mut self) -> InstanceId {
+        self.add_with(self.max_concurrent)
+    }
+
+    /// An instance became ready that differs from the others in its slots: those of a deployment that is being
+    /// updated do.
+    pub fn add_with(&mut self, slots: NonZeroU32) -> InstanceId {
         self.instances_added += 1;
         let id = InstanceId(self.instances_added);
-        self.instances.push(Instance { id, open: true, busy: 0 });
+        self.instances.push(Instance { id, slots: slots.get().into(), open: true, busy: 0 });
         id
     }
 
@@ -192,11 +200,11 @@ impl Admission {
         let (count, turn) = (self.instances.len(), self.turn);
         let indexes = (0..count).map(|step| (turn % count + step) % count).filter(|&index| {
             let instance = &self.instances[index];
-            instance.open && instance.busy < self.max_concurrent
+            instance.open && instance.busy < instance.slots
         });
         let index = indexes.min_by_key(|&index| {
             let instance = &self.instances[index];
-            (Some(instance.id) == avoid, instance.busy)
+            (Some(instance.id) == avoid, Reverse(instance.slots - instance.busy))
         })?;
         let instance = &mut self.instances[index];
         instance.busy += 1;

@@ -169,7 +169,7 @@ impl ArmDriver {
         self.show_deployment(endpoint, name).await
     }
 
-    /// The last lines of one instance's log.
+    /// The last lines of each instance's log, one instance after the other.
     pub async fn logs(&self, endpoint: &str, name: &str, lines: usize) -> Result<String, Error> {
         let what = deployment_words(endpoint, name);
         let path = deployment_path(endpoint, name) + "/getLogs";

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -12,11 +13,13 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use super::gate::Gate;
+
 /// A caller's body.
 #[derive(Debug)]
 pub(super) enum Sent {
-    /// As it comes, up to the gateway's limit.
-    Passing(Limited<Incoming>),
+    /// As it comes, up to the gateway's limit; if its size was not known before, its bytes are the gate's to charge.
+    Passing(Limited<Incoming>, Option<Arc<Gate>>),
     /// All of it.
     Whole(Full<Bytes>),
 }
@@ -30,21 +33,28 @@ impl Body for Sent {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match &mut *self {
-            Self::Passing(body) => Pin::new(body).poll_frame(context),
+            Self::Passing(body, gate) => {
+                let frame = std::task::ready!(Pin::new(body).poll_frame(context));
+                if let (Some(gate), Some(Ok(frame))) = (gate, &frame) {
+                    // It is under way: what comes after it waits.
+                    let _ = gate.delay(frame.data_ref().map_or(0, Bytes::len) as u64);
+                }
+                Poll::Ready(frame)
+            }
             Self::Whole(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Passing(body) => body.is_end_stream(),
+            Self::Passing(body, _) => body.is_end_stream(),
             Self::Whole(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Passing(body) => body.size_hint(),
+            Self::Passing(body, _) => body.size_hint(),
             Self::Whole(body) => body.size_hint(),
         }
     }

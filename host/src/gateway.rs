@@ -11,6 +11,7 @@
 //! | 424 | the instance broke off (502 as its status) | `model_error` |
 //! | 424 | no instance is ready (503 as its status) | `model_not_ready` |
 //! | 429 | more than `2 × max_concurrent × ready instances` requests at a time | `too_many_pending_request` |
+//! | 429 | more requests a second than the endpoint's limit; the body says so | |
 //!
 //! A request that timed out, or whose caller went away, is no longer waited for, but the instance goes on working on it, and
 //! it keeps its slot until the instance has answered ([`under_way`]): an overload outlasts its callers, as on Azure. An
@@ -20,21 +21,24 @@
 //! A share of the requests that name no deployment is mirrored: a second deployment is asked the same, and its answer is
 //! thrown away ([`mirror`]).
 //!
-//! Not as on Azure: the limits of 500 requests and 500 new connections a second, of 500 connections and of the bandwidth
-//! are not applied, as they can be raised there.
+//! The limits of an endpoint over all its deployments are Azure's, unless its properties name others
+//! ([`plimsoll_deploy::limits`]): requests and connections beyond them are refused, bytes wait ([`paced`]).
 
 mod answer;
 mod callers;
 mod headers;
 mod mirror;
+mod paced;
 mod under_way;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::{Method, Request, Response, StatusCode};
 use plimsoll_deploy::admission::Refusal;
+use plimsoll_deploy::limits::EndpointLimits;
 use plimsoll_domain::clock;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -46,6 +50,7 @@ use under_way::{Given, UnderWay};
 pub(super) use callers::{Callers, DATA_PLANE, same_secret};
 
 use super::connection::Sent;
+use super::gate::Gate;
 use super::metrics::Meter;
 use super::pool::{Admission, Lease, Pool};
 use super::routes::{Route, Routes};
@@ -68,6 +73,7 @@ pub(super) struct Gateway {
     routes: RwLock<Arc<Routes>>,
     random: Mutex<Pcg64>,
     meter: Arc<Meter>,
+    gate: Arc<Gate>,
 }
 
 /// Why a request got no answer from the model.
@@ -85,10 +91,12 @@ impl From<Refusal> for Unanswered {
 
 impl Gateway {
     /// A gateway without deployments. The weights and the mirrored share draw from `seed`.
-    pub(super) fn new(callers: Callers, seed: u64) -> Self {
+    pub(super) fn new(callers: Callers, limits: EndpointLimits, seed: u64) -> Self {
         let random = Mutex::new(Pcg64::seed_from_u64(seed));
         let callers = RwLock::new(Arc::new(callers));
-        Self { callers, routes: RwLock::default(), random, meter: Arc::default() }
+        let (routes, meter, gate) =
+            (RwLock::default(), Arc::default(), Arc::new(Gate::new(limits)));
+        Self { callers, routes, random, meter, gate }
     }
 
     /// Changes who may call, for requests from now on.
@@ -101,6 +109,11 @@ impl Gateway {
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
     }
 
+    /// What it lets through.
+    pub(super) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
     /// What was answered, minute by minute.
     pub(super) fn meter(&self) -> &Arc<Meter> {
         &self.meter
@@ -110,17 +123,27 @@ impl Gateway {
     pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let began = clock::now();
         let ids = Ids::read(request.headers());
-        let mut response = self.decide(request, &ids).await;
+        let mut request_delay = Duration::ZERO;
+        let mut response = self.decide(request, &ids, &mut request_delay).await;
         ids.write(response.headers_mut());
         self.meter.answered(headers::told(&response), clock::now().since(began), minute());
-        response
+        paced::answer(&self.gate, response, request_delay)
     }
 
-    async fn decide(&self, mut request: Request<Incoming>, ids: &Ids) -> Response<Body> {
+    async fn decide(
+        &self,
+        mut request: Request<Incoming>,
+        ids: &Ids,
+        delay: &mut Duration,
+    ) -> Response<Body> {
         let callers = Arc::clone(&self.callers.read().unwrap_or_else(PoisonError::into_inner));
         if !callers.may_call(request.headers().get(hyper::header::AUTHORIZATION)) {
             let text = "the key or token is missing, wrong or over";
             return answer::text(StatusCode::UNAUTHORIZED, text);
+        }
+        if !self.gate.takes_request() {
+            let text = "the endpoint's limit of requests per second is reached";
+            return answer::text(StatusCode::TOO_MANY_REQUESTS, text);
         }
         if !matches!(request.uri().path(), "/score" | "/" | "/swagger.json") {
             return answer::text(
@@ -143,15 +166,20 @@ impl Gateway {
         let mut response = if request.body().size_hint().lower() > BODY_LIMIT as u64 {
             answer_in_its_place(&Unanswered::TooLarge)
         } else {
+            *delay = paced::request(&self.gate, &request).await;
             let mirror = routes.mirror.as_ref().filter(|_| named.is_none());
             let mirror = mirror.filter(|mirror| self.draw_below(100) < u32::from(mirror.weight));
             let mirror = mirror.map(|mirror| (mirror.clone(), Arc::clone(&self.meter)));
+            let gate = Arc::clone(&self.gate);
             let pool = Arc::clone(&route.pool);
             let answering = UnderWay::new(async move |given| {
                 let request = match mirror {
-                    None => request.map(|body| Sent::Passing(Limited::new(body, BODY_LIMIT))),
+                    None => request.map(|body| {
+                        let unknown = body.size_hint().exact().is_none();
+                        Sent::Passing(Limited::new(body, BODY_LIMIT), unknown.then_some(gate))
+                    }),
                     Some((mirror, meter)) => {
-                        mirror::copy(request, BODY_LIMIT, mirror, meter).await?
+                        mirror::copy(request, BODY_LIMIT, mirror, meter, &gate).await?
                     }
                 };
                 forward(&pool, request, &given).await

@@ -9,13 +9,18 @@
 //! Only its own children are killed, and a child's process id belongs to it until the guard itself has
 //! reaped it: no signal can hit somebody else's process.
 //!
-//! Limits: who kills the guard itself with SIGKILL kills the instance too, but not what had left it before; and a
-//! program that starts processes faster than the guard finds them is given up after [`SWEEP_LIMIT`] rounds.
+//! Where there are control groups ([`super::cgroup`]) the instance begins in one of its own, which the guard empties
+//! and removes in the end, before it kills what may have left the group.
+//!
+//! Limits without control groups: who kills the guard itself with SIGKILL kills the instance too, but not what had left
+//! it before; and a program that starts processes faster than the guard finds them is given up after [`SWEEP_LIMIT`]
+//! rounds.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::process::{CommandExt, parent_id};
+use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 use std::time::Duration;
 
@@ -26,8 +31,13 @@ use nix::sys::signal::{SigSet, Signal, kill, killpg, raise};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, alarm};
 
+use super::cgroup;
+
 /// In the place of the host's process id: the guard calls itself with this, in the instance's process.
 const BECOME: &str = "become";
+
+/// In the place of a control group: there is none.
+pub(super) const NO_GROUP: &str = "-";
 
 /// The first line of an instance's output, before its process id: the host takes it out.
 pub(super) const HELLO: &str = "plimsoll guard: process ";
@@ -50,49 +60,68 @@ const WAITED: [Signal; 6] = [
     Signal::SIGALRM,
 ];
 
-/// Guards the program of `args`, which are the host's process id, the program and its arguments. The process
-/// ends as the program does; this returns only what went wrong.
+/// What a guard is started with.
+struct Order {
+    /// The host's process id; in the instance's own process, the guard's.
+    parent: u32,
+    /// The control group of the instance.
+    group: Option<PathBuf>,
+    program: OsString,
+    args: Vec<OsString>,
+}
+
+/// Guards the program of `args`, which are the host's process id, the instance's control group or `-`, the program and
+/// its arguments. The process ends as the program does; this returns only what went wrong.
 pub fn guard(args: impl IntoIterator<Item = OsString>) -> io::Error {
-    let mut args = args.into_iter();
-    let usage = || io::Error::other("guard takes the host's process id, a program and arguments");
-    let Some(first) = args.next() else { return usage() };
-    let inside = first == BECOME;
-    let parent = if inside { args.next() } else { Some(first) };
-    let parent = parent.as_deref().and_then(OsStr::to_str).and_then(|text| text.parse().ok());
-    let (Some(parent), Some(program)) = (parent, args.next()) else { return usage() };
-    let args: Vec<OsString> = args.collect();
+    let mut args = args.into_iter().peekable();
+    let inside = args.next_if(|first| first == BECOME).is_some();
+    let Some(order) = read(args) else {
+        let usage =
+            "guard takes the host's process id, a control group or `-`, a program and arguments";
+        return io::Error::other(usage);
+    };
     if inside {
-        become_instance(parent, &program, &args)
+        become_instance(&order)
     } else {
-        let Err(error) = watch(parent, &program, &args);
+        let Err(error) = watch(&order);
         error
     }
 }
 
+fn read(mut args: impl Iterator<Item = OsString>) -> Option<Order> {
+    let parent = args.next()?.to_str()?.parse().ok()?;
+    let group = Some(args.next()?).filter(|group| group != NO_GROUP).map(PathBuf::from);
+    let program = args.next()?;
+    Some(Order { parent, group, program, args: args.collect() })
+}
+
 /// In the instance's own process: it ends with the guard.
-fn become_instance(guard: u32, program: &OsStr, args: &[OsString]) -> io::Error {
+fn become_instance(order: &Order) -> io::Error {
     // Blocked by the guard, and a mask is inherited.
     let ready = SigSet::all().thread_unblock();
     let ready = ready.and_then(|()| prctl::set_pdeathsig(Signal::SIGKILL));
     if let Err(error) = ready {
         return error.into();
     }
-    if parent_id() != guard {
+    if parent_id() != order.parent {
         return io::Error::other("the guard is gone, so this instance is not started");
+    }
+    if let Some(group) = &order.group
+        && let Err(error) = cgroup::join(group)
+    {
+        let group = group.display();
+        return io::Error::new(error.kind(), format!("`{group}` cannot be joined: {error}"));
     }
     // Nobody listening is not the instance's concern.
     let _ = writeln!(io::stdout(), "{HELLO}{}", std::process::id());
-    let error = Command::new(program).args(args).exec();
-    let program = program.display();
+    let error = Command::new(&order.program).args(&order.args).exec();
+    let program = order.program.display();
     io::Error::new(error.kind(), format!("`{program}` cannot be started: {error}"))
 }
 
 /// In the guard: starts the instance, waits for its end or the host's, and leaves nothing behind.
-fn watch(
-    host: u32,
-    program: &OsStr,
-    args: &[OsString],
-) -> Result<std::convert::Infallible, io::Error> {
+fn watch(order: &Order) -> Result<std::convert::Infallible, io::Error> {
+    let host = order.parent;
     let waited: SigSet = WAITED.into_iter().collect();
     waited.thread_block()?;
     prctl::set_pdeathsig(Signal::SIGTERM)?;
@@ -102,7 +131,9 @@ fn watch(
     prctl::set_child_subreaper(true)?;
     // Under this name it is there also when the file was replaced meanwhile.
     let mut instance = Command::new("/proc/self/exe");
-    instance.args(["guard", BECOME, &std::process::id().to_string()]).arg(program).args(args);
+    instance.args(["guard", BECOME, &std::process::id().to_string()]);
+    instance.arg(order.group.as_deref().map_or(NO_GROUP.as_ref(), Path::as_os_str));
+    instance.arg(&order.program).args(&order.args);
     let instance = instance.process_group(0).spawn()?;
     let instance = Pid::from_raw(instance.id().cast_signed());
     let mut asked = false;
@@ -125,6 +156,15 @@ fn watch(
             }
         }
     };
+    if let Some(group) = &order.group {
+        // What is left is the host's to tell of, or the next one's to remove.
+        let _ = cgroup::remove(group);
+        if parent_id() != host
+            && let Some(of_host) = group.parent()
+        {
+            cgroup::remove_if_empty(of_host);
+        }
+    }
     sweep();
     end_like(end)
 }

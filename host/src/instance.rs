@@ -6,6 +6,7 @@
 //! each start, as on Azure: what the file says of `initial_delay` and thresholds is what a scale-out or a crash costs.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +21,8 @@ use tokio::process::Command;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::cgroup::{Group, Groups};
+use super::guard::NO_GROUP;
 use super::logs::{Failure, Log};
 use super::pool::Pool;
 use super::process::Process;
@@ -54,12 +57,18 @@ pub(super) struct Template {
     pub(super) readiness: Probe,
     /// How long a request under way may hold up a drain.
     pub(super) drain: Duration,
+    /// Requests that an instance works on at a time.
+    pub(super) slots: NonZeroU32,
+    /// What an instance is given before its start, line by line.
+    pub(super) storage: Vec<String>,
     /// What is slow, or fails, as on Azure.
     pub(super) rehearsal: Rehearsal,
     /// The host is stopping: nothing is drained any more.
     pub(super) shutdown: CancellationToken,
     pub(super) pool: Arc<Pool>,
     pub(super) spawner: Spawner,
+    /// Where its control groups are made; nothing where there are none.
+    pub(super) groups: Option<Arc<Groups>>,
 }
 
 /// How far an instance has come.
@@ -78,14 +87,21 @@ pub(super) enum Phase {
 /// One instance, to those who look at it.
 #[derive(Debug)]
 pub(super) struct Instance {
+    /// What its process writes.
     pub(super) log: Log,
+    /// What it was given before its start.
+    pub(super) storage: Log,
     pub(super) stop: CancellationToken,
     pub(super) phase: watch::Sender<Phase>,
     status: Mutex<InstanceStatus>,
     /// Its id in the pool while it is ready.
     place: Mutex<Option<InstanceId>>,
+    /// Of its present process.
+    group: Mutex<Option<Arc<Group>>>,
     /// Among all that the deployment ever started, from 0.
-    number: u32,
+    pub(super) number: u32,
+    /// Of the description that it was made from: greater for a later one.
+    pub(super) revision: u32,
 }
 
 /// Says the last phase on drop: who waits for an instance to start or to go must not wait for ever,
@@ -98,6 +114,7 @@ struct Ending<'a> {
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.instance.lock().pid = None;
+        *self.instance.group.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.instance.phase.send_replace(self.last.clone());
     }
 }
@@ -115,12 +132,19 @@ enum End {
 
 impl Instance {
     /// An instance that [`run`](Self::run) will start.
-    pub(super) fn new(deployment: &str, number: u32, stop: CancellationToken) -> Self {
+    pub(super) fn new(
+        deployment: &str,
+        number: u32,
+        revision: u32,
+        stop: CancellationToken,
+    ) -> Self {
         let name = number.to_string();
-        let log = Log::new(&format!("{deployment}/{name}"));
+        let logs = format!("{deployment}/{name}");
+        let (log, storage) = (Log::new(&logs), Log::new(&logs));
         let status = InstanceStatus { name, ready: false, pid: None, restarts: 0, exception: None };
         let phase = watch::Sender::new(Phase::Starting);
-        Self { log, stop, phase, status: Mutex::new(status), place: Mutex::default(), number }
+        let (status, place, group) = (Mutex::new(status), Mutex::default(), Mutex::default());
+        Self { log, storage, stop, phase, status, place, group, number, revision }
     }
 
     /// What it does now.
@@ -136,6 +160,11 @@ impl Instance {
 
     fn put(&self, place: Option<InstanceId>) {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    }
+
+    /// The control group of its present process.
+    pub(super) fn group(&self) -> Option<Arc<Group>> {
+        self.group.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Lives until it is stopped or its first start fails, and cleans up behind itself.
@@ -158,6 +187,7 @@ impl Instance {
             () = self.stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(template.rehearsal.provisioning) => {}
         }
+        template.storage.iter().for_each(|line| self.storage.push(line.clone()));
         if let Some(reason) = template.rehearsal.fails(self.number) {
             self.log.push(format!("plimsoll: {reason}"));
             return Err(reason);
@@ -204,8 +234,12 @@ impl Instance {
             Err(error) => return End::Died(error.to_string()),
         };
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let command = template.command(&template.launch(port, folder, &self.lock().name));
-        let mut process = match Process::start(&template.spawner, command, &self.log).await {
+        let group = template.group(&self.log.name);
+        let launch = template.launch(port, folder, &self.lock().name);
+        let command = template.command(&launch, group.as_deref());
+        self.group.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&group);
+        let started = Process::start(&template.spawner, command, group, &self.log).await;
+        let mut process = match started {
             Ok(process) => process,
             Err(error) => return End::Died(format!("it cannot be started: {error}")),
         };
@@ -306,7 +340,7 @@ impl Instance {
         ready: bool,
     ) {
         match (ready, open.take()) {
-            (true, None) => *open = Some(template.pool.open(address)),
+            (true, None) => *open = Some(template.pool.open(address, template.slots)),
             (true, Some(id)) => *open = Some(id),
             (false, Some(id)) => template.pool.close(id),
             (false, None) => {}
@@ -325,10 +359,20 @@ impl Template {
         self.prepared.launch(port, folder, self.seed, &format!("{}/{instance}", self.deployment))
     }
 
+    /// A control group for a start of this instance. Without one the guard does what it can.
+    fn group(&self, instance: &str) -> Option<Arc<Group>> {
+        let made = self.groups.as_ref()?.group(instance);
+        if let Err(error) = &made {
+            tracing::warn!(instance, %error, "an instance has no control group");
+        }
+        made.ok().map(Arc::new)
+    }
+
     /// The launch, through the guard.
-    fn command(&self, launch: &Launch) -> Command {
+    fn command(&self, launch: &Launch, group: Option<&Group>) -> Command {
         let mut command = Command::new(&self.executable);
         command.arg("guard").arg(std::process::id().to_string());
+        command.arg(group.map_or(NO_GROUP.as_ref(), |group| group.path.as_os_str()));
         command.arg(match &launch.program {
             Program::Plimsoll => self.executable.as_os_str(),
             Program::Path(path) => path.as_os_str(),

@@ -6,9 +6,11 @@
 //! It plays one workspace.
 
 mod blobs;
+mod cgroup;
 mod connection;
 mod control;
 mod fault;
+mod gate;
 mod gateway;
 mod guard;
 mod instance;
@@ -50,6 +52,7 @@ use std::time::Duration;
 use hyper::body::{Body, Incoming};
 use hyper::{Request, Response};
 use nix::sys::resource::{Resource, getrlimit};
+use plimsoll_deploy::limits::EndpointLimits;
 use plimsoll_deploy::quota::Usages;
 use plimsoll_deploy::workspace::Workspace;
 use rustls::ServerConfig;
@@ -61,6 +64,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use blobs::Blobs;
+use cgroup::Groups;
+use gate::Gate;
 use issuer::Issuer;
 use spawner::Spawner;
 use store::Store;
@@ -195,6 +200,8 @@ struct Host {
     store: Mutex<Store>,
     spawner: Spawner,
     usage: usage::Watch,
+    /// Nothing where control groups cannot be made.
+    groups: Option<Arc<Groups>>,
     shutdown: CancellationToken,
     tasks: TaskTracker,
 }
@@ -229,6 +236,7 @@ pub async fn serve(
         Some(keep) => keep.folder("blobs").map_err(at)?,
         None => state_dir.join("blobs"),
     };
+    let is_standing = keep.is_some();
     let blobs = Blobs::new(blobs);
     blobs.create(blobs::DEFAULT).map_err(at)?;
     let storage = https.as_ref().map(|https| https.listener.local_addr()).transpose()?;
@@ -248,6 +256,7 @@ pub async fn serve(
         store: Mutex::default(),
         spawner: Spawner::start(Handle::current())?,
         usage: usage::Watch::default(),
+        groups: groups(is_standing),
         shutdown: shutdown.clone(),
         tasks: TaskTracker::new(),
     });
@@ -263,8 +272,31 @@ pub async fn serve(
     if tokio::time::timeout(STOP_LIMIT, host.tasks.wait()).await.is_err() {
         tracing::warn!("the local host stops although some of its tasks have not ended");
     }
+    if let Some(groups) = host.groups.clone() {
+        let _ = tokio::task::spawn_blocking(move || groups.remove()).await;
+    }
     let _ = tokio::fs::remove_dir_all(&state_dir).await;
     Ok(())
+}
+
+/// What a host that outlives its command says of itself under this name, its log has without being asked for more.
+const STANDING: &str = "plimsoll_host::standing";
+
+/// Control groups for instances, if this machine has them; which it is, is said.
+fn groups(is_standing: bool) -> Option<Arc<Groups>> {
+    let (groups, said) = match Groups::create() {
+        Ok(groups) => {
+            let said = format!("a control group of its own in `{}`", groups.path().display());
+            (Some(Arc::new(groups)), said)
+        }
+        Err(reason) => (None, format!("a subreaper, as there are no control groups: {reason}")),
+    };
+    if is_standing {
+        tracing::info!(target: STANDING, "all that an instance starts ends with it by {said}");
+    } else {
+        tracing::info!("all that an instance starts ends with it by {said}");
+    }
+    groups
 }
 
 /// Connections that a listener may have at a time.
@@ -289,13 +321,15 @@ impl Host {
         let (host, origin) = (Arc::clone(self), Arc::from(origin));
         let answer =
             move |request| control::answer(Arc::clone(&host), Arc::clone(&origin), request);
-        self.serve(listener, tls, places(CONTROL_SHARE), self.shutdown.clone(), answer);
+        let gate = Arc::new(Gate::new(EndpointLimits::NONE));
+        self.serve(listener, gate, tls, places(CONTROL_SHARE), self.shutdown.clone(), answer);
     }
 
     /// Serves a listener in the background.
     fn serve<A, F, B>(
         &self,
         listener: TcpListener,
+        gate: Arc<Gate>,
         tls: Option<Arc<ServerConfig>>,
         places: usize,
         stop: CancellationToken,
@@ -309,7 +343,7 @@ impl Host {
     {
         let tasks = self.tasks.clone();
         let tls = tls.map(TlsAcceptor::from);
-        self.tasks.spawn(server::serve(listener, tls, places, stop, tasks, answer));
+        self.tasks.spawn(server::serve(listener, gate, tls, places, stop, tasks, answer));
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {

@@ -1,5 +1,9 @@
-//! What an instance writes to its output, kept for `getLogs`, for the error of a failed start, and for the exceptions
+//! What is written of an instance, kept for `getLogs`, for the error of a failed start, and for the exceptions
 //! of its scoring script.
+//!
+//! An instance has two logs, as on Azure: one of what it was given before its start, and one of what its process
+//! writes. Both are kept in memory, over all its restarts, and the oldest lines go when a log has too many lines or
+//! bytes. With the instance they are gone.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -9,8 +13,9 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
 use super::traceback::Reader;
 
-/// Lines that are kept per instance; the oldest go first.
+/// Lines and bytes that are kept per log; the oldest lines go first. So many lines are what `az` asks for.
 const LINES: usize = 5_000;
+const BYTES: usize = 1024 * 1024;
 
 /// Bytes of a line that are kept; the rest of a longer line becomes lines of its own.
 const LINE_BYTES: u64 = 8 * 1024;
@@ -21,17 +26,19 @@ const TOLD: usize = 5;
 /// Last lines that follow an exception in an explanation: it may be one that the script has handled.
 const AFTER_EXCEPTION: usize = 10;
 
-/// The last lines of one instance, over all its restarts.
+/// The last lines of one log.
 #[derive(Debug, Clone)]
 pub(super) struct Log {
     /// Whose it is: `blue/0`.
-    name: Arc<str>,
+    pub(super) name: Arc<str>,
     kept: Arc<Mutex<Kept>>,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
     lines: VecDeque<String>,
+    /// Of all lines.
+    bytes: usize,
     /// Different ones, in the order of their first coming, and the last that came.
     exceptions: Vec<String>,
     last_exception: Option<String>,
@@ -55,10 +62,12 @@ impl Log {
     /// Adds a line.
     pub(super) fn push(&self, line: String) {
         let mut kept = self.lock();
-        if kept.lines.len() == LINES {
-            kept.lines.pop_front();
-        }
+        kept.bytes += line.len();
         kept.lines.push_back(line);
+        while kept.lines.len() > LINES || kept.bytes > BYTES {
+            let Some(oldest) = kept.lines.pop_front() else { break };
+            kept.bytes -= oldest.len();
+        }
     }
 
     /// The last `count` lines, oldest first.
@@ -131,6 +140,16 @@ impl Log {
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The last `count` lines of each log, under its name if there is more than one, as `tail` does it.
+pub(super) fn together(logs: impl IntoIterator<Item = Log>, count: usize) -> String {
+    let logs: Vec<Log> = logs.into_iter().collect();
+    if let [only] = logs.as_slice() {
+        return only.tail(count);
+    }
+    let named = |log: &Log| format!("==> {} <==\n{}", log.name, log.tail(count));
+    logs.iter().map(named).collect::<Vec<_>>().join("\n")
 }
 
 /// The last `count` lines of a part.
@@ -256,5 +275,18 @@ mod tests {
         }
         assert_eq!(log.tail(usize::MAX).lines().count(), LINES);
         assert_eq!(log.tail(1), format!("{}\n", 2 * LINES - 1));
+        let widest = "x".repeat(LINE_BYTES as usize);
+        (0..LINES).for_each(|_| log.push(widest.clone()));
+        assert_eq!(log.tail(usize::MAX).lines().count(), BYTES / LINE_BYTES as usize);
+    }
+
+    #[test]
+    fn logs_are_told_apart_when_there_is_more_than_one() {
+        let (first, second) = (log("a\nb\n"), Log::new("blue/7"));
+        second.push("c".to_owned());
+        assert_eq!(together([first.clone()], 1), "b\n");
+        let both = "==> blue/0 <==\nb\n\n==> blue/7 <==\nc\n";
+        assert_eq!(together([first, second], 1), both);
+        assert_eq!(together([], 1), "");
     }
 }

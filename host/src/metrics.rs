@@ -4,7 +4,7 @@
 //! A minute is shown when it is over. Percentiles are of one minute; over several minutes Azure shows their
 //! mean, and so does this. What a caller was answered is counted when the head of the answer is ready.
 //!
-//! Not counted: network bytes, connections, disk, GPUs and collected data. Asking for them is refused by name.
+//! Not counted: disk, GPUs and collected data. Asking for them is refused by name.
 
 mod definitions;
 
@@ -131,6 +131,13 @@ impl Meter {
             deployment: Some(deployment.to_owned()),
             dimensions,
         };
+        self.lock().note(series, minute, &Sample::of(value));
+    }
+
+    /// Notes a value that the endpoint as a whole has now.
+    pub(super) fn seen(&self, metric: &'static str, value: f64, minute: u64) {
+        let (metric, dimensions) = ((Scope::Endpoint, metric), Vec::new());
+        let series = Series { metric, deployment: None, dimensions };
         self.lock().note(series, minute, &Sample::of(value));
     }
 

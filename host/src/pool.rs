@@ -99,8 +99,9 @@ pub(super) struct Pending {
 
 impl Pool {
     /// An empty pool.
-    pub(super) fn new(max_concurrent: NonZeroU32) -> Self {
-        let admission = admission::Admission::new(max_concurrent);
+    pub(super) fn new() -> Self {
+        // Each instance says itself how many slots it has.
+        let admission = admission::Admission::new(NonZeroU32::MIN);
         let (instances, pending) = (BTreeMap::new(), BTreeMap::new());
         let state = Mutex::new(State { admission, instances, pending });
         Self { state, emptied: Notify::new() }
@@ -120,11 +121,11 @@ impl Pool {
         }
     }
 
-    /// Adds an instance that became ready; its id is for [`Pool::close`].
-    pub(super) fn open(self: &Arc<Self>, address: SocketAddr) -> InstanceId {
+    /// Adds an instance that became ready, with so many slots; its id is for [`Pool::close`].
+    pub(super) fn open(self: &Arc<Self>, address: SocketAddr, slots: NonZeroU32) -> InstanceId {
         let id = {
             let mut state = self.lock();
-            let id = state.admission.add();
+            let id = state.admission.add_with(slots);
             let taken = Taken::none();
             state.instances.insert(id, Instance { address, taken, idle: Vec::new() });
             id
@@ -165,11 +166,6 @@ impl Pool {
     /// How many requests wait for a slot.
     pub(super) fn waiting(&self) -> usize {
         self.lock().pending.len()
-    }
-
-    /// Whether requests wait for a slot.
-    pub(super) fn has_backlog(&self) -> bool {
-        !self.lock().pending.is_empty()
     }
 
     fn serve_backlog(self: &Arc<Self>) {
@@ -248,9 +244,10 @@ mod tests {
     use super::*;
 
     fn pool(max_concurrent: u32, instances: u16) -> Arc<Pool> {
-        let pool = Arc::new(Pool::new(NonZeroU32::new(max_concurrent).unwrap()));
+        let pool = Arc::new(Pool::new());
         for port in 0..instances {
-            pool.open(SocketAddr::from(([127, 0, 0, 1], port)));
+            let slots = NonZeroU32::new(max_concurrent).unwrap();
+            pool.open(SocketAddr::from(([127, 0, 0, 1], port)), slots);
         }
         pool
     }
@@ -280,7 +277,7 @@ mod tests {
         drop(lease);
         let lease = second.await.unwrap();
         let third = waiting(pool.admit(None));
-        pool.open(SocketAddr::from(([127, 0, 0, 1], 1)));
+        pool.open(SocketAddr::from(([127, 0, 0, 1], 1)), NonZeroU32::MIN);
         assert_eq!(third.await.unwrap().address.port(), 1);
         drop(lease);
         assert!(pool.lock().pending.is_empty());

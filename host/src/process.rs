@@ -1,10 +1,12 @@
 //! The process of an instance: started through the guard, ended by the guard.
 //!
 //! The host speaks only to the guard, which sees to all that the instance has started. It never signals a
-//! process that it has reaped.
+//! process that it has reaped. Where the instance has a control group the host empties it once more, as the guard may
+//! have been killed.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -13,6 +15,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
+use super::cgroup::Group;
 use super::guard::{GRACE, HELLO};
 use super::logs::Log;
 use super::spawner::Spawner;
@@ -28,6 +31,7 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 pub(super) struct Process {
     guard: Guard,
     id: Option<u32>,
+    group: Option<Arc<Group>>,
     output: JoinSet<()>,
 }
 
@@ -51,10 +55,11 @@ impl Drop for Guard {
 }
 
 impl Process {
-    /// Starts `command`, a guard; what the instance writes goes to `log`.
+    /// Starts `command`, a guard of an instance in `group`; what the instance writes goes to `log`.
     pub(super) async fn start(
         spawner: &Spawner,
         mut command: Command,
+        group: Option<Arc<Group>>,
         log: &Log,
     ) -> io::Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -64,7 +69,7 @@ impl Process {
         if let Some(stderr) = guard.0.stderr.take() {
             output.spawn(log.clone().follow(stderr));
         }
-        let mut process = Self { guard, id: None, output };
+        let mut process = Self { guard, id: None, group, output };
         if let Some(stdout) = process.guard.0.stdout.take() {
             let mut stdout = BufReader::new(stdout);
             let mut line = String::new();
@@ -85,6 +90,9 @@ impl Process {
     /// this returns.
     pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
         let status = self.guard.0.wait().await;
+        if let Some(group) = self.group.clone() {
+            let _ = tokio::task::spawn_blocking(move || group.remove()).await;
+        }
         let last_lines = async { while self.output.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(LAST_LINES, last_lines).await;
         status

@@ -63,7 +63,7 @@ mod tests {
             name: HeaderValue::from_static(name),
             weight,
             timeout: Duration::from_secs(5),
-            pool: Arc::new(Pool::new(std::num::NonZeroU32::MIN)),
+            pool: Arc::new(Pool::new()),
         };
         Routes { deployments: weights.iter().map(route).collect(), mirror: None }
     }

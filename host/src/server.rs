@@ -1,6 +1,6 @@
 //! Serves HTTP/1.1 on a listener until it is told to stop, whatever callers do.
 //!
-//! A listener has so many *places*. When all are taken, the connection that has been without a request for the
+//! At its [`Gate`] a connection is let in, or closed at once. A listener has so many *places*. When all are taken, the connection that has been without a request for the
 //! longest time is closed for the next one: callers that say nothing, or never end what they began, lock out nobody.
 //! If every connection has a request, the next caller waits in the listener's backlog. A connection without a whole
 //! request head for a minute is closed, and so is one whose caller reads nothing of its answer for a minute.
@@ -9,6 +9,7 @@ mod patient;
 mod places;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
@@ -23,6 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::gate::{Entered, Gate};
 use patient::Patient;
 use places::{Place, Places};
 
@@ -42,9 +44,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Between two messages about connections that could not be accepted.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
-/// Accepts connections, as many as there are `places` at a time, and answers their requests with `answer`.
+/// Accepts connections that `gate` lets in, as many as there are `places` at a time, and answers their requests with
+/// `answer`.
 pub(super) async fn serve<A, F, B>(
     listener: TcpListener,
+    gate: Arc<Gate>,
     tls: Option<TlsAcceptor>,
     places: usize,
     stop: CancellationToken,
@@ -58,31 +62,34 @@ pub(super) async fn serve<A, F, B>(
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let places = Places::new(places);
-    let next = async |failures: &mut Failures| {
+    let next = async |failures: &mut Failures| loop {
         let stream = accept(&listener, &places, failures).await;
-        (stream, places.take().await)
+        // One that is not let in is closed.
+        if let Some(entered) = gate.enter() {
+            return (stream, Seated { place: places.take().await, entered });
+        }
     };
     let mut failures = Failures::default();
     loop {
-        let (stream, place) = tokio::select! {
+        let (stream, seat) = tokio::select! {
             () = stop.cancelled() => return,
             next = next(&mut failures) => next,
         };
         let _ = stream.set_nodelay(true);
         match &tls {
-            None => tasks.spawn(converse(stream, place, stop.clone(), answer.clone())),
+            None => tasks.spawn(converse(stream, seat, stop.clone(), answer.clone())),
             Some(tls) => {
                 let greeting = tokio::time::timeout(HEAD_TIME, tls.accept(stream));
                 let (stop, answer) = (stop.clone(), answer.clone());
                 tasks.spawn(async move {
                     let greeted = tokio::select! {
                         greeted = greeting => greeted,
-                        () = place.given_up() => return,
+                        () = seat.place.given_up() => return,
                         () = stop.cancelled() => return,
                     };
                     // One that does not trust us, or is too slow, is its own business.
                     if let Ok(Ok(stream)) = greeted {
-                        converse(stream, place, stop, answer).await;
+                        converse(stream, seat, stop, answer).await;
                     }
                 })
             }
@@ -90,8 +97,14 @@ pub(super) async fn serve<A, F, B>(
     }
 }
 
+/// A connection's place, and its being inside.
+struct Seated {
+    place: Place,
+    entered: Entered,
+}
+
 /// One connection, to its end.
-async fn converse<S, A, F, B>(stream: S, place: Place, stop: CancellationToken, answer: A)
+async fn converse<S, A, F, B>(stream: S, seat: Seated, stop: CancellationToken, answer: A)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     A: Fn(Request<Incoming>) -> F,
@@ -99,6 +112,7 @@ where
     B: Body + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let Seated { place, entered } = seat;
     let service = service_fn(|request| {
         let request_under_way = place.busy();
         let answering = answer(request);
@@ -109,7 +123,7 @@ where
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
-    let stream = TokioIo::new(Patient::new(stream, READ_TIME));
+    let stream = TokioIo::new(Patient::new(stream, entered.gate(), READ_TIME));
     let mut connection = std::pin::pin!(http.serve_connection(stream, service));
     tokio::select! {
         // A caller that breaks off is the caller's business.

@@ -1,4 +1,5 @@
-//! What each instance uses of its machine: processor time and memory of its process group, looked at now and then.
+//! What each instance uses of its machine: processor time and memory of its control group, or else of its process group,
+//! looked at now and then; and what goes through the endpoints' gates.
 //!
 //! An instance on Azure has a machine of its own; here it shares this one. So its processor time is a percentage of the cores
 //! that it can have: those of its machine size, or those of this machine if it has fewer. Memory is a percentage of its
@@ -18,7 +19,9 @@ use plimsoll_domain::clock::{self, Moment};
 use tokio::sync::Notify;
 
 use super::Host;
+use super::cgroup::{Group, Used, read_memory};
 use super::control::{self, Answer};
+use super::gate::Passed;
 use super::metrics::Meter;
 
 /// Between two looks.
@@ -32,20 +35,19 @@ const ASKED_FOR: Duration = Duration::from_secs(5);
 /// Of the times in `/proc`: the kernel's word to programs, whatever its own clock does.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Of a process group.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Used {
-    /// Processor time in clock ticks.
-    ticks: u64,
-    /// Resident memory in KiB.
-    kib: u64,
-}
-
-/// A look at all process groups.
+/// What every instance that has a process uses.
 #[derive(Debug, Clone)]
 struct Look {
     at: Moment,
-    groups: BTreeMap<u32, Used>,
+    /// By process id.
+    used: BTreeMap<u32, Used>,
+}
+
+/// What had gone through the endpoints' gates at some time.
+#[derive(Debug)]
+struct AtGates {
+    at: Moment,
+    passed: BTreeMap<String, Passed>,
 }
 
 /// The newest look, and who wants to know.
@@ -79,6 +81,7 @@ struct Watched {
     deployment: String,
     instance_type: String,
     status: InstanceStatus,
+    group: Option<Arc<Group>>,
 }
 
 /// The minute since 1970.
@@ -89,7 +92,8 @@ pub(super) fn minute() -> u64 {
 impl Host {
     /// Looks until the host stops.
     pub(super) async fn watch_usage(self: Arc<Self>) {
-        let mut noted: Option<Look> = None;
+        let mut before: Option<Look> = None;
+        let mut at_gates = AtGates { at: clock::now(), passed: BTreeMap::new() };
         loop {
             let is_asked = self.usage.is_asked();
             tokio::select! {
@@ -97,17 +101,39 @@ impl Host {
                 () = tokio::time::sleep(if is_asked { EVERY_WHEN_ASKED } else { EVERY }) => {}
                 () = self.usage.wake.notified(), if !is_asked => {}
             }
-            let Ok(now) = tokio::task::spawn_blocking(look).await else { continue };
+            let watched = self.watched();
+            let looking = tokio::task::spawn_blocking(move || (look(&watched), watched));
+            let Ok((now, watched)) = looking.await else { continue };
             *self.usage.last() = Some(now.clone());
             // Metrics are of as many looks as ever.
-            if noted.as_ref().is_some_and(|noted| now.at.since(noted.at) < EVERY) {
+            if now.at.since(at_gates.at) < EVERY {
                 continue;
             }
-            for watched in self.watched() {
-                note(&watched, noted.as_ref(), &now);
+            at_gates = self.note_gates(&at_gates);
+            for watched in watched {
+                note(&watched, before.as_ref(), &now);
             }
-            noted = Some(now);
+            before = Some(now);
         }
+    }
+
+    /// What went through the endpoints' gates since the look before.
+    fn note_gates(&self, before: &AtGates) -> AtGates {
+        let at = clock::now();
+        let (took, minute) = (at.since(before.at).as_secs_f64(), minute());
+        let mut passed = BTreeMap::new();
+        for (name, endpoint) in &self.store().endpoints {
+            let (now, meter) = (endpoint.gateway.gate().passed(), endpoint.gateway.meter());
+            // One of the same name may be another one, which began from zero.
+            let old = before.passed.get(name).copied().unwrap_or_default();
+            let per_second = |now: u64, old: u64| now.saturating_sub(old) as f64 / took;
+            meter.seen("ConnectionsActive", now.active as f64, minute);
+            let connections = per_second(now.connections, old.connections);
+            meter.seen("NewConnectionsPerSecond", connections, minute);
+            meter.seen("NetworkBytes", per_second(now.bytes, old.bytes), minute);
+            passed.insert(name.clone(), now);
+        }
+        AtGates { at, passed }
     }
 
     /// What the instances of a deployment have used so far. Processes are looked at more often from
@@ -124,7 +150,7 @@ impl Host {
         let last = self.usage.last();
         let used = |pid: Option<u32>| {
             let look = last.as_ref().filter(|_| !is_synthetic);
-            look.and_then(|look| look.groups.get(&pid?).copied()).unwrap_or_default()
+            look.and_then(|look| look.used.get(&pid?).copied()).unwrap_or_default()
         };
         let of = replicas.as_ref();
         let each = |(status, place): (InstanceStatus, Option<InstanceId>)| {
@@ -133,8 +159,8 @@ impl Host {
             InstanceUse {
                 name: status.name,
                 ready: status.ready,
-                processor_us: (used.ticks as f64 / TICKS_PER_SECOND * 1e6) as u64,
-                memory_bytes: used.kib * 1024,
+                processor_us: used.cpu.as_micros() as u64,
+                memory_bytes: used.memory_kib * 1024,
                 working_us: taken.map_or(0, |taken| taken.time.as_micros() as u64),
                 in_flight: taken.map_or(0, |taken| taken.now),
             }
@@ -149,12 +175,13 @@ impl Host {
         let mut all = Vec::new();
         for endpoint in store.endpoints.values() {
             for deployment in endpoint.deployments.values() {
-                let status = deployment.replicas.iter().flat_map(|replicas| replicas.status());
-                all.extend(status.map(|status| Watched {
+                let seen = deployment.replicas.iter().flat_map(|replicas| replicas.seen());
+                all.extend(seen.map(|(status, group)| Watched {
                     meter: Arc::clone(endpoint.gateway.meter()),
                     deployment: deployment.spec.name.clone(),
                     instance_type: deployment.spec.instance_type.clone(),
                     status,
+                    group,
                 }));
             }
         }
@@ -163,16 +190,16 @@ impl Host {
 }
 
 fn note(watched: &Watched, before: Option<&Look>, now: &Look) {
-    let Watched { meter, deployment, instance_type, status } = watched;
+    let Watched { meter, deployment, instance_type, status, .. } = watched;
     let minute = minute();
     let id = &status.name;
     let state = if status.ready { "Ready" } else { "NotReady" };
     let capacity = vec![id.clone(), state.to_owned()];
     meter.sampled("DeploymentCapacity", deployment, capacity, 1.0, minute);
-    let Some(used) = status.pid.and_then(|pid| now.groups.get(&pid)) else { return };
+    let Some(used) = status.pid.and_then(|pid| now.used.get(&pid)) else { return };
     let sku = Sku::find(instance_type);
     if let Some(sku) = sku {
-        let percent = memory_percent(used.kib, sku.memory_gib);
+        let percent = memory_percent(used.memory_kib, sku.memory_gib);
         meter.sampled(
             "CpuMemoryUtilizationPercentage",
             deployment,
@@ -181,7 +208,7 @@ fn note(watched: &Watched, before: Option<&Look>, now: &Look) {
             minute,
         );
     }
-    let earlier = before.and_then(|before| Some((before.at, before.groups.get(&status.pid?)?)));
+    let earlier = before.and_then(|before| Some((before.at, before.used.get(&status.pid?)?)));
     if let Some((at, earlier)) = earlier {
         let here = available_parallelism().map_or(1, |cores| cores.get() as u32);
         let cores = sku.map_or(here, |sku| sku.vcpus.min(here));
@@ -191,8 +218,8 @@ fn note(watched: &Watched, before: Option<&Look>, now: &Look) {
 }
 
 fn cpu_percent(before: Used, now: Used, took: Duration, cores: u32) -> f64 {
-    // Less than before: a process has ended, and taken its time with it.
-    let seconds = now.ticks.saturating_sub(before.ticks) as f64 / TICKS_PER_SECOND;
+    // Less than before: a process has ended that no control group counts, and taken its time with it.
+    let seconds = now.cpu.saturating_sub(before.cpu).as_secs_f64();
     (100.0 * seconds / (took.as_secs_f64() * f64::from(cores))).min(100.0)
 }
 
@@ -200,32 +227,40 @@ fn memory_percent(kib: u64, gib: f64) -> f64 {
     100.0 * kib as f64 / (gib * f64::from(1 << 20))
 }
 
-/// All process groups as they are now. A process that ends meanwhile is left out.
-fn look() -> Look {
+/// What each uses now: by its control group, or else by its process group.
+fn look(watched: &[Watched]) -> Look {
+    let by_group =
+        |watched: &Watched| Some((watched.status.pid?, watched.group.as_ref()?.used().ok()?));
+    let mut used: BTreeMap<u32, Used> = watched.iter().filter_map(by_group).collect();
+    if watched.iter().any(|watched| watched.group.is_none()) {
+        for (group, sum) in process_groups() {
+            used.entry(group).or_insert(sum);
+        }
+    }
+    Look { at: clock::now(), used }
+}
+
+/// All process groups. A process that ends meanwhile is left out.
+fn process_groups() -> BTreeMap<u32, Used> {
     let mut groups: BTreeMap<u32, Used> = BTreeMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let text = |name: &str| fs::read_to_string(entry.path().join(name)).ok();
-        let Some((group, ticks)) = text("stat").and_then(|stat| read_stat(&stat)) else { continue };
+        let Some((group, cpu)) = text("stat").and_then(|stat| read_stat(&stat)) else { continue };
         let sum = groups.entry(group).or_default();
-        sum.ticks += ticks;
-        sum.kib += text("status").and_then(|status| read_memory(&status)).unwrap_or(0);
+        sum.cpu += cpu;
+        sum.memory_kib += text("status").and_then(|status| read_memory(&status)).unwrap_or(0);
     }
-    Look { at: clock::now(), groups }
+    groups
 }
 
 /// Process group and processor time in `/proc/PID/stat`. The name, in parentheses, may hold anything.
-fn read_stat(stat: &str) -> Option<(u32, u64)> {
+fn read_stat(stat: &str) -> Option<(u32, Duration)> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let number = |place: usize| fields.get(place)?.parse::<u64>().ok();
     // Counted from the state, which is the third field of the line.
     let (group, user, system) = (number(2)?, number(11)?, number(12)?);
-    Some((u32::try_from(group).ok()?, user + system))
-}
-
-/// Resident memory in `/proc/PID/status`.
-fn read_memory(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse().ok()
+    let seconds = (user + system) as f64 / TICKS_PER_SECOND;
+    Some((u32::try_from(group).ok()?, Duration::from_secs_f64(seconds)))
 }
 
 #[cfg(test)]
@@ -236,16 +271,14 @@ mod tests {
     fn a_process_is_read_whatever_its_name_is() {
         let stat =
             "42 (a) S 7 (b)) S 1 40 40 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 1 0 99 1000 777 0";
-        assert_eq!(read_stat(stat), Some((40, 200)));
+        assert_eq!(read_stat(stat), Some((40, Duration::from_secs(2))));
         assert_eq!(read_stat("42 (x) S 1"), None);
-        assert_eq!(read_memory("Name:\tx\nVmRSS:\t   1234 kB\nThreads:\t1"), Some(1234));
-        assert_eq!(read_memory("Name:\tkthreadd\n"), None);
-        assert!(look().groups.values().any(|used| used.kib > 0));
+        assert!(process_groups().values().any(|used| used.memory_kib > 0));
     }
 
     #[test]
     fn use_is_a_share_of_the_machine_that_an_instance_has() {
-        let (before, now) = (Used { ticks: 0, kib: 0 }, Used { ticks: 100, kib: 0 });
+        let (before, now) = (Used::default(), Used { cpu: Duration::from_secs(1), memory_kib: 0 });
         let two = Duration::from_secs(2);
         assert!((cpu_percent(before, now, two, 1) - 50.0).abs() < 1e-9);
         assert!((cpu_percent(before, now, two, 2) - 25.0).abs() < 1e-9);

@@ -33,9 +33,12 @@ pub fn prepare_process() {
     }
 }
 
+/// What is logged unless asked otherwise: warnings, and the few facts that a host that outlives its command says of itself.
+const DEFAULT_LOG: &str = "warn,plimsoll_host::standing=info";
+
 /// What is logged, and what of the wish for it is wrong.
 fn log_filter(asked: Option<&str>) -> (EnvFilter, Option<String>) {
-    let default = || EnvFilter::new("warn");
+    let default = || EnvFilter::new(DEFAULT_LOG);
     let Some(asked) = asked.filter(|asked| !asked.trim().is_empty()) else {
         return (default(), None);
     };
@@ -76,7 +79,7 @@ pub fn run(cli: cli::Cli) -> Exit {
 
 #[cfg(test)]
 mod tests {
-    use super::log_filter;
+    use super::{DEFAULT_LOG, log_filter};
 
     #[test]
     fn what_is_logged_is_as_asked_and_a_wrong_wish_is_told() {
@@ -84,9 +87,10 @@ mod tests {
             let (filter, wrong) = log_filter(asked);
             (filter.to_string(), wrong.is_some())
         };
-        assert_eq!(of(None), ("warn".to_owned(), false));
-        assert_eq!(of(Some(" ")), ("warn".to_owned(), false));
+        let default = || tracing_subscriber::EnvFilter::new(DEFAULT_LOG).to_string();
+        assert_eq!(of(None), (default(), false));
+        assert_eq!(of(Some(" ")), (default(), false));
         assert_eq!(of(Some("debug")), ("debug".to_owned(), false));
-        assert_eq!(of(Some("plimsoll_host=loud")), ("warn".to_owned(), true));
+        assert_eq!(of(Some("plimsoll_host=loud")), (default(), true));
     }
 }

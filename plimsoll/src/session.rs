@@ -8,6 +8,7 @@
 mod autoscale;
 mod conclude;
 mod failure;
+mod interleaved;
 mod key;
 mod measured;
 mod patience;
@@ -41,6 +42,7 @@ use patience::Patience;
 use sink::{Interval, Output, Sink, event};
 use source::{Event, Instances, Source};
 
+pub(crate) use interleaved::{Job, interleaved};
 pub(crate) use run::{How, Printing, run};
 pub(crate) use simulation::simulation;
 

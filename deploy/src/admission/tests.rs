@@ -214,3 +214,18 @@ proptest! {
         }
     }
 }
+
+/// As while a deployment is updated to another concurrency.
+#[test]
+fn instances_may_differ_in_their_slots() {
+    let (mut admission, ids) = admission(1, 1);
+    let large = admission.add_with(NonZeroU32::new(3).unwrap());
+    assert_eq!(admission.limit(), 8);
+    let mut order: Vec<_> = (0..4).map(|_| started(admission.arrive(None))).collect();
+    assert_eq!(order[..2], [large, large], "the most free slots come first");
+    order.sort();
+    assert_eq!(order, [ids[0], large, large, large]);
+    waits(admission.arrive(None));
+    admission.remove(ids[0]);
+    assert_eq!(admission.limit(), 6);
+}

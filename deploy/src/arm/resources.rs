@@ -171,7 +171,7 @@ impl ArmDriver {
         self.call(&what, Method::POST, &path, Bytes::new()).await?.read(&what)
     }
 
-    /// The last lines of the log of one instance.
+    /// The last lines of that log of each instance, under its name if there are several.
     pub async fn log_of(
         &self,
         endpoint: &str,

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::names::check_name;
 use super::reader::{Reader, Spelling};
 use super::values::{Anything, FORMATS, Whole};
+use crate::limits::EndpointLimits;
 use crate::spec::{Access, AuthMode, AzureEndpoint, EndpointSpec, Identity};
 
 /// An online endpoint of Azure ML, as `az ml online-endpoint create -f` takes it.
@@ -126,6 +127,10 @@ fn endpoint(reader: &mut Reader, raw: Raw) -> Option<EndpointSpec> {
     let identity = raw.identity.and_then(|raw| identity(reader, raw));
     let tags = reader.written("/tags", raw.tags);
     let properties = reader.written("/properties", raw.properties);
+    for wrong in EndpointLimits::read(&properties).err().unwrap_or_default() {
+        let at = format!("/properties/{}", wrong.key);
+        reader.wrong(&at, Wrong::new(wrong.message).hint(wrong.hint));
+    }
     Some(EndpointSpec {
         name: raw.name?,
         description: raw.description,

@@ -5,10 +5,11 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use hyper::StatusCode;
+use plimsoll_deploy::arm::Container;
 use plimsoll_deploy::arm::wire::{
     DeploymentProperties, List, Logs, LogsRequest, Patch, ProvisioningState, Resource, Sku,
 };
-use plimsoll_deploy::spec::{Asset, DeploymentSpec, MOST_INSTANCES};
+use plimsoll_deploy::spec::{DeploymentSpec, MOST_INSTANCES};
 use plimsoll_domain::with_causes;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +19,6 @@ use super::{Answer, accepted, begun, endpoints, json, replace};
 
 use crate::fault::Fault;
 use crate::operation::Operation;
-use crate::replicas::Replicas;
 use crate::runtime::Runtime;
 use crate::store::Deployment;
 use crate::{Host, LOCATION};
@@ -46,17 +46,17 @@ impl Host {
     pub(super) fn logs(&self, endpoint: &str, name: &str, request: &LogsRequest) -> Answer {
         let lines = request.tail.unwrap_or(LOG_LINES);
         let kind = request.container_type.as_deref().unwrap_or("InferenceServer");
-        let mut store = self.store();
-        let deployment = store.deployment(endpoint, name)?;
-        let content = if kind.eq_ignore_ascii_case("StorageInitializer") {
-            storage_log(&deployment.spec, lines)
+        let container = if kind.eq_ignore_ascii_case("StorageInitializer") {
+            Container::StorageInitializer
         } else if kind.eq_ignore_ascii_case("InferenceServer") {
-            deployment.replicas.as_ref().map_or_else(String::new, |replicas| replicas.log(lines))
+            Container::InferenceServer
         } else {
             let message =
                 format!("containerType `{kind}` is neither InferenceServer nor StorageInitializer");
             return Err(Fault::bad_argument(message));
         };
+        let replicas = self.store().deployment(endpoint, name)?.replicas.clone();
+        let content = replicas.map_or_else(String::new, |replicas| replicas.log(container, lines));
         Ok(json(StatusCode::OK, &Logs { content }))
     }
 
@@ -139,21 +139,13 @@ impl Host {
         let mut progress = |line| operation.report(line);
         let prepared = runtime.prepare(spec, &self.cache_dir, &mut progress).await;
         let prepared = prepared.map_err(|error| Fault::bad_argument(with_causes(&error)))?;
-        let template = self.template(spec, prepared, spec.name.clone());
-        let replicas = Arc::new(Replicas::new(template, stop, self.tasks.clone()));
         let count = spec.instance_count.get();
         let delay = spec.readiness_probe.initial_delay;
         operation.report(format!(
             "starting {count} instances ({}), ready after {delay:?} at the earliest (readiness_probe.initial_delay)",
             runtime.name()
         ));
-        {
-            let mut store = self.store();
-            store.deployment(&spec.endpoint_name, &spec.name)?.replicas =
-                Some(Arc::clone(&replicas));
-            store.endpoint(&spec.endpoint_name)?.publish();
-        }
-        replicas.scale(count as usize).await?;
+        self.start_replicas(spec, prepared, stop).await?;
         self.store().deployment(&spec.endpoint_name, &spec.name)?.came_up = true;
         Ok(())
     }
@@ -172,7 +164,7 @@ impl Host {
     }
 
     /// A PUT on a deployment that is there. Tags and the number of instances change as they are;
-    /// with anything else, the instances are replaced.
+    /// with anything else, or after an update that stopped half-way, the instances are replaced.
     fn change_deployment(
         self: &Arc<Self>,
         endpoint: &str,
@@ -185,7 +177,11 @@ impl Host {
         let existing = store.deployment(endpoint, name)?;
         wanted.instance_count = existing.spec.instance_count;
         wanted.tags.clone_from(&existing.spec.tags);
-        if wanted != existing.spec || replace::refers_to_others(&existing.resource, &resource) {
+        let mixed = existing.replicas.as_ref().is_none_or(|replicas| replicas.are_mixed());
+        if mixed
+            || wanted != existing.spec
+            || replace::refers_to_others(&existing.resource, &resource)
+        {
             drop(store);
             wanted.instance_count = count;
             wanted.tags = tags;
@@ -291,25 +287,6 @@ impl Host {
         });
         Ok(answer)
     }
-}
-
-/// Nothing is copied before an instance starts: the log says where the files are that it sees.
-fn storage_log(spec: &DeploymentSpec, lines: usize) -> String {
-    let mut said = Vec::new();
-    if let Some(Asset::Inline(model)) = &spec.model
-        && let Some(path) = model.path.here()
-    {
-        let name = model.name.as_deref().unwrap_or_default();
-        let version = model.version.as_deref().unwrap_or_default();
-        said.push(format!("model {name}:{version} is used where it is: {}", path.display()));
-        let folder = path.parent().unwrap_or(path);
-        said.push(format!("AZUREML_MODEL_DIR is its folder: {}", folder.display()));
-    }
-    if let Some(folder) = spec.code.as_ref().and_then(|code| code.folder.here()) {
-        said.push(format!("code is used where it is: {}", folder.display()));
-    }
-    let from = said.len().saturating_sub(lines);
-    said.split_off(from).into_iter().flat_map(|line| [line, "\n".to_owned()]).collect()
 }
 
 pub(super) fn sku(count: NonZeroU32) -> Sku {

@@ -11,6 +11,7 @@ use hyper::{Response, StatusCode};
 use plimsoll_deploy::arm::wire::{
     EndpointPatch, EndpointProperties, List, ProvisioningState, Resource,
 };
+use plimsoll_deploy::limits::{EndpointLimits, WrongLimit};
 use plimsoll_deploy::naming;
 use secrecy::SecretString;
 use tokio::net::{TcpListener, TcpSocket};
@@ -61,6 +62,7 @@ impl Host {
         let properties = &mut resource.properties;
         (properties.traffic, properties.mirror_traffic) =
             traffic::check(&properties.traffic, &properties.mirror_traffic, &[])?;
+        limits(&properties.properties)?;
         let listener = listen(0).map_err(|error| {
             let message = format!("endpoint `{name}` cannot listen: {error}");
             Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
@@ -95,13 +97,23 @@ impl Host {
         keys: [SecretString; 2],
         (listener, address): (TcpListener, SocketAddr),
     ) -> Endpoint {
-        let gateway = Arc::new(Gateway::new(Callers::Keys(keys.clone()), self.seed));
+        // What was kept by a host that knew other limits holds no endpoint up.
+        let limits = EndpointLimits::read(&resource.properties.properties).unwrap_or_default();
+        let gateway = Arc::new(Gateway::new(Callers::Keys(keys.clone()), limits, self.seed));
         let stop = self.shutdown.child_token();
         let answer = {
             let gateway = Arc::clone(&gateway);
             move |request| Arc::clone(&gateway).answer(request)
         };
-        self.serve(listener, None, crate::places(crate::ENDPOINT_SHARE), stop.clone(), answer);
+        let gate = Arc::clone(gateway.gate());
+        self.serve(
+            listener,
+            gate,
+            None,
+            crate::places(crate::ENDPOINT_SHARE),
+            stop.clone(),
+            answer,
+        );
         let properties = &mut resource.properties;
         properties.scoring_uri = Some(format!("http://{address}/score"));
         properties.swagger_uri = Some(format!("http://{address}/swagger.json"));
@@ -119,13 +131,17 @@ impl Host {
         let names: Vec<&str> = endpoint.deployments.keys().map(String::as_str).collect();
         let asked = &resource.properties;
         let (live, mirrored) = traffic::check(&asked.traffic, &asked.mirror_traffic, &names)?;
+        // Properties are added, never removed.
+        let mut properties = endpoint.resource.properties.properties.clone();
+        properties.extend(asked.properties.clone());
+        let limits = limits(&properties)?;
         endpoint.resource.tags = resource.tags;
         let (old, new) = (&mut endpoint.resource.properties, resource.properties);
         old.description = new.description;
         old.auth_mode = new.auth_mode;
         (old.traffic, old.mirror_traffic) = (live, mirrored);
-        // Properties are added, never removed.
-        old.properties.extend(new.properties);
+        old.properties = properties;
+        endpoint.gateway.gate().set(limits);
         endpoint.publish();
         endpoint.publish_callers();
         let changed = endpoint.resource.clone();
@@ -172,6 +188,14 @@ impl Host {
         });
         Ok(answer)
     }
+}
+
+/// The limits that an endpoint's properties name.
+fn limits(properties: &BTreeMap<String, String>) -> Result<EndpointLimits, Fault> {
+    EndpointLimits::read(properties).map_err(|wrong| {
+        let said = |wrong: &WrongLimit| format!("{}: {}; {}", wrong.key, wrong.message, wrong.hint);
+        Fault::bad_argument(wrong.iter().map(said).collect::<Vec<_>>().join("\n"))
+    })
 }
 
 /// The data plane's own listener; on port 0 the system chooses one.

@@ -1,19 +1,16 @@
-//! A deployment that is changed in place: new instances are brought up beside those that serve, take
-//! over when all are ready, and only then the old ones are drained. If the new ones fail, the old ones
-//! go on as if nothing had been asked.
+//! A deployment that is changed in place, by a rolling update: [`plimsoll_deploy::rollout`] says in which steps.
 //!
-//! Azure replaces a fifth of the instances at a time, for which it needs less room; what callers see
-//! is the same, as none of them meets an instance that is not ready.
+//! Until the update is over the deployment is described, kept and scaled as it was before; if it fails, that stays so,
+//! and the next PUT begins another update, whatever it asks for, until all instances are of one description.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
 use plimsoll_deploy::arm::wire::{DeploymentProperties, ProvisioningState, Resource};
-use plimsoll_deploy::spec::DeploymentSpec;
-use plimsoll_domain::{clock, with_causes};
+use plimsoll_deploy::spec::{Asset, DeploymentSpec};
+use plimsoll_domain::with_causes;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::deployments::sku;
 use super::work::Subject;
@@ -29,9 +26,6 @@ use crate::{Host, LOCATION};
 /// Beyond the longest request, how long a drain may take.
 const DRAIN_MARGIN: Duration = Duration::from_secs(1);
 
-/// Between two looks at a backlog, and longer than a request is on its way to it.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
-
 /// Whether a deployment refers to other versions than before: an asset's id stands for what is in
 /// it, also where its files lie in the same place.
 pub(super) fn refers_to_others(
@@ -45,19 +39,6 @@ pub(super) fn refers_to_others(
         ids.map(|id| id.map(|id| id.trim_start_matches("azureml:").to_ascii_lowercase()))
     };
     ids(old) != ids(new)
-}
-
-/// Stops instances that get no new requests. What waits for them, or is on its way to them, they
-/// answer first; nothing waits longer than a request may.
-async fn retire(old: &Replicas, limit: Duration) {
-    let begun = clock::now();
-    loop {
-        tokio::time::sleep(LOOK_EVERY).await;
-        if !old.pool().has_backlog() || clock::now().since(begun) > limit {
-            break;
-        }
-    }
-    old.stop().await;
 }
 
 impl Host {
@@ -110,62 +91,86 @@ impl Host {
         let mut progress = |line| operation.report(line);
         let prepared = runtime.prepare(&spec, &self.cache_dir, &mut progress).await;
         let prepared = prepared.map_err(|error| Fault::bad_argument(with_causes(&error)))?;
-        let count = spec.instance_count.get();
-        // The old ones have the folders of the deployment's name.
-        let folder = format!("{}.{}", spec.name, Uuid::new_v4().simple());
-        let template = self.template(&spec, prepared, folder);
-        operation.report(format!("starting {count} new instances beside those that serve"));
-        let new = Arc::new(Replicas::new(template, stop, self.tasks.clone()));
-        if let Err(fault) = new.scale(count as usize).await {
-            new.stop().await;
-            return Err(fault);
-        }
         let (endpoint, name) = (spec.endpoint_name.clone(), spec.name.clone());
-        let switched = {
-            let mut store = self.store();
-            store.deployment(&endpoint, &name).map(|deployment| {
-                let drain = deployment.spec.request_settings.request_timeout;
-                deployment.spec = spec;
-                deployment.resource = resource;
-                (deployment.replicas.replace(Arc::clone(&new)), drain)
-            })
-        };
-        let (old, drain) = match switched {
-            Ok(old) => old,
-            Err(fault) => {
-                new.stop().await;
-                return Err(fault);
+        let replicas = self.store().deployment(&endpoint, &name)?.replicas.clone();
+        let replicas = match replicas {
+            Some(replicas) => {
+                let template = self.template(&spec, prepared, Arc::clone(replicas.pool()));
+                let told = |line| operation.report(line);
+                replicas.update(template, spec.instance_count, told).await?;
+                replicas
             }
+            // It was restored, and never started since.
+            None => self.start_replicas(&spec, prepared, stop).await?,
         };
-        self.store().endpoint(&endpoint)?.publish();
-        if let Some(old) = old {
-            operation.report("draining the instances before them".to_owned());
-            retire(&old, drain).await;
+        {
+            let mut store = self.store();
+            let deployment = store.deployment(&endpoint, &name)?;
+            deployment.spec = spec;
+            deployment.resource = resource;
+            deployment.replicas = Some(replicas);
         }
+        self.store().endpoint(&endpoint)?.publish();
         Ok(())
     }
 
-    /// What instances of a deployment are made from, in a folder of this name.
-    pub(super) fn template(
+    /// The first instances of a deployment, which callers reach as soon as they are ready.
+    pub(super) async fn start_replicas(
         &self,
         spec: &DeploymentSpec,
         prepared: Prepared,
-        folder: String,
-    ) -> Template {
+        stop: CancellationToken,
+    ) -> Result<Arc<Replicas>, Fault> {
+        let template = self.template(spec, prepared, Arc::new(Pool::new()));
+        let replicas = Arc::new(Replicas::new(template, stop, self.tasks.clone()));
+        {
+            let mut store = self.store();
+            store.deployment(&spec.endpoint_name, &spec.name)?.replicas =
+                Some(Arc::clone(&replicas));
+            store.endpoint(&spec.endpoint_name)?.publish();
+        }
+        replicas.scale(spec.instance_count.get() as usize).await?;
+        Ok(replicas)
+    }
+
+    /// What instances of a deployment are made from.
+    fn template(&self, spec: &DeploymentSpec, prepared: Prepared, pool: Arc<Pool>) -> Template {
         let settings = &spec.request_settings;
         Template {
             prepared,
             executable: self.executable.clone(),
             deployment: spec.name.clone(),
             seed: self.seed,
-            folder: self.state_dir.join(&spec.endpoint_name).join(folder),
+            folder: self.state_dir.join(&spec.endpoint_name).join(&spec.name),
             liveness: spec.liveness_probe.clone(),
             readiness: spec.readiness_probe.clone(),
             drain: settings.request_timeout.saturating_add(DRAIN_MARGIN),
+            slots: settings.max_concurrent_requests_per_instance,
+            storage: given(spec),
             rehearsal: self.rehearsal,
             shutdown: self.shutdown.clone(),
-            pool: Arc::new(Pool::new(settings.max_concurrent_requests_per_instance)),
+            pool,
             spawner: self.spawner.clone(),
+            groups: self.groups.clone(),
         }
     }
+}
+
+/// What an instance is given before its start, for its log: nothing is copied, so the lines say where the files are
+/// that it sees.
+pub(super) fn given(spec: &DeploymentSpec) -> Vec<String> {
+    let mut said = Vec::new();
+    if let Some(Asset::Inline(model)) = &spec.model
+        && let Some(path) = model.path.here()
+    {
+        let name = model.name.as_deref().unwrap_or_default();
+        let version = model.version.as_deref().unwrap_or_default();
+        said.push(format!("model {name}:{version} is used where it is: {}", path.display()));
+        let folder = path.parent().unwrap_or(path);
+        said.push(format!("AZUREML_MODEL_DIR is its folder: {}", folder.display()));
+    }
+    if let Some(folder) = spec.code.as_ref().and_then(|code| code.folder.here()) {
+        said.push(format!("code is used where it is: {}", folder.display()));
+    }
+    said
 }

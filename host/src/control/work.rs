@@ -73,6 +73,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use plimsoll_deploy::arm::wire::{EndpointProperties, Resource};
+    use plimsoll_deploy::limits::EndpointLimits;
     use plimsoll_deploy::spec::AuthMode;
     use plimsoll_deploy::workspace::Workspace;
     use tokio::runtime::Handle;
@@ -102,6 +103,7 @@ mod tests {
             issuer: Arc::new(Issuer::new().unwrap()),
             store: std::sync::Mutex::default(),
             spawner: Spawner::start(Handle::current()).unwrap(),
+            groups: None,
             usage: crate::usage::Watch::default(),
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -133,7 +135,11 @@ mod tests {
             keys: ["a".into(), "b".into()],
             port: 1,
             issuer: Arc::new(Issuer::new().unwrap()),
-            gateway: Arc::new(Gateway::new(Callers::Keys(["a".into(), "b".into()]), 1)),
+            gateway: Arc::new(Gateway::new(
+                Callers::Keys(["a".into(), "b".into()]),
+                EndpointLimits::NONE,
+                1,
+            )),
             deployments: BTreeMap::new(),
             stop: CancellationToken::new(),
         }

@@ -9,6 +9,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::headers;
+use super::paced::Paced;
 use crate::pool::Lease;
 
 /// A body that is here, or one that is being passed on.
@@ -18,6 +19,8 @@ pub(crate) enum Body {
     Whole(Option<Bytes>),
     /// The model's, with the instance that sends it.
     Passing(Incoming, Lease),
+    /// One that waits for the endpoint's bandwidth.
+    Paced(Box<Paced>),
 }
 
 impl Body {
@@ -70,14 +73,15 @@ impl HttpBody for Body {
                 lease.clean = frame.is_none() || body.is_end_stream();
                 Poll::Ready(frame)
             }
+            Self::Paced(paced) => paced.poll(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_none(),
-            // The end is always polled for, because it frees the connection.
-            Self::Passing(..) => false,
+            // The end is always polled for, because it frees the connection, or brings the trailers.
+            Self::Passing(..) | Self::Paced(_) => false,
         }
     }
 
@@ -85,6 +89,7 @@ impl HttpBody for Body {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Self::Passing(body, _) => body.size_hint(),
+            Self::Paced(_) => SizeHint::default(),
         }
     }
 }

@@ -7,13 +7,14 @@
 use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::{Request, StatusCode};
 use plimsoll_domain::clock;
 
 use super::under_way::UnderWay;
 use super::{Unanswered, answer, answer_in_its_place, forward, headers, mark};
 use crate::connection::Sent;
+use crate::gate::Gate;
 use crate::metrics::Meter;
 use crate::routes::Route;
 use crate::usage::minute;
@@ -24,12 +25,17 @@ pub(super) async fn copy(
     limit: usize,
     mirror: Route,
     meter: Arc<Meter>,
+    gate: &Gate,
 ) -> Result<Request<Sent>, Unanswered> {
     let (head, body) = request.into_parts();
+    let known = body.size_hint().exact().is_some();
     let body = Limited::new(body, limit).collect().await.map_err(|error| {
         if error.is::<LengthLimitError>() { Unanswered::TooLarge } else { Unanswered::Broken }
     })?;
     let bytes = body.to_bytes();
+    // Copies take of the endpoint's bandwidth, too; nobody waits for it, but for what comes after them.
+    let copies = if known { 1 } else { 2 };
+    let _ = gate.delay(copies * bytes.len() as u64);
     let whole = || Sent::Whole(Full::new(bytes.clone()));
     tokio::spawn(discard(Request::from_parts(head.clone(), whole()), mirror, meter));
     Ok(Request::from_parts(head, whole()))

@@ -72,7 +72,13 @@ const fn percent(name: &'static str) -> Definition {
     Definition { scope, name, unit, dimensions: &["instanceId"], aggregations: ALL, join }
 }
 
-static DEFINITIONS: [Definition; 14] = [
+/// Of the endpoint as a whole, looked at now and then.
+const fn at_the_gate(name: &'static str, unit: &'static str) -> Definition {
+    let (scope, aggregations, join) = (Scope::Endpoint, AVERAGE, Join::Mean);
+    Definition { scope, name, unit, dimensions: &[], aggregations, join }
+}
+
+static DEFINITIONS: [Definition; 17] = [
     Definition {
         scope: Scope::Endpoint,
         name: "RequestsPerMinute",
@@ -86,6 +92,9 @@ static DEFINITIONS: [Definition; 14] = [
     latency(Scope::Endpoint, PERCENTILES[1].0, &["deployment"]),
     latency(Scope::Endpoint, PERCENTILES[2].0, &["deployment"]),
     latency(Scope::Endpoint, PERCENTILES[3].0, &["deployment"]),
+    at_the_gate("NewConnectionsPerSecond", "CountPerSecond"),
+    at_the_gate("ConnectionsActive", "Count"),
+    at_the_gate("NetworkBytes", "BytesPerSecond"),
     Definition {
         scope: Scope::Deployment,
         name: "RequestsPerMinute",

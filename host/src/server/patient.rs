@@ -1,5 +1,5 @@
 //! A connection that waits for its peer to read, but not for ever: one that never reads would hold an answer, and with it
-//! an instance's slot, until the host ends.
+//! an instance's slot, until the host ends. What goes over it is counted.
 
 use std::io;
 use std::pin::Pin;
@@ -9,17 +9,27 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use crate::gate::Gate;
+
 /// Fails with `TimedOut` when nothing could be written for so long. Any progress begins the time anew.
 #[derive(Debug)]
-pub(super) struct Patient<S> {
+pub(super) struct Patient<'a, S> {
     stream: S,
+    gate: &'a Gate,
     limit: Duration,
     stuck: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Patient<S> {
-    pub(super) fn new(stream: S, limit: Duration) -> Self {
-        Self { stream, limit, stuck: None }
+impl<'a, S> Patient<'a, S> {
+    pub(super) fn new(stream: S, gate: &'a Gate, limit: Duration) -> Self {
+        Self { stream, gate, limit, stuck: None }
+    }
+
+    fn count(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.gate.count(*bytes);
+        }
+        written
     }
 
     fn wait<T>(
@@ -37,23 +47,27 @@ impl<S> Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<'_, S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.gate.count(buffer.filled().len() - before);
+        read
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<'_, S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        let written = self.count(written);
         self.wait(written, context)
     }
 
@@ -63,6 +77,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        let written = self.count(written);
         self.wait(written, context)
     }
 
@@ -84,18 +99,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plimsoll_deploy::limits::EndpointLimits;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[tokio::test]
     async fn one_that_never_reads_is_given_up_and_one_that_reads_is_not() {
+        let gate = Gate::new(EndpointLimits::NONE);
         let (here, there) = tokio::io::duplex(16);
-        let mut patient = Patient::new(here, Duration::from_millis(20));
+        let mut patient = Patient::new(here, &gate, Duration::from_millis(20));
         let error = patient.write_all(&[0; 100]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(there);
 
         let (here, mut there) = tokio::io::duplex(16);
-        let mut patient = Patient::new(here, Duration::from_secs(30));
+        let mut patient = Patient::new(here, &gate, Duration::from_secs(30));
         let mut read = Vec::new();
         let (written, _) = tokio::join!(
             async {
@@ -106,5 +123,6 @@ mod tests {
         );
         written.unwrap();
         assert_eq!(read, [7; 100]);
+        assert_eq!(gate.passed().bytes, 16 + 100);
     }
 }

@@ -44,7 +44,7 @@ async fn callers_notice_nothing_of_a_change_in_place() {
     let mut told = |line| lines.push(line);
     let changed = host.driver.put_deployment(&blue, Until::Done, &mut told).await.unwrap();
     assert_eq!(changed.properties.provisioning_state, Some(ProvisioningState::Succeeded));
-    assert!(lines.iter().any(|line| line.contains("2 new instances")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("1 new instances beside the 2")), "{lines:?}");
     let after = host.driver.show_deployment("end", "blue").await.unwrap();
     assert_eq!((after.ready(), after.desired), (2, 2));
     for old in &before.instances {

@@ -33,7 +33,7 @@ pub enum Command {
     Update(update::Args),
     /// Delete a deployment, which no traffic may go to
     Delete(delete::Args),
-    /// Print the last lines of the log of an instance
+    /// Print the last lines of the logs of its instances
     GetLogs(get_logs::Args),
 }
 

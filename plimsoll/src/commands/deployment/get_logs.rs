@@ -15,10 +15,10 @@ pub struct Args {
     /// Which.
     #[command(flatten)]
     pub which: Which,
-    /// Lines at most, the last ones
+    /// Lines at most of each instance, the last ones
     #[arg(short, long, default_value_t = 5000, value_name = "COUNT")]
     pub lines: usize,
-    /// Whose log
+    /// Which of its logs
     #[arg(short, long, value_enum, default_value_t)]
     pub container: Container,
 }
