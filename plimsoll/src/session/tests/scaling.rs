@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use plimsoll_autoscale::pipeline::{InstanceUse, Usage};
 use plimsoll_autoscale::{Replayed, replay};
+use plimsoll_deploy::quota::Usages;
 use serde_json::json;
 
 use super::script::{self, Answer, Scripted, ended};
@@ -103,4 +104,32 @@ fn what_rules_do_is_told_and_recorded_and_decides_again_to_the_byte() {
     assert!(run.text("junit.xml").contains("flaps"));
     let rows = timeline::read(&run.text("timeline.csv"));
     assert_eq!(rows[20].instances_wanted, Some(4), "{:?}", rows[20]);
+}
+
+/// Three instances take four with the reserve, sixteen cores of eighteen; four would take five.
+#[test]
+fn what_the_quota_has_no_room_for_is_refused_in_azures_words_and_tried_again() {
+    let mut scenario = scenario();
+    let usage = |name: &str, limit: u32| {
+        json!({"currentValue": 0, "limit": limit, "unit": "Count",
+               "name": {"value": name, "localizedValue": name}})
+    };
+    let usages = json!({"value": [
+        usage("Standard DSv2 Family Cluster Dedicated vCPUs", 18),
+        usage("Total Cluster Dedicated Regional vCPUs", 100),
+        usage("Total Clusters", 100),
+    ]});
+    let usages = Usages::read(&usages.to_string()).expect("usages");
+    scenario.quota.limits = Some(usages);
+    let source = Scripted::new(scaled(&scenario, 40, 40));
+    let run = script::run_of(scenario.clone(), tempfile::tempdir().unwrap(), source);
+    let told = events::read(&run.text("events.jsonl"));
+    let refused: Vec<_> = told.iter().filter(|one| one.details.contains_key("most")).collect();
+    assert!(refused.len() > 1, "it is tried again: {told:#?}");
+    let message = &refused[0].message;
+    assert!(message.contains("2 → 4 instances of blue failed, at most 3 fit"), "{message}");
+    assert!(message.contains("Not enough quota available for Standard_DS3_v2"), "{message}");
+    let wait = &run.summary()["autoscale"]["scale_outs"][0]["waits"];
+    assert!(wait.to_string().contains("\"part\":\"quota\""), "{wait}");
+    assert!(!run.text("timeline.csv").is_empty());
 }
