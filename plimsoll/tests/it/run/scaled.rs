@@ -48,8 +48,8 @@ fn rules_see_every_request_once_and_what_they_want_comes() {
             (middle, number(&row, "ok") + number(&row, "failed"))
         })
         .collect();
-    let answered = |second: f64| -> f64 {
-        let within = rows.iter().filter(|(middle, _)| middle.floor() == second);
+    let answered = |second: i64| -> f64 {
+        let within = rows.iter().filter(|(middle, _)| *middle as i64 == second);
         within.map(|(_, count)| count).sum()
     };
     let record = text("autoscale.jsonl");
@@ -63,7 +63,7 @@ fn rules_see_every_request_once_and_what_they_want_comes() {
     for point in points {
         let second = (time(&point["time"]) - begins) / 60;
         let rate = point["value"].as_f64().expect("a number");
-        let counted = answered(second as f64);
+        let counted = answered(second);
         assert!((rate / 60.0 - counted).abs() < 1e-9, "{second}: {rate} of {rows:?}");
     }
 
