@@ -23,7 +23,7 @@ pub mod objective;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lateness::{Episodes, Lateness};
+use lateness::{Episodes, Lateness, Part};
 
 use crate::azure::Parameters;
 use crate::controller::Happening;
@@ -42,6 +42,8 @@ pub struct Course {
     /// By objective: since when it is violated, if it is; the longest stretch, and whether it ended.
     stretches: BTreeMap<String, Stretch>,
     violated: Duration,
+    /// When an objective was violated, stretch after stretch.
+    violations: Vec<(Duration, Duration)>,
     refused: u64,
     answered: u64,
     /// The minute of rule time that goes on: its number, and the sums over its intervals.
@@ -80,15 +82,15 @@ struct Directions {
 
 impl Directions {
     fn tell(&mut self, value: f64, least: f64) {
-        let Some(last) = self.last else {
+        let Some(before) = self.last else {
             self.last = Some(value);
             return;
         };
-        if (value - last).abs() <= least {
+        if (value - before).abs() <= least {
             return;
         }
-        let up = value > last;
-        self.turns += u32::from(self.up.is_some_and(|before| before != up));
+        let up = value > before;
+        self.turns += u32::from(self.up.is_some_and(|was| was != up));
         (self.last, self.up) = (Some(value), Some(up));
     }
 }
@@ -117,6 +119,8 @@ pub struct Asked {
 pub struct Findings {
     /// Every scale-out, with what it waited for; also one that never came.
     pub scale_outs: Vec<Lateness>,
+    /// What the scale-outs that came while an objective was violated waited for the most, in rule time.
+    pub culprit: Option<(Part, Duration)>,
     /// Time in violation of any objective, in rule time.
     pub violation: Duration,
     /// The longest stretch of violation by objective, in rule time, and whether it had ended.
@@ -154,6 +158,7 @@ impl Course {
             there: (instances, Duration::ZERO, 0.0),
             stretches: BTreeMap::new(),
             violated: Duration::ZERO,
+            violations: Vec::new(),
             refused: 0,
             answered: 0,
             minute: (0, Minute::default()),
@@ -251,6 +256,10 @@ impl Course {
         }
         if wrong.iter().any(|(_, is_wrong)| *is_wrong) {
             self.violated += end.saturating_sub(start);
+            match self.violations.last_mut() {
+                Some((_, until)) if *until >= start => *until = end,
+                _ => self.violations.push((start, end)),
+            }
         }
     }
 
@@ -259,9 +268,12 @@ impl Course {
         self.close_minute();
         self.machines(end, self.there.0);
         let factor = self.time.compression().factor();
+        let scale_outs = self.episodes.finish(end);
+        let culprit = culprit(&scale_outs, &self.violations, end);
         let back_under = self.stretches.into_iter().filter(|(_, of)| !of.longest.is_zero());
         Findings {
-            scale_outs: self.episodes.finish(end),
+            scale_outs,
+            culprit,
             violation: self.violated * factor,
             back_under: back_under
                 .map(|(name, of)| (name, of.longest * factor, !of.is_open))
@@ -275,6 +287,32 @@ impl Course {
             changes: self.changes,
         }
     }
+}
+
+/// Rule time to the second, as objectives write it: `1h 2m 5s`.
+pub fn span(time: Duration) -> String {
+    let seconds = time.as_secs_f64().round() as u64;
+    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let told = parts.iter().filter(|(count, _)| *count > 0);
+    let text: Vec<String> = told.map(|(count, unit)| format!("{count}{unit}")).collect();
+    if text.is_empty() { "0s".to_owned() } else { text.join(" ") }
+}
+
+/// The part that took the most in all scale-outs that were on their way during a violation.
+fn culprit(
+    scale_outs: &[Lateness],
+    violations: &[(Duration, Duration)],
+    end: Duration,
+) -> Option<(Part, Duration)> {
+    let meanwhile = |lateness: &&Lateness| {
+        let ready = lateness.ready.unwrap_or(end);
+        violations.iter().any(|(from, to)| lateness.since < *to && *from < ready)
+    };
+    let mut parts: BTreeMap<Part, Duration> = BTreeMap::new();
+    for (part, time) in scale_outs.iter().filter(meanwhile).flat_map(|lateness| &lateness.parts) {
+        *parts.entry(*part).or_default() += *time;
+    }
+    parts.into_iter().max_by_key(|(_, time)| *time)
 }
 
 #[cfg(test)]

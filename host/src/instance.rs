@@ -94,10 +94,10 @@ pub(super) struct Instance {
     pub(super) stop: CancellationToken,
     pub(super) phase: watch::Sender<Phase>,
     status: Mutex<InstanceStatus>,
-    /// Of its present process.
-    group: Mutex<Option<Arc<Group>>>,
     /// Its id in the pool while it is ready.
     place: Mutex<Option<InstanceId>>,
+    /// Of its present process.
+    group: Mutex<Option<Arc<Group>>>,
     /// Among all that the deployment ever started, from 0.
     pub(super) number: u32,
     /// Of the description that it was made from: greater for a later one.
@@ -143,19 +143,14 @@ impl Instance {
         let (log, storage) = (Log::new(&logs), Log::new(&logs));
         let status = InstanceStatus { name, ready: false, pid: None, restarts: 0, exception: None };
         let phase = watch::Sender::new(Phase::Starting);
-        let (status, group, place) = (Mutex::new(status), Mutex::default(), Mutex::default());
-        Self { log, storage, stop, phase, status, group, place, number, revision }
+        let (status, place, group) = (Mutex::new(status), Mutex::default(), Mutex::default());
+        Self { log, storage, stop, phase, status, place, group, number, revision }
     }
 
     /// What it does now.
     pub(super) fn status(&self) -> InstanceStatus {
         let exception = self.log.last_exception();
         InstanceStatus { exception, ..self.lock().clone() }
-    }
-
-    /// The control group of its present process.
-    pub(super) fn group(&self) -> Option<Arc<Group>> {
-        self.group.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Its id in the pool while it is ready.
@@ -165,6 +160,11 @@ impl Instance {
 
     fn put(&self, place: Option<InstanceId>) {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    }
+
+    /// The control group of its present process.
+    pub(super) fn group(&self) -> Option<Arc<Group>> {
+        self.group.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Lives until it is stopped or its first start fails, and cleans up behind itself.

@@ -199,9 +199,9 @@ struct Host {
     issuer: Arc<Issuer>,
     store: Mutex<Store>,
     spawner: Spawner,
+    usage: usage::Watch,
     /// Nothing where control groups cannot be made.
     groups: Option<Arc<Groups>>,
-    usage: usage::Watch,
     shutdown: CancellationToken,
     tasks: TaskTracker,
 }
@@ -255,8 +255,8 @@ pub async fn serve(
         issuer: Arc::new(Issuer::new()?),
         store: Mutex::default(),
         spawner: Spawner::start(Handle::current())?,
-        groups: groups(is_standing),
         usage: usage::Watch::default(),
+        groups: groups(is_standing),
         shutdown: shutdown.clone(),
         tasks: TaskTracker::new(),
     });

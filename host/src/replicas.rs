@@ -69,6 +69,12 @@ impl Replicas {
         state.instances.iter().map(|instance| (instance.status(), instance.group())).collect()
     }
 
+    /// The same, each with its id in the pool while it is ready.
+    pub(super) fn places(&self) -> Vec<(InstanceStatus, Option<InstanceId>)> {
+        let state = self.lock();
+        state.instances.iter().map(|instance| (instance.status(), instance.place())).collect()
+    }
+
     /// The last lines of each instance's log, in the order of their numbers.
     pub(super) fn log(&self, container: Container, lines: usize) -> String {
         let state = self.lock();
@@ -86,12 +92,6 @@ impl Replicas {
     pub(super) fn are_mixed(&self) -> bool {
         let state = self.lock();
         state.instances.iter().any(|instance| instance.revision != state.revision)
-    }
-
-    /// What each does now, with its id in the pool while it is ready.
-    pub(super) fn places(&self) -> Vec<(InstanceStatus, Option<InstanceId>)> {
-        let state = self.lock();
-        state.instances.iter().map(|instance| (instance.status(), instance.place())).collect()
     }
 
     /// Starts or stops instances until there are `wanted`, and waits until the new ones are ready or

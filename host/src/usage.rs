@@ -92,7 +92,7 @@ pub(super) fn minute() -> u64 {
 impl Host {
     /// Looks until the host stops.
     pub(super) async fn watch_usage(self: Arc<Self>) {
-        let mut noted: Option<Look> = None;
+        let mut before: Option<Look> = None;
         let mut at_gates = AtGates { at: clock::now(), passed: BTreeMap::new() };
         loop {
             let is_asked = self.usage.is_asked();
@@ -106,14 +106,14 @@ impl Host {
             let Ok((now, watched)) = looking.await else { continue };
             *self.usage.last() = Some(now.clone());
             // Metrics are of as many looks as ever.
-            if noted.as_ref().is_some_and(|noted| now.at.since(noted.at) < EVERY) {
+            if now.at.since(at_gates.at) < EVERY {
                 continue;
             }
             at_gates = self.note_gates(&at_gates);
             for watched in watched {
-                note(&watched, noted.as_ref(), &now);
+                note(&watched, before.as_ref(), &now);
             }
-            noted = Some(now);
+            before = Some(now);
         }
     }
 

@@ -34,6 +34,7 @@ mod objectives;
 mod page;
 mod rate_charts;
 mod recorded;
+mod rules;
 mod scale;
 mod spectrum;
 mod tables;

@@ -205,6 +205,16 @@ impl Session {
             self.monitor.cut_off(snapshot.end);
         }
         self.generator.observe(&snapshot.generator, snapshot.length());
+        if let Some(teller) = &mut self.scaling {
+            let standings = self.monitor.current();
+            let in_windows = standings.iter().filter(|one| one.objective.window().is_some());
+            let wrong = in_windows.filter_map(|one| {
+                let value = one.value?.number;
+                Some((one.objective.to_string(), !one.objective.holds(value)))
+            });
+            let wrong: Vec<_> = wrong.collect();
+            teller.interval(&snapshot, &info, &wrong);
+        }
         let all = snapshot.all();
         self.live.update(&snapshot, &all, &info.stage);
         self.live.objectives = self.monitor.current().iter().map(Stand::new).collect();
@@ -251,6 +261,9 @@ impl Session {
     fn count(&mut self, at: Duration, now: Vec<Instances>) -> Vec<Output<'_>> {
         let before = std::mem::replace(&mut self.instances, now);
         self.live.instances = Instances::sum(&self.instances);
+        if let Some(teller) = &mut self.scaling {
+            teller.ready(at, &self.instances);
+        }
         let changes = self.instances.iter().filter_map(|now| {
             let was = before.iter().find(|was| was.deployment == now.deployment)?;
             (was.ready != now.ready).then(|| Output::Event(now.change(was.ready, at)))
@@ -287,6 +300,8 @@ impl Session {
 
     /// Judges the run.
     fn finish(self) -> Measured {
-        Measured::new(self.monitor.finish(), self.generator, self.cut)
+        let end = self.newest.as_ref().map_or(Duration::ZERO, |(newest, ..)| newest.end);
+        let worth = self.scaling.map(|teller| teller.worth(end));
+        Measured::new(self.monitor.finish(), self.generator, self.cut).with_rules(worth)
     }
 }

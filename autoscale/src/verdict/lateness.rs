@@ -203,13 +203,14 @@ impl Episodes {
             let free = State { in_progress: false, memory: Memory::default(), ..state.clone() };
             self.rules.decide(self.parameters, &free)
         });
-        let wanted = free.as_ref().map_or(decision.unguarded.max(decision.replicas), |free| {
-            free.unguarded.max(free.replicas)
-        });
-        let steps = free.as_ref().unwrap_or(decision);
+        let answer = free.as_ref().unwrap_or(decision);
+        // What lies within a tolerance is no need.
+        let is_tolerated = answer.held == Some(Held::Tolerance);
+        let unguarded = if is_tolerated { answer.replicas } else { answer.unguarded };
+        let wanted = unguarded.max(answer.replicas);
         if let Some((lateness, since, part)) = &mut self.open {
-            let waited = at.saturating_sub(*since) * self.time.compression().factor();
-            lateness.add(*part, waited);
+            let time = at.saturating_sub(*since) * self.time.compression().factor();
+            lateness.add(*part, time);
             (*since, *part) = (at, Part::of(decision.held));
             lateness.to = lateness.to.max(wanted);
             if wanted <= current {
@@ -218,7 +219,7 @@ impl Episodes {
             return;
         }
         if wanted > current {
-            let parts = self.beginning(state, &steps.steps);
+            let parts = self.beginning(state, &answer.steps);
             let before: Duration = parts.iter().map(|(_, time)| *time).sum();
             let since = at.saturating_sub(self.time.run(before));
             let mut lateness = Lateness {
@@ -229,7 +230,9 @@ impl Episodes {
                 ready: None,
                 parts: Vec::new(),
             };
-            parts.into_iter().for_each(|(part, time)| lateness.add(part, time));
+            for (part, time) in parts {
+                lateness.add(part, time);
+            }
             self.open = Some((lateness, at, Part::of(decision.held)));
         }
     }

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use plimsoll_domain::units::{format_duration, parse_duration, three_digits};
+use plimsoll_domain::units::{parse_duration, three_digits};
 
-use super::Findings;
+use super::{Findings, span};
 
 /// What is asked of rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,7 +184,7 @@ impl Objective {
     pub fn show(&self, value: f64) -> String {
         match self.indicator.unit() {
             _ if value.is_infinite() => "∞".to_owned(),
-            Unit::Time => format_duration(Duration::from_secs_f64(value.max(0.0))),
+            Unit::Time => span(Duration::from_secs_f64(value.max(0.0))),
             Unit::Percent => format!("{} %", three_digits(value * 100.0)),
             Unit::Count => three_digits(value),
         }

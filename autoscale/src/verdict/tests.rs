@@ -40,11 +40,15 @@ fn run(seconds: u64, (from, to): (u64, u64), quota: Option<u32>) -> Findings {
             controller.observe(&snapshot(second - 1, "blue", &[(200, 10)], &[5]));
         }
         let turn = controller.step(at);
-        turn.happenings.iter().for_each(|one| course.happened(one));
+        for happening in &turn.happenings {
+            course.happened(happening);
+        }
         course.ready(at, controller.there());
         let busy = (from..to).contains(&second);
         let work = if busy { Duration::from_secs(2) } else { Duration::ZERO };
-        worked.iter_mut().for_each(|worked| *worked += work);
+        for worked in &mut worked {
+            *worked += work;
+        }
         let end = at + Duration::from_secs(1);
         let asked = Asked {
             start: at,
@@ -82,7 +86,7 @@ fn every_minute_of_a_scale_out_has_its_cause() {
     assert_eq!(second.decided, Some(Duration::from_secs(26)));
     assert_eq!(second.longest(), Some((Part::Cooldown, Duration::from_mins(5))), "{second:?}");
     let all = second.total().as_secs();
-    let whole = (second.ready.expect("it came") - second.since).as_secs() * 60;
+    let whole = second.ready.expect("it came").saturating_sub(second.since).as_secs() * 60;
     assert_eq!(all, whole, "the parts are all of the time: {second:?}");
 }
 
@@ -92,6 +96,8 @@ fn the_figures_are_those_of_the_load() {
     assert_eq!(findings.violation, Duration::from_mins(30));
     assert_eq!(findings.back_under, [("p95 < 1s".to_owned(), Duration::from_mins(30), true)]);
     assert_eq!(findings.refused, (300, 910));
+    // Of three scale-outs in that time, which cooldowns held back.
+    assert_eq!(findings.culprit.map(|(part, _)| part), Some(Part::Cooldown), "{findings:#?}");
     assert_eq!((findings.largest_step, findings.flaps), (1, 0));
     // Eight seconds of work a second, of two slots each: four instances, one of which is there.
     assert_eq!(findings.undershoot, 3);
@@ -144,4 +150,6 @@ fn objectives_are_read_and_printed_alike() {
         assert!(Objective::parse(wrong).is_err(), "{wrong}");
     }
     assert!(!Objective::is_meant("p99 < 200ms"));
+    let spans = [0, 59, 60, 3600, 3725].map(|seconds| span(Duration::from_secs(seconds)));
+    assert_eq!(spans, ["0s", "59s", "1m", "1h", "1h 2m 5s"]);
 }

@@ -181,6 +181,13 @@ impl Sides {
                         instead, or compare two runs with `plimsoll compare`"
                 .to_owned());
         };
+        if scenario.autoscale.is_some() {
+            return Err(
+                "two deployments are compared with the same instances all the while; leave \
+                        `autoscale` out"
+                    .to_owned(),
+            );
+        }
         if let Some(request) = scenario.requests.iter().find(|one| one.deployment.is_some()) {
             return Err(format!(
                 "request `{}` names a `deployment`, but here each is sent to both sides; leave \

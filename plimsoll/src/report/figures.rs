@@ -43,10 +43,13 @@ pub(super) fn banner(summary: &Summary) -> Banner {
 }
 
 fn headline(summary: &Summary) -> (&'static str, &'static str, &'static str, String) {
+    let of_rules = || summary.autoscale.iter().flat_map(|of| &of.objectives);
     let first = |verdict: Verdict| {
-        let mut of = summary.objectives.iter().filter(|o| o.verdict == verdict);
-        let evidence = of.next().map(words::evidence).unwrap_or_default();
-        (evidence, of.count())
+        let own = summary.objectives.iter().filter(|o| o.verdict == verdict).map(words::evidence);
+        let of_rules = of_rules().filter(|o| o.verdict == verdict);
+        let mut all = own.chain(of_rules.map(|o| format!("{}: {}", o.name, o.shown)));
+        let evidence = all.next().unwrap_or_default();
+        (evidence, all.count())
     };
     let others = |n: usize| if n == 0 { String::new() } else { format!(" (and {n} more)") };
     if !summary.run.complete {
@@ -86,7 +89,11 @@ fn headline(summary: &Summary) -> (&'static str, &'static str, &'static str, Str
         }
         Some(Verdict::Breached) => {
             let (evidence, more) = first(Verdict::Breached);
-            let why = format!("{evidence}{}.{}", others(more), first_failure(summary));
+            let culprit = summary.autoscale.as_ref().and_then(|of| of.culprit.as_ref());
+            let culprit = culprit.map_or_else(String::new, |wait| {
+                format!(" Instances came late, most of all for: {}.", wait.part)
+            });
+            let why = format!("{evidence}{}.{culprit}{}", others(more), first_failure(summary));
             ("breached", "✕", "Objectives breached", why)
         }
         Some(Verdict::Inconclusive) => {
@@ -95,8 +102,7 @@ fn headline(summary: &Summary) -> (&'static str, &'static str, &'static str, Str
         }
         Some(Verdict::Met) => {
             let (class, symbol, _) = verdict_words(Verdict::Met);
-            let evidence = summary.objectives.first().map(words::evidence).unwrap_or_default();
-            let more = summary.objectives.len().saturating_sub(1);
+            let (evidence, more) = first(Verdict::Met);
             (class, symbol, "Objectives met", format!("{evidence}{}.", others(more)))
         }
     }

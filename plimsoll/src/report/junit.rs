@@ -37,6 +37,10 @@ pub(super) fn junit(summary: &Summary) -> Result<String, quick_junit::SerializeE
     for objective in &summary.objectives {
         suite.add_test_case(case(&objective.name, summary, judged(objective, summary)));
     }
+    for objective in summary.autoscale.iter().flat_map(|of| &of.objectives) {
+        let status = status(objective.verdict, &objective.shown, summary);
+        suite.add_test_case(case(&objective.name, summary, status));
+    }
     let mut report = Report::new("plimsoll");
     report.add_test_suite(suite);
     report.to_string()
@@ -86,16 +90,19 @@ fn cut_short(summary: &Summary) -> Option<&'static str> {
 }
 
 fn judged(objective: &ObjectiveResult, summary: &Summary) -> TestCaseStatus {
+    status(objective.verdict, &words::evidence(objective), summary)
+}
+
+fn status(verdict: Verdict, evidence: &str, summary: &Summary) -> TestCaseStatus {
     if cut_short(summary).is_some() || summary.validity.state == ValidityState::Invalid {
         let mut status = TestCaseStatus::skipped();
         status.set_message("not judged, see `validity`");
         return status;
     }
-    let evidence = words::evidence(objective);
-    match objective.verdict {
+    match verdict {
         Verdict::Met => TestCaseStatus::success(),
-        Verdict::Breached => other(NonSuccessKind::Failure, "breached", &evidence, &evidence),
-        Verdict::Inconclusive => other(NonSuccessKind::Error, "inconclusive", &evidence, &evidence),
+        Verdict::Breached => other(NonSuccessKind::Failure, "breached", evidence, evidence),
+        Verdict::Inconclusive => other(NonSuccessKind::Error, "inconclusive", evidence, evidence),
     }
 }
 

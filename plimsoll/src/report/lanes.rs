@@ -41,7 +41,7 @@ pub(super) fn lanes(run: &Run) -> Vec<Lane> {
     lanes
 }
 
-fn stretch(from: f64, to: f64, end: f64, class: &'static str, text: String) -> Stretch {
+pub(super) fn stretch(from: f64, to: f64, end: f64, class: &'static str, text: String) -> Stretch {
     let title = format!("{text}: {} to {}", words::span(from), words::span(to));
     let at = (from / end * 100.0).clamp(0.0, 100.0);
     Stretch { at, width: (to / end * 100.0).clamp(at, 100.0) - at, class, text, title }

@@ -8,6 +8,7 @@ use super::heat_map::{HeatMap, SHADES, heat_map};
 use super::latency_charts::percentiles_chart;
 use super::objectives::{self, ObjectiveRow};
 use super::rate_charts::{lag_chart, rate_chart};
+use super::rules::{self, Rules};
 use super::spectrum::spectrum_chart;
 use super::tables::{self, EventRow, Group, InstanceRow, Split, TableRow};
 use super::{Run, words};
@@ -22,6 +23,8 @@ pub(super) struct Page<'a> {
     figures: Vec<Figure>,
     objectives: Vec<ObjectiveRow>,
     rate: Option<Chart>,
+    scaling: Option<Chart>,
+    rules: Option<Rules>,
     percentiles: Option<Chart>,
     heat: Option<HeatMap>,
     spectrum: Option<Chart>,
@@ -53,6 +56,8 @@ impl<'a> Page<'a> {
             figures: figures(summary),
             objectives: summary.objectives.iter().map(objectives::row).collect(),
             rate: (!run.rows.is_empty()).then(|| rate_chart(run)),
+            scaling: rules::chart(run),
+            rules: summary.autoscale.as_ref().map(rules::rules),
             percentiles: percentiles_chart(run),
             heat: heat_map(run),
             spectrum: spectrum_chart(run),
@@ -83,6 +88,8 @@ impl<'a> Page<'a> {
         let all = [
             ("objectives", "Objectives", true),
             ("rate", "Load", self.rate.is_some()),
+            ("scaling", "Instances over time", self.scaling.is_some()),
+            ("rules", "Autoscale rules", self.rules.is_some()),
             ("percentiles", "Response time", self.percentiles.is_some()),
             ("heat", "Heat map", self.heat.is_some()),
             ("spectrum", "Spectrum", self.spectrum.is_some()),

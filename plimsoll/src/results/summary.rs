@@ -16,6 +16,7 @@ use plimsoll_monitor::{Validity, ValidityState, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use autoscale::{Autoscale, BackUnder, RuleObjective, ScaleOut, Wait};
 pub use deployed::{Deployment, Otlp, Quota, QuotaFamily};
 pub use generator::GeneratorTotals;
 pub use group::{GroupResult, Groups};
@@ -27,6 +28,7 @@ pub use load::{Load, OutcomeCounts, WarmupCounts};
 pub use machine::Machine;
 pub use objective::{Evidence, Interval, ObjectiveResult, Series, Windows};
 
+mod autoscale;
 mod deployed;
 mod generator;
 mod group;
@@ -80,6 +82,9 @@ pub struct Summary {
     pub groups: Groups,
     /// Each objective with its evidence.
     pub objectives: Vec<ObjectiveResult>,
+    /// What autoscale rules were worth; not there without any, and before the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscale: Option<Autoscale>,
     /// What the load was sent to; empty for an endpoint that existed before the run.
     pub deployments: Vec<Deployment>,
     /// Their instances at the end of the load; empty where the host does not tell.
@@ -160,6 +165,7 @@ impl Summary {
             keys: Vec::new(),
             groups: Groups::default(),
             objectives: Vec::new(),
+            autoscale: None,
             deployments: Vec::new(),
             instances: Vec::new(),
             quota: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use plimsoll_autoscale::azure::Parameters;
 use plimsoll_autoscale::pipeline::{Machine, Measure, Named, Pipeline, Processor, Subject};
+use plimsoll_autoscale::verdict::objective::Objective;
 use plimsoll_autoscale::{Compression, RuleTime, Rules, RulesFile};
 use plimsoll_deploy::service_time::ServiceTimes;
 use plimsoll_deploy::sku::Sku;
@@ -43,6 +44,13 @@ pub struct Autoscale {
     pub provisioning: ServiceTimes,
     /// When it is as the load begins; `None` for now.
     pub begins: Option<Timestamp>,
+    /// What is asked of the rules.
+    pub objectives: Vec<Objective>,
+}
+
+/// Whether an objective asks something of rules.
+pub(super) fn is_of_rules(text: &str) -> bool {
+    Objective::is_meant(text)
 }
 
 impl Autoscale {
@@ -70,10 +78,33 @@ impl Autoscale {
 }
 
 impl Reader<'_> {
+    /// The objectives that ask something of rules.
+    pub(super) fn objectives_of_rules(&mut self, texts: &[String]) -> Vec<Objective> {
+        let mut objectives = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            if !is_of_rules(text) {
+                continue;
+            }
+            let path = format!("/objectives/{index}");
+            match Objective::parse(text) {
+                Ok(objective) => objectives.push(objective),
+                Err(wrong) => self.push(&path, &wrong),
+            }
+            if !self.document.has("/autoscale") {
+                self.push(
+                    &path,
+                    "this asks something of autoscale rules, and there is no `autoscale`",
+                );
+            }
+        }
+        objectives
+    }
+
     pub(super) fn autoscale(
         &mut self,
         raw: RawAutoscale,
         place: Option<&Place>,
+        objectives: Vec<Objective>,
     ) -> Option<Autoscale> {
         let deployed = match place? {
             Place::Deployed(deployed) => deployed,
@@ -119,6 +150,7 @@ impl Reader<'_> {
             compression,
             provisioning: provisioning?,
             begins,
+            objectives,
         })
     }
 

@@ -13,6 +13,7 @@ use plimsoll_domain::units::parse_duration;
 use plimsoll_loadgen::Target;
 use plimsoll_monitor::{AlertRule, Objective, Severity};
 
+use super::autoscale::is_of_rules;
 use super::formats::give_up_after;
 use super::names::Known;
 use super::raw::{RawAlert, RawArrivals, RawLoad, RawQuota, RawScenario, RawSeverity, RawTarget};
@@ -36,9 +37,10 @@ impl Reader<'_> {
         let profile = load.as_ref().map(|load| load.profile.clone()).unwrap_or_default();
         let known = Known::new(&profile, &requests, place.as_ref());
         let objectives = self.objectives(raw.objectives.as_deref().unwrap_or_default(), &known);
+        let of_rules = self.objectives_of_rules(raw.objectives.as_deref().unwrap_or_default());
         let alerts = self.alerts(raw.alerts.unwrap_or_default(), &known);
         let quota = self.quota(raw.quota);
-        let autoscale = raw.autoscale.and_then(|raw| self.autoscale(raw, place.as_ref()));
+        let autoscale = raw.autoscale.and_then(|raw| self.autoscale(raw, place.as_ref(), of_rules));
         let outputs = raw.outputs;
         let otlp = outputs.as_ref().and_then(|outputs| outputs.otlp.clone());
         Some(Scenario {
@@ -250,6 +252,9 @@ impl Reader<'_> {
         let mut objectives = Vec::new();
         for (index, text) in raw.iter().enumerate() {
             let path = format!("/objectives/{index}");
+            if is_of_rules(text) {
+                continue;
+            }
             let Some(objective) = self.objective(&path, text, known) else { continue };
             if objectives.contains(&objective) {
                 self.push(&path, &format!("`{objective}` is there twice; keep one of them"));

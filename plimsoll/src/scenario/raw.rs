@@ -40,7 +40,7 @@ pub struct RawScenario {
     #[schemars(required)]
     pub load: Option<RawLoad>,
     /// What must hold, for example `p99 < 200ms`, `error rate < 0.1% in every 10s` or `p95 of green
-    /// < 150ms in 99% of 5s windows`.
+    /// < 150ms in 99% of 5s windows`; of autoscale rules `flaps <= 0` and others.
     pub objectives: Option<Vec<String>>,
     /// What is told while it happens.
     pub alerts: Option<Vec<RawAlert>>,

@@ -7,13 +7,20 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use plimsoll_autoscale::azure::{MOST_INSTANCES, Parameters};
 use plimsoll_autoscale::controller::{Controller, Happening, Plan};
+use plimsoll_autoscale::verdict::lateness::{Lateness, Part};
+use plimsoll_autoscale::verdict::objective::{Judged, Objective};
+use plimsoll_autoscale::verdict::{Asked, Course, Findings};
 use plimsoll_autoscale::{Decision, Evaluation, Held, RuleTime, record_line};
 use plimsoll_deploy::quota::QuotaPlan;
 use plimsoll_deploy::spec::DeploymentSpec;
+use plimsoll_domain::{Class, Snapshot};
+use plimsoll_monitor::Verdict;
 use rand_pcg::Pcg64;
 
 use super::sink::{Output, event};
-use crate::results::EventKind;
+use super::source::Instances;
+use crate::results::summary as file;
+use crate::results::{EventKind, IntervalInfo, Phase};
 use crate::scenario::{Autoscale, Place, Scenario};
 
 /// The stream of random numbers that say how long machines take.
@@ -101,6 +108,91 @@ pub(super) struct Teller {
     held: Option<(Held, u32)>,
     /// How it stands.
     pub(super) standing: Standing,
+    course: Course,
+    objectives: Vec<Objective>,
+}
+
+/// What rules were worth.
+#[derive(Debug)]
+pub(super) struct Worth {
+    /// The deployment that they scale.
+    pub(super) deployment: String,
+    /// How many times faster they went.
+    pub(super) compression: u32,
+    /// The figures.
+    pub(super) findings: Findings,
+    /// The objectives on them.
+    pub(super) judged: Vec<(Objective, Judged)>,
+}
+
+impl Worth {
+    /// The verdict of all objectives on rules together; `None` without any.
+    pub(super) fn verdict(&self) -> Option<Verdict> {
+        let verdicts = || self.judged.iter().map(|(_, judged)| verdict(*judged));
+        let worst = [Verdict::Breached, Verdict::Inconclusive, Verdict::Met];
+        worst.into_iter().find(|worst| verdicts().any(|verdict| verdict == *worst))
+    }
+}
+
+impl Worth {
+    /// As results have it.
+    pub(super) fn result(&self) -> file::Autoscale {
+        let wait = |(part, time): &(Part, Duration)| file::Wait {
+            part: part.words().to_owned(),
+            seconds: time.as_secs_f64(),
+        };
+        let seconds = |at: Duration| at.as_secs_f64();
+        let objective = |(objective, judged): &(Objective, Judged)| {
+            let (value, shown) = match *judged {
+                Judged::Met(value) | Judged::Breached(value) => {
+                    (Some(value).filter(|value| value.is_finite()), objective.show(value))
+                }
+                Judged::Undecided(why) => (None, why.to_owned()),
+            };
+            let verdict = verdict(*judged);
+            file::RuleObjective { name: objective.to_string(), verdict, value, shown }
+        };
+        let scale_out = |lateness: &Lateness| file::ScaleOut {
+            t_s: seconds(lateness.since),
+            decided_t_s: lateness.decided.map(seconds),
+            ready_t_s: lateness.ready.map(seconds),
+            from: lateness.from,
+            to: lateness.to,
+            waits: lateness.parts.iter().map(wait).collect(),
+        };
+        let back_under = |(objective, time, ended): &(String, Duration, bool)| file::BackUnder {
+            objective: objective.clone(),
+            seconds: seconds(*time),
+            ended: *ended,
+        };
+        let of = &self.findings;
+        file::Autoscale {
+            deployment: self.deployment.clone(),
+            time_compression: self.compression,
+            objectives: self.judged.iter().map(objective).collect(),
+            scale_outs: of.scale_outs.iter().map(scale_out).collect(),
+            culprit: of.culprit.as_ref().map(wait),
+            violation_s: seconds(of.violation),
+            back_under: of.back_under.iter().map(back_under).collect(),
+            refused: of.refused.0,
+            answered: of.refused.1,
+            overshoot: of.overshoot,
+            undershoot: of.undershoot,
+            flaps: of.flaps,
+            instance_hours: of.instance_hours,
+            largest_step: of.largest_step,
+            changes: of.changes,
+        }
+    }
+}
+
+/// The verdict on one objective.
+pub(super) fn verdict(judged: Judged) -> Verdict {
+    match judged {
+        Judged::Met(_) => Verdict::Met,
+        Judged::Breached(_) => Verdict::Breached,
+        Judged::Undecided(_) => Verdict::Inconclusive,
+    }
 }
 
 /// How rules and their instances stand.
@@ -127,14 +219,21 @@ pub(super) struct Standing {
 impl Teller {
     /// Of a scenario's rules, if it has any.
     pub(super) fn new(scenario: &Scenario) -> Option<Self> {
-        let Autoscale { subject, parameters, .. } = scenario.autoscale.as_ref()?;
+        let autoscale = scenario.autoscale.as_ref()?;
+        let Autoscale { subject, parameters, compression, .. } = autoscale;
         let delay = u32::try_from(subject.metric_delay.as_secs()).unwrap_or(u32::MAX);
         let all = deployments(scenario).iter();
         let spec = all.clone().find(|spec| spec.name == subject.deployment);
         let count = spec.map_or(0, |spec| spec.instance_count.get());
+        let parameters = Parameters { metric_delay_s: delay, ..*parameters };
+        // Only how fast it goes matters to the course, not when it is.
+        let time = RuleTime::new(Timestamp::UNIX_EPOCH, *compression);
+        let slots = subject.machine.slots;
         Some(Self {
+            course: Course::new(autoscale.rules.clone(), parameters, time, count, slots),
+            objectives: autoscale.objectives.clone(),
             deployment: subject.deployment.clone(),
-            parameters: Parameters { metric_delay_s: delay, ..*parameters },
+            parameters,
             scenario: Box::new(scenario.clone()),
             reason: String::new(),
             held: None,
@@ -148,8 +247,55 @@ impl Teller {
         })
     }
 
+    /// An interval is over; `wrong` says of each objective in windows whether the newest is.
+    pub(super) fn interval(
+        &mut self,
+        snapshot: &Snapshot,
+        info: &IntervalInfo,
+        wrong: &[(String, bool)],
+    ) {
+        let mut asked = Asked {
+            start: snapshot.start,
+            end: snapshot.end,
+            judged: info.phase == Phase::Measured,
+            target_rps: info.target_rps,
+            service: Duration::ZERO,
+            served: 0,
+            refused: 0,
+        };
+        for (key, tally) in &snapshot.tallies {
+            if snapshot.names.of(*key).2 == self.deployment {
+                let nanos = u64::try_from(tally.service.sum_ns()).unwrap_or(u64::MAX);
+                asked.service += Duration::from_nanos(nanos);
+                asked.served += tally.service.count();
+                asked.refused += tally.outcomes.of(Class::RefusedAdmission);
+            }
+        }
+        self.course.asked(&asked);
+        if asked.judged {
+            self.course.violated(snapshot.start, snapshot.end, wrong);
+        }
+    }
+
+    /// So many instances are ready.
+    pub(super) fn ready(&mut self, at: Duration, instances: &[Instances]) {
+        if let Some(own) = instances.iter().find(|one| one.deployment == self.deployment) {
+            self.course.ready(at, own.ready);
+        }
+    }
+
+    /// What the rules were worth until `end`.
+    pub(super) fn worth(self, end: Duration) -> Worth {
+        let compression = self.scenario.autoscale.as_ref().map_or(1, |of| of.compression.factor());
+        let findings = self.course.findings(end);
+        let judge = |objective: Objective| (objective, objective.judge(&findings));
+        let judged = self.objectives.into_iter().map(judge).collect();
+        Worth { deployment: self.deployment, compression, judged, findings }
+    }
+
     /// What there is to tell of something that the controller did.
     pub(super) fn tell(&mut self, happening: &Happening) -> Vec<Output<'static>> {
+        self.course.happened(happening);
         let name = &self.deployment;
         let told = |at: Duration, kind: EventKind, message: String| {
             event(at, kind, message).with("deployment", name.as_str())
@@ -195,7 +341,10 @@ impl Teller {
         self.standing.provisioned = self.standing.provisioned.min(decision.replicas);
         let line = record_line(self.parameters, state, decision);
         let mut outputs = vec![Output::Evaluation { line }];
-        let held = decision.held.filter(|_| decision.unguarded != decision.replicas);
+        // What lies within a tolerance is wanted by nobody.
+        let held = decision
+            .held
+            .filter(|held| *held != Held::Tolerance && decision.unguarded != decision.replicas);
         let held = held.map(|held| (held, decision.unguarded));
         if held != self.held
             && let Some((guard, wanted)) = held

@@ -7,6 +7,7 @@ use plimsoll_domain::with_causes;
 use plimsoll_loadgen::Error as LoadError;
 use plimsoll_monitor::{Report, Validity, ValidityState, Verdict};
 
+use super::autoscale::Worth;
 use super::failure::Failure;
 use super::measured::{Cut, Measured};
 use super::run::Printing;
@@ -128,7 +129,7 @@ fn judge(ended: &Ended, folder: Folder) -> Folder {
 }
 
 fn complete(summary: &mut Summary, measured: &Measured) {
-    let Measured { report, generator, cut } = measured;
+    let Measured { report, generator, cut, rules } = measured;
     summary.run.interrupted = *cut == Cut::Interrupted;
     summary.run.gave_up = matches!(cut, Cut::GaveUp(_));
     summary.verdict = report.verdict;
@@ -137,6 +138,7 @@ fn complete(summary: &mut Summary, measured: &Measured) {
     summary.keys = KeyResult::all(&report.whole);
     summary.groups = Groups::new(&report.whole);
     summary.objectives = report.judgements.iter().map(ObjectiveResult::new).collect();
+    summary.autoscale = rules.as_ref().map(Worth::result);
     summary.warmup = WarmupCounts::new(&report.whole.warmup());
     summary.generator = generator.clone();
 }

@@ -235,7 +235,7 @@ async fn load(
         }
         () = interrupt.stop.cancelled() => return Err(Failure::Interrupted),
     };
-    let source = LiveSource::start(plan, target, secrets, site, interrupt).await;
+    let source = LiveSource::start(plan, target, secrets, site, None, interrupt).await;
     let mut source = source.map_err(Failure::Generator)?;
     let mut session = Session::new(whole);
     loop {

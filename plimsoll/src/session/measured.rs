@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use plimsoll_monitor::{Report, ValidityState};
+use plimsoll_monitor::{Report, ValidityState, Verdict};
 
+use super::autoscale::Worth;
 use super::patience;
 use crate::results::summary::GeneratorTotals;
 
@@ -16,6 +17,8 @@ pub(super) struct Measured {
     pub(super) generator: GeneratorTotals,
     /// What ended the run before its schedule did.
     pub(super) cut: Cut,
+    /// What autoscale rules were worth, if there are any.
+    pub(super) rules: Option<Worth>,
 }
 
 /// What ended a run before its schedule did.
@@ -51,6 +54,15 @@ impl Measured {
             report.validity.reasons.push(reason);
         }
         generator.set_release_lag(&report.lags.release);
-        Self { report, generator, cut }
+        Self { report, generator, cut, rules: None }
+    }
+
+    /// With what autoscale rules were worth: the verdict is that of their objectives, too.
+    pub(super) fn with_rules(mut self, rules: Option<Worth>) -> Self {
+        let of_rules = rules.as_ref().and_then(Worth::verdict);
+        let verdicts = [self.report.verdict, of_rules];
+        let worst = [Verdict::Breached, Verdict::Inconclusive, Verdict::Met];
+        self.report.verdict = worst.into_iter().find(|worst| verdicts.contains(&Some(*worst)));
+        Self { rules, ..self }
     }
 }

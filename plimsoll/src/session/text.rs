@@ -1,6 +1,7 @@
 //! How a run ended, as it is printed.
 
 mod histogram;
+mod rules;
 
 use std::fmt::Write;
 
@@ -21,6 +22,9 @@ pub(super) fn text(scenario: &str, measured: &Measured, summary: &Summary) -> St
     let mut text = format!("\n{scenario}{simulated}: {} ({validity})\n", headline(report, cut));
     for judgement in &report.judgements {
         let _ = writeln!(text, "  {}", evidence(judgement));
+    }
+    for line in summary.autoscale.iter().flat_map(rules::lines) {
+        let _ = writeln!(text, "  {line}");
     }
     let _ = writeln!(text, "  {}", counts(totals, summary));
     for line in latencies(totals, &report.lags).into_iter().chain(statuses(totals)) {

@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use plimsoll_autoscale::pipeline::{InstanceUse, Usage};
 use plimsoll_autoscale::{Replayed, replay};
+use plimsoll_deploy::quota::Usages;
+use serde_json::json;
 
 use super::script::{self, Answer, Scripted, ended};
 use crate::results::{events, timeline};
@@ -28,14 +30,14 @@ pub(in crate::session) fn scaled(scenario: &Scenario, seconds: u64, busy: u64) -
         let there = controller.there();
         let instances =
             worked.iter_mut().take(there as usize).enumerate().map(|(number, worked)| {
-                *worked += if second < busy { Duration::from_secs(4) } else { Duration::ZERO };
+                *worked += if second < busy { Duration::from_secs(8) } else { Duration::ZERO };
                 InstanceUse {
                     name: number.to_string(),
                     ready: true,
                     processor: Duration::ZERO,
                     memory_bytes: 0,
                     working: *worked,
-                    in_flight: 4,
+                    in_flight: 8,
                 }
             });
         let instances = instances.collect();
@@ -83,6 +85,51 @@ fn what_rules_do_is_told_and_recorded_and_decides_again_to_the_byte() {
     let rules = &scenario.autoscale.as_ref().expect("it has rules").rules;
     let replayed = replay(rules, "autoscale.jsonl", &record).expect("a record");
     assert_eq!(replayed, Replayed { count: 30, differs: None });
+    let rules = &run.summary()["autoscale"];
+    let first = &rules["scale_outs"][0];
+    // Needed from the first grain on, which can be read 2 min after its beginning.
+    assert_eq!((&first["t_s"], &first["from"], &first["to"]), (&0.0.into(), &2.into(), &4.into()));
+    assert_eq!(first["waits"][0], json!({"part": "metric delay", "seconds": 120.0}), "{first}");
+    assert_eq!(rules["largest_step"], 2);
+    assert!(rules["violation_s"].as_f64().expect("a number") > 300.0, "{rules}");
+    let page = run.text("report.html");
+    for words in [
+        "Autoscale rules",
+        "Instances: wanted, started, ready",
+        "2 → 4: CpuUtil",
+        "metric delay 2m",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(run.text("junit.xml").contains("flaps"));
     let rows = timeline::read(&run.text("timeline.csv"));
     assert_eq!(rows[20].instances_wanted, Some(4), "{:?}", rows[20]);
+}
+
+/// Three instances take four with the reserve, sixteen cores of eighteen; four would take five.
+#[test]
+fn what_the_quota_has_no_room_for_is_refused_in_azures_words_and_tried_again() {
+    let mut scenario = scenario();
+    let usage = |name: &str, limit: u32| {
+        json!({"currentValue": 0, "limit": limit, "unit": "Count",
+               "name": {"value": name, "localizedValue": name}})
+    };
+    let usages = json!({"value": [
+        usage("Standard DSv2 Family Cluster Dedicated vCPUs", 18),
+        usage("Total Cluster Dedicated Regional vCPUs", 100),
+        usage("Total Clusters", 100),
+    ]});
+    let usages = Usages::read(&usages.to_string()).expect("usages");
+    scenario.quota.limits = Some(usages);
+    let source = Scripted::new(scaled(&scenario, 40, 40));
+    let run = script::run_of(scenario.clone(), tempfile::tempdir().unwrap(), source);
+    let told = events::read(&run.text("events.jsonl"));
+    let refused: Vec<_> = told.iter().filter(|one| one.details.contains_key("most")).collect();
+    assert!(refused.len() > 1, "it is tried again: {told:#?}");
+    let message = &refused[0].message;
+    assert!(message.contains("2 → 4 instances of blue failed, at most 3 fit"), "{message}");
+    assert!(message.contains("Not enough quota available for Standard_DS3_v2"), "{message}");
+    let wait = &run.summary()["autoscale"]["scale_outs"][0]["waits"];
+    assert!(wait.to_string().contains("\"part\":\"quota\""), "{wait}");
+    assert!(!run.text("timeline.csv").is_empty());
 }
