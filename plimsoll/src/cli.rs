@@ -7,8 +7,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    ab, autoscale, check, compare, completions, deployment, endpoint, environment, environments,
-    guard, help, host, init, instance, load, model, quota, report, run, schema,
+    aa, ab, autoscale, check, compare, completions, deployment, endpoint, environment,
+    environments, guard, help, host, init, instance, load, model, quota, report, run, schema,
 };
 use crate::exit::Exit;
 use crate::view;
@@ -70,6 +70,9 @@ pub enum Command {
     /// Load two deployments in turns, at once on this machine, and say whether the new one is slower
     #[command(after_help = help::AB)]
     Ab(ab::Args),
+    /// Compare a deployment with itself, and say how often this machine cries wolf and what it sees
+    #[command(after_help = help::AA)]
+    Aa(aa::Args),
     /// Serve the local host: Azure ML's control plane and gateway on this machine
     #[command(after_help = help::HOST)]
     Host(host::Args),
@@ -103,6 +106,7 @@ impl Command {
             Self::Model(command) => model::run(command),
             Self::Environment(command) => environment::run(command),
             Self::Compare(args) => compare::run(args),
+            Self::Aa(args) => aa::run(args),
             Self::Ab(args) => ab::run(args),
             Self::Host(args) => host::run(args),
             Self::Objectives => {

@@ -21,6 +21,7 @@ use page::Page;
 use recorded::Recorded;
 
 mod autoscale;
+pub(crate) mod calibration;
 mod chart;
 pub(crate) mod comparison;
 mod figures;
