@@ -106,7 +106,7 @@ impl Command {
             Self::Model(command) => model::run(command),
             Self::Environment(command) => environment::run(command),
             Self::Compare(args) => compare::run(args),
-            Self::Aa(args) => aa::run(args),
+            Self::Aa(args) => aa::run(&args),
             Self::Ab(args) => ab::run(args),
             Self::Host(args) => host::run(args),
             Self::Objectives => {

@@ -64,7 +64,7 @@ struct Json<'a> {
     exit_code: u8,
 }
 
-pub(crate) fn run(args: Args) -> Result<Exit> {
+pub(crate) fn run(args: &Args) -> Result<Exit> {
     let scenario = match read(&args.scenario, &args.turns) {
         Ok(scenario) => scenario,
         Err(exit) => return Ok(exit),
@@ -86,7 +86,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         }
     };
     let trial = Trial { scenario: &scenario, sides: &sides, turns: args.turns.turns() };
-    let Told { comparisons, undecided, failed } = all(&trial, &args, &folder)?;
+    let Told { comparisons, undecided, failed } = all(&trial, args, &folder)?;
     let calibration = Calibration::of(&comparisons);
     let exit = failed.unwrap_or(match &calibration {
         Some(calibration) if !calibration.is_too_often() => Exit::Success,
