@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    ab, autoscale, capacity, check, compare, completions, deployment, endpoint, environment,
+    aa, ab, autoscale, capacity, check, compare, completions, deployment, endpoint, environment,
     environments, guard, help, history, host, init, instance, load, model, plan, quota, report,
     run, schema,
 };
@@ -80,6 +80,9 @@ pub enum Command {
     /// Keep what nightly runs measured, and tell since when it is another
     #[command(subcommand, after_help = help::HISTORY)]
     History(history::Command),
+    /// Compare a deployment with itself, and say how often this machine cries wolf and what it sees
+    #[command(after_help = help::AA)]
+    Aa(aa::Args),
     /// Serve the local host: Azure ML's control plane and gateway on this machine
     #[command(after_help = help::HOST)]
     Host(host::Args),
@@ -115,6 +118,7 @@ impl Command {
             Self::Environment(command) => environment::run(command),
             Self::Capacity(args) => capacity::run(args),
             Self::Compare(args) => compare::run(args),
+            Self::Aa(args) => aa::run(&args),
             Self::Ab(args) => ab::run(args),
             Self::History(command) => history::run(command),
             Self::Host(args) => host::run(args),

@@ -22,6 +22,7 @@ use recorded::Recorded;
 
 pub(crate) mod annotations;
 mod autoscale;
+pub(crate) mod calibration;
 pub(crate) mod capacity;
 mod chart;
 pub(crate) mod comparison;

@@ -1,7 +1,7 @@
 //! `plimsoll ab`: two deployments at once under one load, in turns, and whether the new one is
 //! slower.
 
-mod folder;
+pub(super) mod folder;
 mod git;
 mod side;
 
@@ -102,7 +102,7 @@ fn pairs(text: &str) -> Result<usize, String> {
 }
 
 impl TurnArgs {
-    fn turns(&self) -> Turns {
+    pub(super) fn turns(&self) -> Turns {
         Turns {
             by: match self.by {
                 Split::Block => By::Block,
@@ -120,15 +120,15 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         Ok(scenario) => scenario,
         Err(exit) => return Ok(exit),
     };
-    let sides = match Sides::find(&scenario, args.base.as_deref(), &args.new) {
+    let sides = match Sides::find(&scenario, args.base.as_deref(), Some(&args.new)) {
         Ok(sides) => sides,
         Err(wrong) => {
             view::note(&format!("error: {wrong}"));
             return Ok(Exit::Usage);
         }
     };
-    let given = args.out.or_else(|| scenario.folder.as_deref().map(beside));
-    let folder = match folder::take(given, &scenario.name) {
+    let given = args.out.or_else(|| scenario.folder.as_deref().map(|folder| beside(folder, "-ab")));
+    let folder = match folder::take(given, &format!("{}-ab", scenario.name)) {
         Ok(folder) => folder,
         Err(error) => {
             view::note(&format!("error: {error}"));
@@ -138,7 +138,9 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     let printing = Printing { json: args.json, quiet: args.quiet };
     let trial = Trial { scenario: &scenario, sides: &sides, turns: args.turns.turns() };
     let ended = trial.run(scenario.seed, &folder, &args.asked, printing)?;
-    ended.tell(&scenario.name, &folder, args.json)
+    let exit = ended.write(&scenario.name, &folder)?;
+    ended.print(&scenario.name, &folder, args.json)?;
+    Ok(exit)
 }
 
 /// The scenario, with what the command line says instead.
@@ -154,9 +156,9 @@ pub(super) fn read(path: &Path, turns: &TurnArgs) -> Result<Scenario, Exit> {
 }
 
 /// The scenario's folder holds runs of it alone.
-fn beside(folder: &Path) -> PathBuf {
+pub(super) fn beside(folder: &Path, ending: &str) -> PathBuf {
     let mut name = folder.file_name().unwrap_or_default().to_owned();
-    name.push("-ab");
+    name.push(ending);
     folder.with_file_name(name)
 }
 
@@ -174,7 +176,11 @@ impl Sides {
     ///
     /// # Errors
     /// What cannot be brought up, and what would.
-    pub(super) fn find(scenario: &Scenario, base: Option<&str>, new: &str) -> Result<Self, String> {
+    pub(super) fn find(
+        scenario: &Scenario,
+        base: Option<&str>,
+        new: Option<&str>,
+    ) -> Result<Self, String> {
         let Place::Deployed(deployed) = &scenario.place else {
             return Err("two deployments can be compared in turns only where both are brought up \
                         for it: the scenario has a `target`; give it `endpoint` and `deployments` \
@@ -205,7 +211,7 @@ impl Sides {
             );
         }
         let found =
-            [side::find(base, Side::Base, deployed)?, side::find(Some(new), Side::New, deployed)?];
+            [side::find(base, Side::Base, deployed)?, side::find(new, Side::New, deployed)?];
         let [base, new] = found.each_ref().map(|sided| &sided.spec);
         let mut notes: Vec<_> = Side::BOTH
             .into_iter()
@@ -317,48 +323,56 @@ fn sentence(interleaving: &Interleaving, deployed: &Deployed) -> String {
 }
 
 impl Ended {
-    /// Writes the comparison into the folder and prints it.
-    fn tell(self, scenario: &str, folder: &Path, json: bool) -> Result<Exit> {
-        let undecided = |reason: &str, exit: Exit| comparison::Undecided {
-            scenario: scenario.to_owned(),
-            reason: reason.to_owned(),
-            exit_code: exit.code(),
-        };
+    /// Writes the comparison into the folder; how the command ends.
+    pub(super) fn write(&self, scenario: &str, folder: &Path) -> Result<Exit> {
         match self {
             Self::Compared(compared) => {
-                let page = comparison::page(&compared).context("the page cannot be composed")?;
-                let junit = comparison::junit(&compared).context("no JUnit file")?;
+                let page = comparison::page(compared).context("the page cannot be composed")?;
+                let junit = comparison::junit(compared).context("no JUnit file")?;
                 folder::write(folder, folder::PAGE, &page)?;
                 folder::write(folder, folder::JUNIT, &junit)?;
-                folder::write(folder, folder::MARKDOWN, &comparison::markdown(&compared))?;
-                folder::write_json(folder, &compared.json())?;
-                if json {
-                    view::json(&compared.json())?;
-                } else {
-                    view::print(&comparison::text(&compared));
-                    view::print(&format!("report: {}", folder.join(folder::PAGE).display()));
-                }
+                folder::write(folder, folder::MARKDOWN, &comparison::markdown(compared))?;
+                folder::write_json(folder, folder::JSON, &compared.json())?;
                 Ok(exit(compared.comparison.answer))
             }
             Self::Undecided(reason) => {
-                let undecided = undecided(&reason, Exit::Inconclusive);
+                let undecided = undecided(scenario, reason, Exit::Inconclusive);
                 folder::write(folder, folder::JUNIT, &undecided.junit()?)?;
                 folder::write(folder, folder::MARKDOWN, &undecided.markdown())?;
-                folder::write_json(folder, &undecided.json())?;
-                if json {
-                    view::json(&undecided.json())?;
-                } else {
-                    view::print(&format!("{scenario}: inconclusive: {reason}"));
-                }
+                folder::write_json(folder, folder::JSON, &undecided.json())?;
                 Ok(Exit::Inconclusive)
             }
-            Self::Failed(exit) => {
-                if json && exit != Exit::Usage {
-                    let reason = "it could not be measured to its end; standard error says why";
-                    view::json(&undecided(reason, exit).json())?;
-                }
-                Ok(exit)
-            }
+            Self::Failed(exit) => Ok(*exit),
         }
+    }
+
+    fn print(&self, scenario: &str, folder: &Path, json: bool) -> Result<()> {
+        match self {
+            Self::Compared(compared) if json => view::json(&compared.json())?,
+            Self::Compared(compared) => {
+                view::print(&comparison::text(compared));
+                view::print(&format!("report: {}", folder.join(folder::PAGE).display()));
+            }
+            Self::Undecided(reason) if json => {
+                view::json(&undecided(scenario, reason, Exit::Inconclusive).json())?;
+            }
+            Self::Undecided(reason) => {
+                view::print(&format!("{scenario}: inconclusive: {reason}"));
+            }
+            Self::Failed(exit) if json && *exit != Exit::Usage => {
+                let reason = "it could not be measured to its end; standard error says why";
+                view::json(&undecided(scenario, reason, *exit).json())?;
+            }
+            Self::Failed(_) => {}
+        }
+        Ok(())
+    }
+}
+
+fn undecided(scenario: &str, reason: &str, exit: Exit) -> comparison::Undecided {
+    comparison::Undecided {
+        scenario: scenario.to_owned(),
+        reason: reason.to_owned(),
+        exit_code: exit.code(),
     }
 }

@@ -176,6 +176,20 @@ Exit codes:
     4  inconclusive, or the two sides cannot be compared
     5  a deployment failed";
 
+/// For `plimsoll aa --help`.
+pub(crate) const AA: &str = "\
+Examples:
+  plimsoll aa scenarios/quickstart
+  plimsoll aa scenario.yml -n 40 --block 5s --pairs 8 --out results/calibration
+
+Each run brings both sides up anew, as `plimsoll ab` does. The folder has a folder of each run and
+calibration.json.
+
+Exit codes:
+    0  done, and no more false alarms than were accepted, as far as so many runs can tell
+    4  more false alarms than were accepted, or no run that counts
+    5  a deployment failed";
+
 /// For `plimsoll host --help`.
 pub(crate) const HOST: &str = "\
 Examples:

@@ -129,6 +129,10 @@ impl Compared {
     fn notes(&self) -> Vec<String> {
         let mut notes = self.about.clone();
         if let Some(pairs) = &self.pairs {
+            if let Some(base) = self.base[0].summary.deployments.first() {
+                let count = words::counted(base.instance_count.into(), "instance");
+                notes.push(format!("Each side had {count}."));
+            }
             notes.push(format!(
                 "The sides took turns under one load, but each was started once: {START_CAVEAT}. \
                  `plimsoll aa` measures how often that alarms on this machine."

@@ -17,14 +17,13 @@ pub(super) const MARKDOWN: &str = "comparison.md";
 /// For CI servers.
 pub(super) const JUNIT: &str = "junit.xml";
 /// What `--json` prints.
-const JSON: &str = "comparison.json";
+pub(super) const JSON: &str = "comparison.json";
 
 /// Takes the folder that is asked for, or a new one. One that is there must be new, empty, or an
 /// earlier job's, whose comparison goes; the sides' own folders are looked at when they are taken.
-pub(super) fn take(given: Option<PathBuf>, scenario: &str) -> Result<PathBuf> {
+pub(super) fn take(given: Option<PathBuf>, name: &str) -> Result<PathBuf> {
     let Some(folder) = given else {
-        let name = format!("{scenario}-ab");
-        return Ok(new_default_dir(Path::new("results"), &name, clock::wall())?);
+        return Ok(new_default_dir(Path::new("results"), name, clock::wall())?);
     };
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
@@ -58,8 +57,12 @@ pub(super) fn write(folder: &Path, name: &str, content: &str) -> Result<()> {
     Ok(replace(&folder.join(name), plain::text(content).as_bytes())?)
 }
 
-/// Writes what `--json` prints.
-pub(super) fn write_json(folder: &Path, value: &impl Serialize) -> Result<()> {
+/// Writes one of them in JSON.
+pub(in crate::commands) fn write_json(
+    folder: &Path,
+    name: &str,
+    value: &impl Serialize,
+) -> Result<()> {
     let text = serde_json::to_string_pretty(value)? + "\n";
-    Ok(replace(&folder.join(JSON), text.as_bytes())?)
+    Ok(replace(&folder.join(name), text.as_bytes())?)
 }
