@@ -102,7 +102,7 @@ impl Command {
             Self::Deployment(command) => deployment::run(command),
             Self::Model(command) => model::run(command),
             Self::Environment(command) => environment::run(command),
-            Self::Compare(args) => compare::run(args),
+            Self::Compare(args) => compare::run(&args),
             Self::History(command) => history::run(command),
             Self::Host(args) => host::run(args),
             Self::Objectives => {
