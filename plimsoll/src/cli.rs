@@ -117,7 +117,7 @@ impl Command {
             Self::Model(command) => model::run(command),
             Self::Environment(command) => environment::run(command),
             Self::Capacity(args) => capacity::run(args),
-            Self::Compare(args) => compare::run(args),
+            Self::Compare(args) => compare::run(&args),
             Self::Aa(args) => aa::run(&args),
             Self::Ab(args) => ab::run(args),
             Self::History(command) => history::run(command),

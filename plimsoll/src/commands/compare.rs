@@ -119,7 +119,7 @@ fn confidence(text: &str) -> Result<f64, String> {
     share.ok_or_else(|| "write a share from 0.8 to 0.9999, such as 0.99".to_owned())
 }
 
-pub(crate) fn run(args: Args) -> Result<Exit> {
+pub(crate) fn run(args: &Args) -> Result<Exit> {
     let settings = args.asked.settings(args.paired);
     let sides = match &args.baseline {
         Some(dir) => baseline::sides(dir, &args.folders, args.nights as usize, &settings),

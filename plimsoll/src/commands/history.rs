@@ -29,7 +29,7 @@ pub(crate) fn run(command: Command) -> Result<Exit> {
     match command {
         Command::Add(args) => add::run(args),
         Command::List(args) => list::run(&args),
-        Command::Trend(args) => trend::run(args),
+        Command::Trend(args) => trend::run(&args),
     }
 }
 

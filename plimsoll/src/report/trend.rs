@@ -24,7 +24,7 @@ const LABELS: usize = 8;
 pub(crate) struct Trends<'a> {
     pub(crate) nights: Vec<&'a Night>,
     pub(crate) left_out: Vec<String>,
-    pub(crate) trends: Vec<Trend>,
+    pub(crate) metrics: Vec<Trend>,
 }
 
 /// What `--json` prints: stable within its version.
@@ -59,7 +59,7 @@ impl Trends<'_> {
                 })
                 .collect(),
             left_out: &self.left_out,
-            trends: &self.trends,
+            trends: &self.metrics,
         }
     }
 
@@ -93,7 +93,7 @@ impl Trends<'_> {
             let rows = trend.changes.iter().map(|change| self.row(trend.metric, change));
             rows.collect::<Vec<_>>()
         };
-        let mut all: Vec<ChangeRow> = self.trends.iter().flat_map(of).collect();
+        let mut all: Vec<ChangeRow> = self.metrics.iter().flat_map(of).collect();
         all.sort_by_key(|row| std::cmp::Reverse(row.night));
         all
     }
@@ -219,7 +219,7 @@ pub(crate) fn page(trends: &Trends<'_>) -> askama::Result<String> {
         note: NOTE,
         changes: trends.changes(),
         left_out: &trends.left_out,
-        charts: trends.trends.iter().filter_map(|trend| chart(trends, trend)).collect(),
+        charts: trends.metrics.iter().filter_map(|trend| chart(trends, trend)).collect(),
         metrics: COLUMNS.map(Metric::name).to_vec(),
         nights: trends
             .nights
@@ -278,7 +278,11 @@ fn chart(trends: &Trends<'_>, trend: &Trend) -> Option<Chart> {
         before.map(|change| change.after).or(trend.changes.first().map(|first| first.before))
     };
     let is_first = |night: usize| trend.changes.iter().any(|change| change.night == night);
-    let levels = (0..count).map(|night| point(night, level(night), is_first(night)));
+    // The pen is lifted where a level begins.
+    let levels = (0..count).flat_map(|night| {
+        let gap = is_first(night).then(|| point(night, None, false));
+        gap.into_iter().chain([point(night, level(night), false)])
+    });
     chart.line("threshold", "level", levels);
     chart.name_points((0..count).map(|night| (at(night), name(night))));
     Some(chart)

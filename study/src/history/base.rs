@@ -31,7 +31,8 @@ pub fn base(
     values: impl Fn(Metric) -> Vec<Option<f64>>,
 ) -> Base {
     let mut changes: Vec<(usize, Metric)> = Vec::new();
-    for metric in settings.asked() {
+    // Of several that changed in one night the first is named.
+    for metric in settings.asked().into_iter().rev() {
         let trend = trend(metric, &values(metric), settings.margin(metric));
         changes.extend(trend.changes.iter().map(|change| (change.night, metric)));
     }

@@ -47,7 +47,7 @@ impl Runs {
     }
 
     fn compare(&self, args: &[&str]) -> Exit {
-        run(self.args(args)).expect("files can be written")
+        run(&self.args(args)).expect("files can be written")
     }
 
     /// Names become folders, and what begins with `@` a file beside them.

@@ -74,7 +74,7 @@ impl Nights {
 
     fn compare(&self, line: &str) -> Exit {
         let line = CompareLine::try_parse_from(self.words(&format!("compare {line}"))).unwrap();
-        compare::run(line.args).expect("files can be written")
+        compare::run(&line.args).expect("files can be written")
     }
 
     /// Nights of a service that is slower by a factor, which differs by a few percent.
@@ -213,7 +213,7 @@ fn what_is_no_night_is_named() {
     fs::write(nights.path("history/README.md"), "nights").unwrap();
     assert_eq!(read().unwrap(), 1);
     for (text, told) in [
-        ("{", "cannot be read"),
+        ("{", "no night that can be read"),
         (r#"{"schema": "plimsoll.night/v9"}"#, "`plimsoll.night/v9`"),
         (r#"{"schema": "plimsoll.night/v1", "commit": null, "values": {}, "runs": []}"#, "no run"),
     ] {

@@ -40,7 +40,7 @@ pub struct Args {
     pub json: bool,
 }
 
-pub(super) fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: &Args) -> Result<Exit> {
     let history = match History::read(&args.dir) {
         Ok(history) => history,
         Err(error) => {
@@ -68,8 +68,8 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         let values: Vec<_> = series.nights.iter().map(|night| night.value(metric)).collect();
         history::trend(metric, &values, settings.margin(metric))
     };
-    let trends = Metric::ALL.into_iter().filter(is_asked).map(trend).collect();
-    let trends = Trends { nights: series.nights, left_out: series.left_out, trends };
+    let metrics = Metric::ALL.into_iter().filter(is_asked).map(trend).collect();
+    let trends = Trends { nights: series.nights, left_out: series.left_out, metrics };
     if let Some(path) = &args.html {
         let html = page(&trends).context("the page cannot be composed")?;
         crate::commands::compare::write(path, &html)?;
