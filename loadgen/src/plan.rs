@@ -42,6 +42,9 @@ pub struct LoadPlan {
     pub counted: plimsoll_domain::Limits,
     /// The deployments that are known to answer, by name. Others are learnt from answers.
     pub deployments: Vec<String>,
+    /// How far on in `requests` from what is drawn each stage asks, where versions of the same
+    /// requests take turns; as drawn in stages that have none.
+    pub turns: Vec<u16>,
 }
 
 impl fmt::Debug for LoadPlan {
@@ -69,6 +72,7 @@ impl LoadPlan {
             workers: None,
             counted: plimsoll_domain::Limits::default(),
             deployments: Vec::new(),
+            turns: Vec::new(),
         }
     }
 
@@ -97,6 +101,14 @@ impl LoadPlan {
         if self.limits.max_connections == Some(0) {
             return refuse("at most 0 connections let nothing be sent".to_owned());
         }
+        let weighed = self.requests.iter().rposition(|request| request.weight > 0.0).unwrap_or(0);
+        let farthest = self.turns.iter().copied().max().unwrap_or_default();
+        if weighed + usize::from(farthest) >= self.requests.len() {
+            return refuse(format!(
+                "a stage's turn is beyond the {} requests",
+                self.requests.len()
+            ));
+        }
         let mut names = BTreeSet::new();
         if let Some(twice) = self.requests.iter().find(|request| !names.insert(&request.name)) {
             return refuse(format!("two requests have the name `{}`", twice.name));
@@ -106,7 +118,8 @@ impl LoadPlan {
 
     /// The arrivals of the whole run.
     pub(crate) fn arrivals(&self) -> Result<Arrivals, Error> {
-        Ok(Arrivals::new(&self.profile, self.process, &self.mix()?, self.seed))
+        let arrivals = Arrivals::new(&self.profile, self.process, &self.mix()?, self.seed);
+        Ok(arrivals.in_turns(&self.turns))
     }
 
     /// What the results' keys stand for.

@@ -7,8 +7,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    autoscale, check, compare, completions, deployment, endpoint, environment, environments, guard,
-    help, host, init, instance, load, model, quota, report, run, schema,
+    ab, autoscale, check, compare, completions, deployment, endpoint, environment, environments,
+    guard, help, host, init, instance, load, model, quota, report, run, schema,
 };
 use crate::exit::Exit;
 use crate::view;
@@ -67,6 +67,9 @@ pub enum Command {
     /// Say whether runs got slower, with statistics and an exit code
     #[command(after_help = help::COMPARE)]
     Compare(compare::Args),
+    /// Load two deployments in turns, at once on this machine, and say whether the new one is slower
+    #[command(after_help = help::AB)]
+    Ab(ab::Args),
     /// Serve the local host: Azure ML's control plane and gateway on this machine
     #[command(after_help = help::HOST)]
     Host(host::Args),
@@ -100,6 +103,7 @@ impl Command {
             Self::Model(command) => model::run(command),
             Self::Environment(command) => environment::run(command),
             Self::Compare(args) => compare::run(args),
+            Self::Ab(args) => ab::run(args),
             Self::Host(args) => host::run(args),
             Self::Objectives => {
                 view::print(&help::OBJECTIVES);

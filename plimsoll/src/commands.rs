@@ -3,6 +3,7 @@
 //! A command that has commands of its own is a folder of such files. The table of all of them is
 //! in [`cli`](crate::cli); what several commands take is in `outputs`, `given` and `azure`.
 
+pub(crate) mod ab;
 pub(crate) mod autoscale;
 mod azure;
 pub(crate) mod check;

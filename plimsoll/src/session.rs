@@ -7,6 +7,7 @@
 
 mod conclude;
 mod failure;
+mod interleaved;
 mod key;
 mod measured;
 mod patience;
@@ -39,6 +40,7 @@ use patience::Patience;
 use sink::{Interval, Output, Sink, event};
 use source::{Event, Instances, Source};
 
+pub(crate) use interleaved::{Job, interleaved};
 pub(crate) use run::{How, Printing, run};
 pub(crate) use simulation::simulation;
 

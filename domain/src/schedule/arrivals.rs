@@ -76,6 +76,8 @@ pub struct Arrivals {
     current: usize,
     process: Process,
     draw: Draw,
+    /// By the number of the stage; see [`Arrivals::in_turns`].
+    turns: Vec<u16>,
     number: u64,
     /// The latest due time that was searched for.
     latest: Duration,
@@ -110,7 +112,16 @@ impl Arrivals {
         let pieces = profile.pieces().collect();
         let draw = mix.draw(seed);
         let latest = Duration::ZERO;
-        Self { pieces, current: 0, process, draw, number: 0, latest, shard: 0, shards: 1 }
+        let turns = Vec::new();
+        Self { pieces, current: 0, process, draw, turns, number: 0, latest, shard: 0, shards: 1 }
+    }
+
+    /// Versions of the same requests take turns, a stage each: what is asked in a stage is so far on
+    /// in the list of requests from what was drawn. Stages beyond `turns` ask what was drawn.
+    #[must_use]
+    pub fn in_turns(mut self, turns: &[u16]) -> Self {
+        turns.clone_into(&mut self.turns);
+        self
     }
 
     /// The share of worker `shard` of `shards`: every `shards`-th arrival, so that the shares of
@@ -164,6 +175,8 @@ impl Iterator for Arrivals {
                 self.latest = due;
             }
             if is_own {
+                let turn = self.turns.get(piece.stage).copied().unwrap_or_default();
+                let request = request.saturating_add(turn);
                 return Some(Arrival { number, due, stage: piece.stage as u16, request });
             }
         }
@@ -281,6 +294,17 @@ mod tests {
                 Arrivals::new(&profile, process, mix, seed).map(|a| (a.number, a.due)).collect()
             };
             prop_assert_eq!(due(&mix), due(&Mix::default()));
+        }
+
+        // Turns change who is asked, by stage, and nothing else.
+        #[test]
+        fn turns_move_the_requests_of_their_stages(profile in profiles(), seed: u64) {
+            let mix = Mix::new(&[3.0, 1.0, 0.0, 0.0]).unwrap();
+            let drawn = Arrivals::new(&profile, ArrivalProcess::Poisson, &mix, seed);
+            for (before, after) in drawn.clone().zip(drawn.in_turns(&[2, 0])) {
+                let turn = if before.stage == 0 { 2 } else { 0 };
+                prop_assert_eq!(Arrival { request: before.request + turn, ..before }, after);
+            }
         }
 
         // The shares of all workers together are the whole.

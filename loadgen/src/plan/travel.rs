@@ -31,6 +31,7 @@ struct Form {
     workers: Option<NonZeroUsize>,
     counted: plimsoll_domain::Limits,
     deployments: Vec<String>,
+    turns: Vec<u16>,
 }
 
 impl Serialize for WithSecrets {
@@ -47,6 +48,7 @@ impl Serialize for WithSecrets {
             workers: plan.workers,
             counted: plan.counted.clone(),
             deployments: plan.deployments.clone(),
+            turns: plan.turns.clone(),
         };
         form.serialize(serializer)
     }
@@ -68,6 +70,7 @@ impl<'de> Deserialize<'de> for WithSecrets {
             workers: form.workers,
             counted: form.counted,
             deployments: form.deployments,
+            turns: form.turns,
         }))
     }
 }
@@ -100,6 +103,7 @@ mod tests {
             seed: u64::MAX,
             counted: plimsoll_domain::Limits::new([limit], Some(limit.at)),
             deployments: vec!["blue".to_owned()],
+            turns: vec![1],
             ..LoadPlan::new("https://example.invalid/score?code=k3y", score, profile)
         }
     }

@@ -10,7 +10,7 @@ use plimsoll_study::compare::{Answer, Metric, Run, Settings, compare};
 
 use crate::exit::Exit;
 use crate::report::comparison::{Compared, junit, markdown, page, text};
-use crate::results::recording::Recording;
+use crate::results::recording::{Recording, pairs};
 use crate::view;
 
 /// `plimsoll compare BASE NEW`
@@ -28,17 +28,9 @@ pub struct Args {
     #[arg(long)]
     pub paired: bool,
 
-    /// What must be judged, such as p99; may be repeated [default: all that can be]
-    #[arg(long = "metric", value_name = "METRIC")]
-    pub metrics: Vec<Metric>,
-
-    /// A change that does not matter, such as `p99=5%`; of shares in percentage points
-    #[arg(long = "margin", value_name = "METRIC=PERCENT")]
-    pub margins: Vec<Margin>,
-
-    /// One minus the share of false alarms that is accepted
-    #[arg(long, default_value = "0.99", value_parser = confidence, value_name = "SHARE")]
-    pub confidence: f64,
+    /// What is judged, and how strictly.
+    #[command(flatten)]
+    pub asked: Asked,
 
     /// Print JSON instead of text
     #[arg(long)]
@@ -55,6 +47,33 @@ pub struct Args {
     /// Write a page with all charts in one file
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+}
+
+/// What is judged, and how strictly.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Asked {
+    /// What must be judged, such as p99; may be repeated [default: all that can be]
+    #[arg(long = "metric", value_name = "METRIC")]
+    pub metrics: Vec<Metric>,
+
+    /// A change that does not matter, such as `p99=5%`; of shares in percentage points
+    #[arg(long = "margin", value_name = "METRIC=PERCENT")]
+    pub margins: Vec<Margin>,
+
+    /// One minus the share of false alarms that is accepted
+    #[arg(long, default_value = "0.99", value_parser = confidence, value_name = "SHARE")]
+    pub confidence: f64,
+}
+
+impl Asked {
+    pub(super) fn settings(&self, paired: bool) -> Settings {
+        Settings {
+            confidence: self.confidence,
+            margins: self.margins.iter().map(|margin| (margin.metric, margin.share)).collect(),
+            metrics: self.metrics.clone(),
+            paired,
+        }
+    }
 }
 
 /// A change that does not matter.
@@ -106,26 +125,13 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    if let Err(unlike) = alike::check(&base, &new) {
-        view::note(&format!("error: {unlike}"));
-        return Ok(Exit::Usage);
-    }
-    let settings = Settings {
-        confidence: args.confidence,
-        margins: args.margins.iter().map(|margin| (margin.metric, margin.share)).collect(),
-        metrics: args.metrics,
-        paired: args.paired,
-    };
-    let runs = |side: &[Recording]| side.iter().map(|one| one.run.clone()).collect::<Vec<Run>>();
-    let comparison = match compare(&runs(&base), &runs(&new), &settings) {
-        Ok(comparison) => comparison,
+    let compared = match compared(base, new, args.asked.settings(args.paired)) {
+        Ok(compared) => compared,
         Err(refusal) => {
             view::note(&format!("error: {refusal}"));
             return Ok(Exit::Usage);
         }
     };
-    let exit = exit(comparison.answer);
-    let compared = Compared { base, new, comparison, exit_code: exit.code() };
     if let Some(path) = &args.junit {
         write(path, &junit(&compared).context("the JUnit file cannot be composed")?)?;
     }
@@ -141,11 +147,37 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         None if args.json => view::json(&compared.json())?,
         None => view::print(&text(&compared)),
     }
-    Ok(exit)
+    Ok(exit(compared.comparison.answer))
+}
+
+/// Compares runs: the pairs of two that took turns, else the runs or their blocks of time.
+///
+/// # Errors
+/// Why they cannot be compared.
+pub(super) fn compared(
+    base: Vec<Recording>,
+    new: Vec<Recording>,
+    mut settings: Settings,
+) -> Result<Compared, String> {
+    alike::check(&base, &new)?;
+    let pairs = match (base.as_slice(), new.as_slice()) {
+        ([base], [new]) => pairs(base, new)?,
+        _ => None,
+    };
+    let comparison = if let Some(pairs) = &pairs {
+        settings.paired = true;
+        compare(&pairs.base, &pairs.new, &settings)
+    } else {
+        let runs = |all: &[Recording]| all.iter().map(|one| one.run.clone()).collect::<Vec<Run>>();
+        compare(&runs(&base), &runs(&new), &settings)
+    };
+    let comparison = comparison.map_err(|refusal| refusal.to_string())?;
+    let exit_code = exit(comparison.answer).code();
+    Ok(Compared { base, new, pairs, comparison, exit_code })
 }
 
 /// How the command ends.
-fn exit(answer: Answer) -> Exit {
+pub(super) fn exit(answer: Answer) -> Exit {
     match answer {
         Answer::NoChange | Answer::Improved => Exit::Success,
         Answer::Regressed => Exit::Breached,

@@ -141,6 +141,22 @@ Examples:
   plimsoll environment show -n sk -v 2 --query conda_file -o tsv
 A deployment refers to it by `environment: azureml:sk:2`.";
 
+/// For `plimsoll ab --help`.
+pub(crate) const AB: &str = "\
+Examples:
+  plimsoll ab scenarios/quickstart --new model/smaller.onnx
+  plimsoll ab scenarios/score-py --base git:main:scenarios/score-py --new scenarios/score-py
+  plimsoll ab scenario.yml --base blue-deployment.yml --new green-deployment.yml --margin p99=10%
+
+The folder of the results has those of each side (`base`, `new`), which `plimsoll report` and
+`plimsoll compare` read, and comparison.html, comparison.md, comparison.json and junit.xml.
+
+Exit codes:
+    0  no change, or improved
+    3  regressed
+    4  inconclusive, or the two sides cannot be compared
+    5  a deployment failed";
+
 /// For `plimsoll host --help`.
 pub(crate) const HOST: &str = "\
 Examples:

@@ -2,27 +2,42 @@
 
 mod charts;
 mod table;
+mod undecided;
 
 use std::fmt::Write;
 
 use askama::Template;
 use plimsoll_study::compare::{Answer, Comparison, Finding, Unit};
+use plimsoll_study::interleave::By;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde::Serialize;
 
 use super::chart::Chart;
 use super::words;
-use crate::results::recording::Recording;
+use crate::results::recording::{Pairs, Recording};
 use table::Row;
+
+pub(crate) use undecided::Undecided;
 
 /// Runs of both sides, and what was made of them.
 #[derive(Debug)]
 pub(crate) struct Compared {
     pub(crate) base: Vec<Recording>,
     pub(crate) new: Vec<Recording>,
+    /// The blocks that were compared, if the sides took turns.
+    pub(crate) pairs: Option<Pairs>,
     pub(crate) comparison: Comparison,
     pub(crate) exit_code: u8,
 }
+
+/// The value of `schema`.
+const SCHEMA: &str = "plimsoll.comparison/v1";
+/// What sides that took turns within one job cannot show.
+const START_CAVEAT: &str = "differences between two starts of the same build are not excluded";
+/// What splitting by request costs.
+const HALF_THE_LOAD: &str = "By request each side got half of the load, and both were busy at once: \
+     one that uses up the machine slows down the other, so that differences look smaller than they \
+     are.";
 
 /// What `--json` prints: stable within its version.
 #[derive(Debug, Serialize)]
@@ -32,6 +47,9 @@ pub(crate) struct Json<'a> {
     base: Vec<JsonRun<'a>>,
     new: Vec<JsonRun<'a>>,
     caveat: Option<&'static str>,
+    /// What took turns, if the sides did: `block` or `request`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interleaved: Option<By>,
     #[serde(flatten)]
     comparison: &'a Comparison,
     exit_code: u8,
@@ -59,17 +77,24 @@ impl Compared {
             }
         }
         Json {
-            schema: "plimsoll.comparison/v1",
+            schema: SCHEMA,
             scenario: self.scenario(),
             base: self.base.iter().map(run).collect(),
             new: self.new.iter().map(run).collect(),
-            caveat: self.comparison.unit.caveat(),
+            caveat: self.caveat(),
+            interleaved: self.pairs.as_ref().map(|pairs| pairs.by),
             comparison: &self.comparison,
             exit_code: self.exit_code,
         }
     }
 
-    fn scenario(&self) -> &str {
+    /// What the comparison cannot see.
+    fn caveat(&self) -> Option<&'static str> {
+        let turns = self.pairs.as_ref().map(|_| START_CAVEAT);
+        turns.or(self.comparison.unit.caveat())
+    }
+
+    pub(crate) fn scenario(&self) -> &str {
         &self.base[0].summary.scenario.name
     }
 
@@ -80,6 +105,9 @@ impl Compared {
         let of = match unit {
             Unit::Blocks => format!("{new_units} blocks of time with {base_units}, of {length}"),
             Unit::Runs => format!("{new_units} runs with {base_units}, of {length}"),
+            Unit::Pairs if self.pairs.is_some() => {
+                format!("{new_units} pairs of blocks that took turns, of {length} each")
+            }
             Unit::Pairs => format!("{new_units} pairs of runs, of {length} each"),
         };
         format!("{of}; at {} confidence", words::percentage(confidence * 100.0))
@@ -88,6 +116,22 @@ impl Compared {
     /// What the reader must know beside the answer.
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
+        if let Some(pairs) = &self.pairs {
+            notes.push(format!(
+                "The sides took turns under one load, but each was started once: {START_CAVEAT}. \
+                 `plimsoll aa` measures how often that alarms on this machine."
+            ));
+            if pairs.by == By::Request {
+                notes.push(HALF_THE_LOAD.to_owned());
+            }
+            if pairs.left_out_s > 0.0 {
+                notes.push(format!(
+                    "{} of all blocks are left out, as requests of the other side were still being \
+                     answered.",
+                    words::span(pairs.left_out_s)
+                ));
+            }
+        }
         if let Some(caveat) = self.comparison.unit.caveat() {
             notes.push(format!(
                 "One run of each: {caveat}. At least three of each show them; five of a minute show \
@@ -121,6 +165,9 @@ impl Compared {
             ),
             Unit::Runs => {
                 format!("{} of each would decide", words::counted(needed, "further run"))
+            }
+            Unit::Pairs if self.pairs.is_some() => {
+                format!("{} would decide (`--pairs`)", words::counted(needed, "further pair"))
             }
             Unit::Pairs => format!("{} would decide", words::counted(needed, "further pair")),
         }

@@ -4,6 +4,8 @@
 //! A folder is refused unless it holds all of a run that counts: one that ended as planned, was
 //! valid, and whose files tell of as many requests as its summary.
 
+mod pairs;
+
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::BufReader;
@@ -16,10 +18,12 @@ use plimsoll_study::compare::{Run, Second};
 
 use super::folder;
 use super::hlog::{self, Interval};
-use super::summary::{SCHEMA, Summary};
+use super::summary::{Interleaved, SCHEMA, Summary};
 use super::timeline::by_key::{self, interval};
 use super::timeline::{self, Row};
 use crate::exit::Exit;
+
+pub(crate) use pairs::{Pairs, pairs};
 
 /// One run, as far as it is compared.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub(crate) struct Recording {
     pub(crate) summary: Summary,
     pub(crate) rows: Vec<Row>,
     pub(crate) run: Run,
+    /// What its blocks measured, if it took turns with another; else nothing.
+    blocks: Vec<Block>,
 }
 
 /// Why a folder cannot be compared.
@@ -52,8 +58,8 @@ impl Recording {
         let summary = summary(path)?;
         counts(&summary)?;
         let rows = timeline::read(&text(path, folder::TIMELINE)?);
-        let run = blocks(path, &summary, &rows)?;
-        Ok(Self { path: path.to_owned(), summary, rows, run })
+        let (run, blocks) = blocks(path, &summary, &rows)?;
+        Ok(Self { path: path.to_owned(), summary, rows, run, blocks })
     }
 }
 
@@ -103,9 +109,29 @@ fn counts(summary: &Summary) -> Result<(), String> {
     Ok(())
 }
 
+/// What one block of an interleaved run measured: each interval, by its end.
+type Block = Vec<(u64, Second)>;
+
+/// Where an interval goes: into the run, and into the block in which it was measured.
+struct Blocks<'a> {
+    run: Run,
+    interleaved: Option<&'a Interleaved>,
+    of_turns: Vec<Block>,
+}
+
+impl Blocks<'_> {
+    fn add(&mut self, middle_s: f64, end: u64, second: Second) {
+        self.run.add(&second);
+        let at = self.interleaved.and_then(|interleaved| interleaved.block_at(middle_s));
+        if let Some(at) = at {
+            self.of_turns[at].push((end, second));
+        }
+    }
+}
+
 /// The blocks of the measured time: what was due in a warm-up is left out, and what ended in the
 /// drain belongs to the last second.
-fn blocks(path: &Path, summary: &Summary, rows: &[Row]) -> Result<Run, String> {
+fn blocks(path: &Path, summary: &Summary, rows: &[Row]) -> Result<(Run, Vec<Block>), String> {
     let warmups: BTreeSet<&str> =
         summary.keys.iter().filter(|key| key.warmup).map(|key| key.stage.as_str()).collect();
     let losses = by_key::losses(&text(path, folder::BY_KEY)?, |stage| warmups.contains(stage));
@@ -114,7 +140,10 @@ fn blocks(path: &Path, summary: &Summary, rows: &[Row]) -> Result<Run, String> {
     let file = File::open(log).map_err(unread)?;
     let tags = ["response", "model"];
     let mut intervals = hlog::read_tagged(BufReader::new(file), &tags).peekable();
-    let (mut run, mut open): (Run, Option<Second>) = (Run::new(), None);
+    let interleaved = summary.interleaved.as_ref();
+    let of_turns = vec![Block::new(); interleaved.map_or(0, |job| job.blocks_s.len())];
+    let mut sum = Blocks { run: Run::new(), interleaved, of_turns };
+    let mut open: Option<(f64, u64, Second)> = None;
     let (mut ok, mut failed) = (0, 0);
     for row in rows {
         let missing = losses.get(&interval(row.t_s)).copied().unwrap_or_default();
@@ -125,28 +154,31 @@ fn blocks(path: &Path, summary: &Summary, rows: &[Row]) -> Result<Run, String> {
         while let Some(read) = intervals.next_if(|read| is_before(read, row.t_s)) {
             let Interval { tag, histogram, .. } = read.map_err(unread)?;
             let latencies = sparse(&histogram);
-            let sum = if tag == "model" { &mut second.model } else { &mut second.response };
-            sum.merge(&latencies);
+            let of = if tag == "model" { &mut second.model } else { &mut second.response };
+            of.merge(&latencies);
         }
         ok += second.response.count();
         failed += second.failed;
         match &mut open {
-            Some(last) if !measured => merge(last, &second),
+            Some((.., last)) if !measured => merge(last, &second),
             _ if measured || second.response.count() + second.failed > 0 => {
-                if let Some(last) = open.replace(second) {
-                    run.add(&last);
+                let middle_s = row.start_s().midpoint(row.t_s);
+                if let Some((middle_s, end, last)) =
+                    open.replace((middle_s, interval(row.t_s), second))
+                {
+                    sum.add(middle_s, end, last);
                 }
             }
             _ => {}
         }
     }
-    if let Some(last) = open {
-        run.add(&last);
+    if let Some((middle_s, end, last)) = open {
+        sum.add(middle_s, end, last);
     }
     whole("right answers", summary.outcomes.ok, ok)?;
     let all: u64 = summary.outcomes.classes.values().sum();
     whole("failed arrivals", all - summary.outcomes.ok, failed)?;
-    Ok(run)
+    Ok((sum.run, sum.of_turns))
 }
 
 /// Whether an interval of the log ends with the row that ends then; an error is the next row's.

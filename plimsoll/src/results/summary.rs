@@ -20,6 +20,7 @@ pub use deployed::{Deployment, Otlp, Quota, QuotaFamily};
 pub use generator::GeneratorTotals;
 pub use group::{GroupResult, Groups};
 pub use instance::InstanceResult;
+pub use interleaved::Interleaved;
 pub use key::KeyResult;
 pub use latency::{LatencyMs, LatencyStats};
 pub use load::{Load, OutcomeCounts, WarmupCounts};
@@ -30,6 +31,7 @@ mod deployed;
 mod generator;
 mod group;
 mod instance;
+mod interleaved;
 mod key;
 mod latency;
 mod load;
@@ -91,6 +93,9 @@ pub struct Summary {
     pub otlp: Option<Otlp>,
     /// The state of the load generator itself.
     pub generator: GeneratorTotals,
+    /// Its part in a job in which two deployments took turns; absent of a run by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interleaved: Option<Interleaved>,
 }
 
 /// Which run this is.
@@ -161,6 +166,7 @@ impl Summary {
             warmup: None,
             otlp: None,
             generator: GeneratorTotals::default(),
+            interleaved: None,
         }
     }
 

@@ -67,19 +67,7 @@ pub(super) fn conclude(
     printing: Printing,
     decided: impl FnOnce(Exit),
 ) -> Exit {
-    let Folder { mut results, mut summary } = folder;
-    summary.run.complete = true;
-    match ended {
-        Ok(measured) => complete(&mut summary, measured),
-        Err(failure) => {
-            let message = with_causes(failure);
-            results.event(&Event::new(0.0, EventKind::Error, message.clone()));
-            let reasons = vec![format!("Nothing was measured: {message}")];
-            summary.validity =
-                Validity { state: ValidityState::Invalid, reasons, notes: Vec::new() };
-            summary.run.interrupted = matches!(failure, Failure::Interrupted);
-        }
-    }
+    let Folder { results, summary } = judge(ended, folder);
     let text = match ended {
         Ok(measured) => Ok(text::text(scenario, measured, &summary)),
         Err(failure) => Err(with_causes(failure)),
@@ -101,6 +89,32 @@ pub(super) fn conclude(
         view::print(&format!("report: {}", page.display()));
     }
     exit
+}
+
+/// The same without a word, of one of several folders: the exit code in its summary, and what could
+/// not be written.
+pub(super) fn close(ended: &Ended, folder: Folder) -> (Exit, Vec<String>) {
+    let Folder { results, summary } = judge(ended, folder);
+    let Written { exit, losses, .. } = write(ended, results, summary);
+    (exit, losses)
+}
+
+/// Puts into the summary what came of the run.
+fn judge(ended: &Ended, folder: Folder) -> Folder {
+    let Folder { mut results, mut summary } = folder;
+    summary.run.complete = true;
+    match ended {
+        Ok(measured) => complete(&mut summary, measured),
+        Err(failure) => {
+            let message = with_causes(failure);
+            results.event(&Event::new(0.0, EventKind::Error, message.clone()));
+            let reasons = vec![format!("Nothing was measured: {message}")];
+            summary.validity =
+                Validity { state: ValidityState::Invalid, reasons, notes: Vec::new() };
+            summary.run.interrupted = matches!(failure, Failure::Interrupted);
+        }
+    }
+    Folder { results, summary }
 }
 
 fn complete(summary: &mut Summary, measured: &Measured) {

@@ -71,6 +71,7 @@ pub(super) fn load(scenario: &Scenario, site: &Site) -> Result<LoadPlan> {
             }
             Place::Existing(_) | Place::Standing(_) => Vec::new(),
         },
+        turns: Vec::new(),
     })
 }
 

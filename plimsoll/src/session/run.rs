@@ -160,20 +160,31 @@ async fn on_site(
     folder.summary.run.target = Some(shown);
     let ended = load(scenario, &mut site, otlp, interrupt, folder, view).await;
     folder.summary.instances = site.instances_at_the_end(scenario).await;
+    let host_is_gone = ended.as_ref().is_ok_and(|measured| matches!(measured.cut, Cut::Lost(_)));
+    remove(site, scenario, host_is_gone, interrupt, view).await;
+    ended
+}
+
+/// Removes what the run brought up, if it did.
+pub(super) async fn remove(
+    site: Site,
+    scenario: &Scenario,
+    host_is_gone: bool,
+    interrupt: &Interrupt,
+    view: &mut View,
+) {
     if scenario.endpoint_name().is_some() {
         view.step("removing what the run created", "");
     }
-    let host_is_gone = ended.as_ref().is_ok_and(|measured| matches!(measured.cut, Cut::Lost(_)));
     let endpoint = scenario.endpoint_name().filter(|_| !host_is_gone);
     if let Err(error) = site.remove(endpoint, interrupt).await {
         view.line(format!(
             "warning: the endpoint could not be deleted: {error}; its host is stopped all the same"
         ));
     }
-    ended
 }
 
-async fn bring_up(
+pub(super) async fn bring_up(
     scenario: &Scenario,
     view: &mut View,
     interrupt: &Interrupt,

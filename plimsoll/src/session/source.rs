@@ -30,7 +30,7 @@ pub(super) trait Source {
 }
 
 /// Something that happens in a run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Event {
     /// The load begins. Whoever writes times of day counts from this one.
     Begun {

@@ -1,5 +1,6 @@
 //! The integration tests of the `plimsoll` command, and the rules about the repository itself.
 
+mod ab;
 mod autoscale;
 mod files;
 mod host;

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use plimsoll_study::interleave::By;
+
 use crate::results::recording::Recording;
 
 /// Target rates within this share of one another are the same.
@@ -49,10 +51,19 @@ fn difference(one: &Recording, other: &Recording) -> Option<(&'static str, Strin
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     };
     told("one was simulated and the other measured", kind(one), kind(other))
+        .or_else(|| told("they took turns with others in another way", turns(one), turns(other)))
         .or_else(|| told("they are of different scenarios", &name(one), &name(other)))
         .or_else(|| told("their requests differ", &requests(one), &requests(other)))
         .or_else(|| load(one, other))
         .or_else(|| told("their objectives differ", &objectives(one), &objectives(other)))
+}
+
+fn turns(run: &Recording) -> &'static str {
+    match run.summary.interleaved.as_ref().map(|interleaved| interleaved.by) {
+        None => "alone",
+        Some(By::Block) => "by block",
+        Some(By::Request) => "by request",
+    }
 }
 
 fn requests(run: &Recording) -> String {

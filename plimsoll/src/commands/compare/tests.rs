@@ -7,6 +7,8 @@ use clap::Parser;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use plimsoll_study::compare::Unit;
+
 use super::*;
 use crate::results::folder;
 use crate::results::tests::synthetic::{Shape, write_run};
@@ -145,7 +147,8 @@ fn the_json_is_stable() {
         .map(|(name, shape)| Recording::read(&runs.write(name, &shape)).unwrap());
     let settings = Settings { metrics: vec![Metric::P99], ..Settings::default() };
     let comparison = compare(from_ref(&base.run), from_ref(&new.run), &settings).unwrap();
-    let compared = Compared { base: vec![base], new: vec![new], comparison, exit_code: 3 };
+    let (base, new) = (vec![base], vec![new]);
+    let compared = Compared { base, new, pairs: None, comparison, exit_code: 3 };
     let json = serde_json::to_value(compared.json()).unwrap();
     assert_eq!(json["schema"], "plimsoll.comparison/v1");
     assert_eq!((&json["answer"], &json["unit"]), (&json!("regressed"), &json!("blocks")));
@@ -233,4 +236,67 @@ fn margins_are_read_and_nonsense_is_not() {
         assert!(read(wrong).is_err(), "{wrong}");
     }
     assert!(confidence("0.99").is_ok() && confidence("99").is_err());
+}
+
+/// What makes an ordinary folder one of a side that took turns by request, in blocks of 4 s.
+fn take_turns(runs: &Runs, name: &str, side: &str) {
+    runs.change(name, |summary| {
+        let blocks: Vec<[f64; 2]> = (0..10)
+            .map(|block| [2.0 + 4.0 * f64::from(block), 6.0 + 4.0 * f64::from(block)])
+            .collect();
+        summary["interleaved"] =
+            json!({"job": "1", "side": side, "by": "request", "blocks_s": blocks});
+    });
+}
+
+#[test]
+fn sides_that_took_turns_are_compared_pair_by_pair() {
+    let runs = Runs::new();
+    for (name, shape) in [("base", shape()), ("new", slower())] {
+        runs.write(name, &shape);
+        take_turns(&runs, name, name);
+    }
+    let told = || {
+        let [base, new] = ["base", "new"].map(|name| Recording::read(&runs.path(name)).unwrap());
+        compared(vec![base], vec![new], Settings::default())
+    };
+    let pairs = told().unwrap();
+    assert_eq!((pairs.comparison.unit, pairs.comparison.base_units), (Unit::Pairs, 10));
+    assert_eq!(pairs.exit_code, 3);
+    let changes: [(&str, &str, Change); 6] = [
+        ("of one `plimsoll ab`", "new", |summary| summary["interleaved"]["job"] = json!("2")),
+        ("of one `plimsoll ab`", "new", |summary| summary["interleaved"]["side"] = json!("base")),
+        ("in another way", "new", |summary| summary["interleaved"] = json!(null)),
+        // What one side answered while it was the other's turn, and that is always.
+        ("still being answered", "new", |summary| {
+            summary["interleaved"]["by"] = json!("block");
+        }),
+        ("ended or was restarted", "new", |summary| {
+            summary["instances"] = json!([
+                {"deployment": "new", "name": "new-0", "ready": true, "restarts": 1}
+            ]);
+        }),
+        ("the generator was late", "new", |summary| {
+            summary["generator"]["release_lag_ms"]["p99"] = json!(1e3);
+        }),
+    ];
+    for (said, name, change) in changes {
+        let path = runs.path(name).join(folder::SUMMARY);
+        let whole = fs::read(&path).unwrap();
+        runs.change(name, change);
+        if said == "still being answered" {
+            runs.change("base", change);
+        }
+        let why = told().expect_err(said);
+        assert!(why.contains(said), "{said}: {why}");
+        fs::write(path, whole).unwrap();
+        runs.change("base", |summary| summary["interleaved"]["by"] = json!("request"));
+    }
+    // An instance that was away for a second.
+    let path = runs.path("new").join(folder::TIMELINE);
+    let rows = fs::read_to_string(&path).unwrap();
+    let fewer = rows.replacen(",2,2,0,", ",1,2,0,", 1);
+    assert_ne!(rows, fewer);
+    fs::write(path, fewer).unwrap();
+    assert!(told().unwrap_err().contains("fewer instances"));
 }

@@ -1,6 +1,6 @@
 //! The overlays: percentile spectrum, p99 over time, and p99 of each block.
 
-use plimsoll_study::compare::Metric;
+use plimsoll_study::compare::{Metric, Run};
 
 use super::Compared;
 use crate::report::chart::{Chart, Point};
@@ -112,6 +112,12 @@ fn timeline(compared: &Compared) -> Option<Chart> {
 fn blocks(compared: &Compared) -> Option<Chart> {
     let all = || compared.base.iter().chain(&compared.new);
     let longest = all().map(|run| run.run.seconds()).fold(1.0, f64::max);
+    if let Some(pairs) = &compared.pairs {
+        let chart = pairs_chart(longest);
+        let side = |runs| vec![of_pairs(runs, longest)];
+        let (base, new) = (side(&pairs.base), side(&pairs.new));
+        return draw(chart, &[("dots base", "base", base), ("dots new", "new", new)]);
+    }
     let line = |run: &Recording| {
         // Each point alone is a dot.
         let points = run.run.per_block(Metric::P99).into_iter();
@@ -131,4 +137,29 @@ fn blocks(compared: &Compared) -> Option<Chart> {
         ..Chart::default()
     };
     draw(chart, &[("dots base", base.1, base.2), ("dots new", new.1, new.2)])
+}
+
+fn pairs_chart(longest: f64) -> Chart {
+    Chart {
+        id: "blocks",
+        title: "p99 of each pair",
+        lead:
+            "Each pair is a block of the base and one of the new beside it; how much they differ \
+               from pair to pair is how sure the comparison is."
+                .to_owned(),
+        description: "p99 of response time in each block of both sides, as dots, pair by pair."
+            .to_owned(),
+        x: time_ticks(longest),
+        x_name: "measured time at the end of the pair",
+        y_name: "p99 (log scale)",
+        ..Chart::default()
+    }
+}
+
+fn of_pairs(runs: &[Run], longest: f64) -> Line {
+    let ends = runs.iter().scan(0.0, |end, run| {
+        *end += run.seconds();
+        Some((*end / longest, run.percentiles(&[0.99])[0]))
+    });
+    ends.flat_map(|(at, value)| [(at, value), (at, None)]).collect()
 }
