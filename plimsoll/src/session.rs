@@ -15,6 +15,7 @@ mod plan;
 mod reach;
 mod run;
 mod secrets;
+mod shift;
 mod simulation;
 mod sink;
 mod site;
@@ -28,7 +29,7 @@ use std::time::Duration;
 use plimsoll_domain::schedule::Profile;
 use plimsoll_domain::units::format_duration;
 use plimsoll_domain::{Snapshot, Tally};
-use plimsoll_monitor::{DEFAULT_CONFIDENCE, Monitor, MonitorConfig};
+use plimsoll_monitor::{DEFAULT_CONFIDENCE, Monitor, MonitorConfig, Verdict};
 
 use crate::results::summary::GeneratorTotals;
 use crate::results::{EventKind, IntervalInfo, Phase};
@@ -84,6 +85,8 @@ struct Session {
     /// Whether the load ends once the verdict is decided, and whether it is.
     until_decided: bool,
     is_decided: bool,
+    /// Whether the load ends at the first breach, as the traffic goes back then.
+    shifts: bool,
     patience: Patience,
 }
 
@@ -110,6 +113,7 @@ impl Session {
             cut: Cut::None,
             until_decided,
             is_decided: false,
+            shifts: !scenario.load.shift.is_empty(),
             patience: Patience::new(scenario.load.give_up_after),
         }
     }
@@ -167,6 +171,12 @@ impl Session {
             let message = format!("decided after {}: the load ends", format_duration(snapshot.end));
             outputs.push(Output::Event(event(snapshot.end, EventKind::Phase, message)));
         }
+        if self.shifts && !self.is_decided && self.is_breached() {
+            self.is_decided = true;
+            self.monitor.cut_off(snapshot.end);
+            let message = "an objective is breached: the traffic goes back, and the load ends";
+            outputs.push(Output::Event(event(snapshot.end, EventKind::Warning, message)));
+        }
         self.generator.observe(&snapshot.generator, snapshot.length());
         let all = snapshot.all();
         self.live.update(&snapshot, &all, &info.stage);
@@ -190,6 +200,10 @@ impl Session {
         }));
         outputs.extend(alerts.into_iter().map(Output::Alert));
         outputs
+    }
+
+    fn is_breached(&self) -> bool {
+        self.monitor.current().iter().any(|one| one.verdict == Verdict::Breached)
     }
 
     /// What of an interval is not in its snapshot.

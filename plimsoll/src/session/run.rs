@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use plimsoll_domain::clock;
 use plimsoll_loadgen::Target;
-use plimsoll_monitor::Judgement;
 use plimsoll_monitor::otlp::{Config, Run as OtlpRun};
+use plimsoll_monitor::{Judgement, Verdict};
 use plimsoll_simulate::Simulation;
 
 use super::conclude::{self, Ended};
@@ -238,9 +238,11 @@ async fn load(
     let run = otlp_run(scenario, &folder.summary.run, &target);
     let mut telemetry = Telemetry::new(otlp, run);
     let mut session = Session::new(scenario);
+    let mut shifter = site.shifter(scenario);
     let source = LiveSource::start(plan, target, secrets, site, interrupt).await;
     let mut source = source.map_err(Failure::Generator)?;
-    let mut sinks: [&mut dyn Sink; 3] = [folder, &mut telemetry, view];
+    let mut sinks: Vec<&mut dyn Sink> = vec![folder, &mut telemetry, view];
+    sinks.extend(shifter.as_mut().map(|shifter| shifter as &mut dyn Sink));
     let driven = drive(&mut source, &mut session, &mut sinks).await;
     drop(source);
     view.clear();
@@ -249,7 +251,14 @@ async fn load(
     }
     let finished = tokio::task::spawn_blocking(move || telemetry.finish()).await;
     folder.summary.otlp = finished.unwrap_or(None);
-    driven.map(|()| session.finish())
+    let measured = driven.map(|()| session.finish());
+    if let (Some(shifter), Ok(measured)) = (shifter, &measured) {
+        let is_met = measured.report.verdict == Some(Verdict::Met);
+        for name in shifter.finish(is_met).await? {
+            view.line(format!("deployment {name} has no traffic any more: deleted"));
+        }
+    }
+    measured
 }
 
 /// The run as receivers are to know it; when it started, the source tells.

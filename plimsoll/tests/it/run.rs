@@ -3,6 +3,7 @@
 mod breaks;
 mod deployment;
 mod interruption;
+mod shift;
 mod simulated;
 
 use std::time::Duration;
