@@ -102,6 +102,27 @@ impl ArmDriver {
         self.show_endpoint(name).await
     }
 
+    /// Sends requests, and copies of requests, to deployments by percent: live shares whose sum is 0 or 100, and the
+    /// mirrored share of one other deployment.
+    pub async fn set_shares(
+        &self,
+        name: &str,
+        traffic: &BTreeMap<String, u8>,
+        mirror: &BTreeMap<String, u8>,
+    ) -> Result<Endpoint, Error> {
+        let (what, path) = (endpoint_words(name), endpoint_path(name));
+        let mut resource: Resource<EndpointProperties> = self.get(&what, &path).await?;
+        let positive = |shares: &BTreeMap<String, u8>| -> BTreeMap<String, u8> {
+            let shares = shares.iter().filter(|(_, percent)| **percent > 0);
+            shares.map(|(name, percent)| (name.clone(), *percent)).collect()
+        };
+        resource.properties.traffic = positive(traffic);
+        resource.properties.mirror_traffic = positive(mirror);
+        let answer = self.send(&what, Method::PUT, &path, &resource).await?;
+        lro::wait(&self.client, &what, &answer, &mut |_| {}).await?;
+        self.show_endpoint(name).await
+    }
+
     /// The endpoint's two keys.
     pub async fn credentials(&self, name: &str) -> Result<Credentials, Error> {
         let (what, path) = (endpoint_words(name), endpoint_path(name) + "/listKeys");

@@ -9,6 +9,7 @@ pub mod naming;
 pub mod quota;
 pub mod rollout;
 pub mod service_time;
+pub mod shift;
 pub mod sku;
 pub mod spec;
 pub mod workspace;

@@ -6,6 +6,7 @@
 //! ([`blobs`]) and what Azure's credentials ask for a token ([`identity`]), which have their own rules.
 
 mod assets;
+mod autoscale;
 mod blobs;
 mod deployments;
 mod endpoints;
@@ -41,9 +42,9 @@ use super::operation::Operation;
 use super::query::Query;
 use route::Route;
 
-/// The first version of the API with the shapes that are spoken here. Clients send many, previews among them, and what
+/// The first version of the API with the shapes that are spoken here: that of autoscale settings in ARM templates. Clients send many, previews among them, and what
 /// is used of them is the same in all.
-const FIRST_API_VERSION: &str = "2018-01-01";
+const FIRST_API_VERSION: &str = "2015-04-01";
 
 /// Milliseconds until an operation is asked about again: on one's own machine asking is cheap. Not `Retry-After`, whose 0
 /// Azure's clients take for none, and wait for half a minute.
@@ -59,7 +60,10 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 const ASYNC_OPERATION: HeaderName = HeaderName::from_static("azure-asyncoperation");
 
 /// An answer, or what went wrong.
-pub(super) type Answer = Result<Response<Full<Bytes>>, Fault>;
+pub(super) type Answer = Result<Reply, Fault>;
+
+/// What cannot go wrong.
+pub(super) type Reply = Response<Full<Bytes>>;
 
 /// A request that may be answered.
 struct Ask<'a> {
@@ -181,6 +185,12 @@ fn dispatch(host: &Arc<Host>, route: Route, ask: &Ask<'_>) -> Answer {
         ("GET", Route::MetricDefinitions(subject)) => Ok(host.metric_definitions(&subject)),
         ("GET", Route::Usages) => Ok(host.list_usages()),
         ("GET", Route::Quotas) => Ok(host.list_quotas()),
+        ("POST", Route::UpdateQuotas) => Ok(host.update_quotas(&read(body)?)),
+        ("GET", Route::Autoscales) => Ok(host.list_autoscale()),
+        ("GET", Route::Autoscale(name)) => host.show_autoscale(&name),
+        ("PUT", Route::Autoscale(name)) => host.put_autoscale(&name, read(body)?),
+        ("PATCH", Route::Autoscale(name)) => host.patch_autoscale(&name, read(body)?),
+        ("DELETE", Route::Autoscale(name)) => Ok(host.delete_autoscale(&name)),
         ("GET", Route::Sizes) => Ok(quota::list_sizes()),
         ("GET", Route::OperationStatus(id)) => {
             Ok(again_soon(json(StatusCode::OK, &host.operation(&id)?.status())))
@@ -300,10 +310,10 @@ mod tests {
 
     #[test]
     fn every_dated_version_from_the_first_on_is_spoken() {
-        let spoken = ["2025-12-01", "2022-02-01-preview", "2018-01-01", "2099-01-01"];
+        let spoken = ["2025-12-01", "2022-02-01-preview", "2015-04-01", "2099-01-01"];
         assert!(spoken.into_iter().all(is_spoken));
         let not =
-            ["", "latest", "2017-12-31", "2025-12", "2025-12-01-beta", "2025/12/01", "-preview"];
+            ["", "latest", "2015-03-31", "2025-12", "2025-12-01-beta", "2025/12/01", "-preview"];
         assert!(!not.into_iter().any(is_spoken));
     }
 }

@@ -4,13 +4,14 @@
 //! |---|---|
 //! | `lock` | held while a host lives: one at a time |
 //! | `token` | of the control plane, the same after a restart |
-//! | `workspace.json` | endpoints with their keys and ports, deployments, assets |
+//! | `workspace.json` | endpoints with their keys and ports, deployments, assets, autoscale settings, quotas |
 //! | `tls/`, `blobs/` | the certificate, and what was uploaded |
 //!
 //! The folder has mode 0700, the files with secrets 0600. `workspace.json` is written whole before a change is answered
 //! or its operation ends, so that a host that is killed has all that it said it has. Instances and their logs are not
 //! kept: deployments are brought up again.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -22,6 +23,7 @@ use plimsoll_deploy::arm::wire::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::registry::Key;
 use super::{Error, secrets};
@@ -44,6 +46,10 @@ pub(super) struct Saved {
     pub(super) version: u32,
     pub(super) assets: Vec<SavedAsset>,
     pub(super) endpoints: Vec<SavedEndpoint>,
+    #[serde(default)]
+    pub(super) autoscale: BTreeMap<String, Map<String, Value>>,
+    #[serde(default)]
+    pub(super) quotas: BTreeMap<String, u64>,
 }
 
 /// A version of an asset; they are in the order of their coming.

@@ -10,6 +10,7 @@ use plimsoll_deploy::arm::wire::{
 };
 use plimsoll_deploy::spec::{AuthMode, DeploymentSpec};
 use secrecy::SecretString;
+use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::fault::Fault;
@@ -26,6 +27,10 @@ pub(super) struct Store {
     pub(super) endpoints: BTreeMap<String, Endpoint>,
     pub(super) assets: Registry,
     pub(super) operations: Operations,
+    /// Autoscale settings as they are told, by name in small letters.
+    pub(super) autoscale: BTreeMap<String, Map<String, Value>>,
+    /// Limits of the workspace, below the subscription's, by pool.
+    pub(super) quotas: BTreeMap<String, u64>,
 }
 
 /// An endpoint.

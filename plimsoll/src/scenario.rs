@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use plimsoll_deploy::quota::Usages;
+use plimsoll_deploy::shift::Shift;
 use plimsoll_deploy::spec::{DeploymentSpec, EndpointSpec};
 use plimsoll_document::{Document, Problems};
 use plimsoll_domain::schedule::{ArrivalProcess, Profile};
@@ -162,6 +163,8 @@ pub struct Load {
     pub arrivals: ArrivalProcess,
     /// The rate over time.
     pub profile: Profile,
+    /// How the endpoint's traffic changes meanwhile.
+    pub shift: Shift,
     /// Connections at most.
     pub max_connections: u32,
     /// Threads that send; `None` lets the generator choose.

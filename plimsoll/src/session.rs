@@ -17,6 +17,7 @@ mod plan;
 mod reach;
 mod run;
 mod secrets;
+mod shift;
 mod simulation;
 mod sink;
 mod site;
@@ -30,7 +31,7 @@ use std::time::Duration;
 use plimsoll_domain::schedule::Profile;
 use plimsoll_domain::units::format_duration;
 use plimsoll_domain::{Snapshot, Tally};
-use plimsoll_monitor::{DEFAULT_CONFIDENCE, Monitor, MonitorConfig};
+use plimsoll_monitor::{DEFAULT_CONFIDENCE, Monitor, MonitorConfig, Verdict};
 use plimsoll_study::capacity::{Seen, Watch};
 
 use crate::results::summary::GeneratorTotals;
@@ -91,6 +92,8 @@ struct Session {
     is_decided: bool,
     /// The search that this is a step of, and that says when it is over.
     watch: Option<Watch>,
+    /// Whether the load ends at the first breach, as the traffic goes back then.
+    shifts: bool,
     patience: Patience,
     /// Of autoscale rules, if the scenario has any.
     scaling: Option<Teller>,
@@ -120,6 +123,7 @@ impl Session {
             until_decided,
             is_decided: false,
             watch: None,
+            shifts: !scenario.load.shift.is_empty(),
             patience: Patience::new(scenario.load.give_up_after),
             scaling: Teller::new(scenario),
         }
@@ -204,6 +208,12 @@ impl Session {
             self.is_decided = true;
             self.monitor.cut_off(snapshot.end);
         }
+        if self.shifts && !self.is_decided && self.is_breached() {
+            self.is_decided = true;
+            self.monitor.cut_off(snapshot.end);
+            let message = "an objective is breached: the traffic goes back, and the load ends";
+            outputs.push(Output::Event(event(snapshot.end, EventKind::Warning, message)));
+        }
         self.generator.observe(&snapshot.generator, snapshot.length());
         if let Some(teller) = &mut self.scaling {
             let standings = self.monitor.current();
@@ -238,6 +248,10 @@ impl Session {
         }));
         outputs.extend(alerts.into_iter().map(Output::Alert));
         outputs
+    }
+
+    fn is_breached(&self) -> bool {
+        self.monitor.current().iter().any(|one| one.verdict == Verdict::Breached)
     }
 
     /// What of an interval is not in its snapshot.

@@ -84,6 +84,14 @@ impl Usages {
         self
     }
 
+    /// Limits what may be taken of a pool besides what is in use, if that is less.
+    pub fn cap(&mut self, pool: &str, limit: u64) {
+        for usage in self.0.iter_mut().filter(|usage| family::same(&usage.pool, pool)) {
+            let capped = usage.used.saturating_add(limit);
+            usage.limit = Some(usage.limit.map_or(capped, |limit| limit.min(capped)));
+        }
+    }
+
     /// All pools.
     pub fn all(&self) -> &[Usage] {
         &self.0

@@ -1,36 +1,51 @@
 //! Quota: what deployments take of the subscription's limits, and a refusal in Azure's words of one that does not fit.
 //!
 //! The limits are those that the host was started with, in the form of Azure's usages call; what that says is in use
-//! is somebody else's, and comes on top. Without limits nothing is refused, and the usages still tell what is taken.
+//! is somebody else's, and comes on top. The workspace may have lower limits of its own (`updateQuotas`). Without limits nothing is refused, and the usages still tell what is taken.
 //! A deployment takes its instances with the reserve as long as it is there, also when it failed, and those that
 //! it is being scaled to.
 
-use hyper::{Response, StatusCode};
+use hyper::StatusCode;
 use plimsoll_deploy::arm::wire::{ArmError, List};
 use plimsoll_deploy::quota::{QuotaPlan, Refusal, Usages};
 use plimsoll_deploy::sku::Sku;
 use plimsoll_deploy::spec::DeploymentSpec;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::json;
+use super::{Reply, json};
 use crate::fault::Fault;
 use crate::store::{Deployment, Store};
 use crate::{Host, LOCATION};
 
-type Reply = Response<http_body_util::Full<bytes::Bytes>>;
+/// What a POST to `updateQuotas` says.
+#[derive(Debug, Deserialize)]
+pub(super) struct QuotaUpdates {
+    value: Vec<QuotaUpdate>,
+}
+
+/// A limit of the workspace; below 0 it has none of its own.
+#[derive(Debug, Deserialize)]
+struct QuotaUpdate {
+    /// Its last part is the pool's name.
+    id: String,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    limit: i64,
+}
 
 impl Host {
     /// Refuses a deployment that does not fit beside the others. It needs nothing for what it has itself, unless that is of
     /// another machine size, which it gives up.
     pub(super) fn check_quota(&self, store: &Store, spec: &DeploymentSpec) -> Result<(), Fault> {
-        let Some(limits) = &self.limits else { return Ok(()) };
+        let limits = self.effective(store);
         let is_it = |other: &Deployment| {
             other.spec.endpoint_name == spec.endpoint_name && other.spec.name == spec.name
         };
         let is_given_up = |other: &Deployment| {
             is_it(other) && !other.spec.instance_type.eq_ignore_ascii_case(&spec.instance_type)
         };
-        let usages = limits.clone().with(&taken(store, |other| !is_given_up(other)));
+        let usages = limits.with(&taken(store, |other| !is_given_up(other)));
         let stays = deployments(store).find(|other| is_it(other) && !is_given_up(other));
         let running = stays.map_or(0, |it| it.counted().get());
         let plan = QuotaPlan::for_scaling(spec, running, LOCATION);
@@ -56,16 +71,58 @@ impl Host {
         json(StatusCode::OK, &List { value: usages.all().iter().map(entry).collect() })
     }
 
-    /// The limits of the workspace, which are the subscription's here.
+    /// The limits of the subscription, and where the workspace has a lower one, that.
+    fn effective(&self, store: &Store) -> Usages {
+        let mut usages = self.limits.clone().unwrap_or_else(Usages::unlimited);
+        for (pool, limit) in &store.quotas {
+            usages.cap(pool, *limit);
+        }
+        usages
+    }
+
+    /// Limits the workspace to less than the subscription has, pool by pool; each is answered for itself.
+    pub(super) fn update_quotas(&self, asked: &QuotaUpdates) -> Reply {
+        let mut store = self.store();
+        let subscription = self.limits.clone().unwrap_or_else(Usages::unlimited);
+        let nothing = Usages::unlimited();
+        let taken = nothing.with(&taken(&store, |_| true));
+        let mut update = |asked: &QuotaUpdate| {
+            let named = asked.id.rsplit('/').next().unwrap_or_default();
+            let Some(pool) = subscription.find(named) else { return "InvalidVMFamilyName" };
+            let Some(wanted) = u64::try_from(asked.limit).ok() else {
+                store.quotas.remove(&pool.pool);
+                return "Success";
+            };
+            if pool.limit.is_some_and(|most| wanted > most) {
+                return "InvalidQuotaExceedsSubscriptionLimit";
+            }
+            if taken.find(&pool.pool).is_some_and(|taken| wanted < taken.used) {
+                return "InvalidQuotaBelowClusterMinimum";
+            }
+            store.quotas.insert(pool.pool.clone(), wanted);
+            "Success"
+        };
+        let told = |asked: &QuotaUpdate, status: &str| {
+            json!({
+                "id": asked.id, "type": asked.kind, "limit": asked.limit, "unit": "Count", "status": status,
+            })
+        };
+        let value: Vec<Value> =
+            asked.value.iter().map(|asked| told(asked, update(asked))).collect();
+        json(StatusCode::OK, &List { value })
+    }
+
+    /// The limits of the workspace: its own, or else the subscription's.
     pub(super) fn list_quotas(&self) -> Reply {
         let usages = self.limits.clone().unwrap_or_else(Usages::unlimited);
+        let caps = self.store().quotas.clone();
         let subscription = &self.workspace.subscription;
         let entry = |usage: &plimsoll_deploy::quota::Usage| {
             json!({
                 "id": id(subscription, "quotas", &usage.pool),
                 "type": usage.kind().replace("/usages", "/quotas"),
                 "unit": "Count",
-                "limit": limit(usage.limit),
+                "limit": limit(caps.get(&usage.pool).copied().or(usage.limit)),
                 "amlWorkspaceLocation": LOCATION,
                 "name": { "value": usage.pool, "localizedValue": usage.pool },
             })

@@ -42,7 +42,8 @@ impl Host {
             endpoint.resource.properties.provisioning_state != Some(ProvisioningState::Deleting)
         });
         let (assets, endpoints) = (assets.collect(), endpoints.map(saved_endpoint).collect());
-        Saved { assets, endpoints, ..Saved::default() }
+        let (autoscale, quotas) = (store.autoscale.clone(), store.quotas.clone());
+        Saved { assets, endpoints, autoscale, quotas, ..Saved::default() }
     }
 
     /// Brings back what was kept. Returns when all endpoints listen; their deployments come up meanwhile.
@@ -59,6 +60,10 @@ impl Host {
         });
         for SavedAsset { key, resource } in saved.assets {
             self.store().assets.put(key, resource);
+        }
+        {
+            let mut store = self.store();
+            (store.autoscale, store.quotas) = (saved.autoscale, saved.quotas);
         }
         for endpoint in saved.endpoints {
             let name = endpoint.resource.name.clone().unwrap_or_default();

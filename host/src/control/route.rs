@@ -37,6 +37,10 @@ pub(super) enum Route {
     Secrets(String),
     Usages,
     Quotas,
+    UpdateQuotas,
+    /// All autoscale settings.
+    Autoscales,
+    Autoscale(String),
     /// Machine sizes.
     Sizes,
     OperationStatus(String),
@@ -52,6 +56,9 @@ pub(super) fn read(path: &str, workspace: &Workspace) -> Option<Route> {
         let rest = if rest.is_empty() { rest } else { rest.strip_prefix('/')? };
         return within(&rest.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>());
     }
+    if let Some(route) = insights(path, &lower, workspace) {
+        return Some(route);
+    }
     let locations = format!(
         "/subscriptions/{}/providers/microsoft.machinelearningservices/locations/",
         workspace.subscription.to_ascii_lowercase()
@@ -64,8 +71,30 @@ pub(super) fn read(path: &str, workspace: &Workspace) -> Option<Route> {
         ("mfeoperationresults", Some(id)) => Some(Route::OperationResult(id)),
         ("usages", None) => Some(Route::Usages),
         ("quotas", None) => Some(Route::Quotas),
+        ("updatequotas", None) => Some(Route::UpdateQuotas),
         ("vmsizes", None) => Some(Route::Sizes),
         _ => None,
+    }
+}
+
+/// Autoscale settings are in the resource group, not in the workspace; all of the subscription are listed, too.
+fn insights(path: &str, lower: &str, workspace: &Workspace) -> Option<Route> {
+    let subscription = format!("/subscriptions/{}", workspace.subscription.to_ascii_lowercase());
+    let group = format!("/resourcegroups/{}", workspace.resource_group.to_ascii_lowercase());
+    let rest = lower.strip_prefix(&subscription)?;
+    let in_group = rest.strip_prefix(&group);
+    let rest = in_group.unwrap_or(rest);
+    let name = rest.strip_prefix("/providers/microsoft.insights/autoscalesettings")?;
+    match name.trim_end_matches('/') {
+        "" => Some(Route::Autoscales),
+        name => {
+            let name =
+                name.strip_prefix('/').filter(|name| in_group.is_some() && !name.contains('/'))?;
+            // As it was written.
+            let from = path.trim_end_matches('/').len() - name.len();
+            let name = percent_decode_str(path.get(from..from + name.len())?).decode_utf8().ok()?;
+            Some(Route::Autoscale(name.into_owned()))
+        }
     }
 }
 
@@ -186,6 +215,19 @@ mod tests {
         assert_eq!(read(&path, &workspace), Some(Route::OperationStatus("oe:1:2".into())));
         let usages = path.split("/mfe").next().unwrap().to_owned() + "/usages";
         assert_eq!(read(&usages, &workspace), Some(Route::Usages));
+        let settings = |group: &str, name: &str| {
+            let path = format!(
+                "/subscriptions/{}{group}/providers/Microsoft.Insights/autoscaleSettings{name}",
+                workspace.subscription
+            );
+            read(&path, &workspace)
+        };
+        assert_eq!(settings("", ""), Some(Route::Autoscales));
+        assert_eq!(settings("/resourcegroups/local", "/"), Some(Route::Autoscales));
+        let named = Some(Route::Autoscale("My one".into()));
+        assert_eq!(settings("/resourceGroups/LOCAL", "/My%20one"), named);
+        assert_eq!(settings("/resourceGroups/other", "/mine"), None);
+        assert_eq!(settings("", "/mine"), None);
         assert_eq!(read("/subscriptions/other", &workspace), None);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use plimsoll_domain::clock::{self, Moment};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::harness::{Answer, Caller};
@@ -14,7 +15,7 @@ const MOST: usize = 20_000;
 /// A load that goes on until it is stopped.
 pub(super) struct Load {
     stop: Arc<AtomicBool>,
-    calls: JoinHandle<Vec<Answer>>,
+    calls: JoinHandle<Vec<(Moment, Answer)>>,
 }
 
 impl Load {
@@ -28,7 +29,7 @@ impl Load {
             while !stopped.load(Ordering::Relaxed) && calls.len() < MOST {
                 due.tick().await;
                 let caller = caller.clone();
-                calls.spawn(async move { caller.score().await });
+                calls.spawn(async move { (clock::now(), caller.score().await) });
             }
             calls.join_all().await
         });
@@ -37,6 +38,11 @@ impl Load {
 
     /// Begins no more, and returns all answers.
     pub(super) async fn stop(self) -> Vec<Answer> {
+        self.stop_timed().await.into_iter().map(|(_, answer)| answer).collect()
+    }
+
+    /// The same, each with when it was begun to be asked for.
+    pub(super) async fn stop_timed(self) -> Vec<(Moment, Answer)> {
         self.stop.store(true, Ordering::Relaxed);
         self.calls.await.unwrap()
     }

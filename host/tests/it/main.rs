@@ -22,4 +22,5 @@ mod rehearsal;
 mod replace;
 mod restart;
 mod rollout;
+mod settings;
 mod workspace;

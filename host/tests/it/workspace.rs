@@ -268,7 +268,10 @@ async fn metrics_are_asked_for_as_at_azure_monitor() {
     assert_eq!(definitions["value"][0]["name"]["value"], "RequestsPerMinute");
     assert_eq!(definitions["value"][0]["dimensions"].as_array().unwrap().len(), 4);
     for (wrong, word) in [
-        (format!("/{insights}/metrics?metricnames=NetworkBytes"), "`NetworkBytes` is not counted"),
+        (
+            format!("/{insights}/metrics?metricnames=DataCollectionEventsPerMinute"),
+            "`DataCollectionEventsPerMinute` is not counted",
+        ),
         (format!("/{insights}/metrics?metricnames=RequestLatency&$filter=a%20eq%20'b'"), "`a`"),
         (format!("/{insights}/metrics?timespan=today"), "timespan `today`"),
     ] {

@@ -194,6 +194,13 @@ impl Sides {
                     .to_owned(),
             );
         }
+        if !scenario.load.shift.is_empty() {
+            return Err(
+                "the scenario's stages shift the traffic, but here both sides get the same; leave \
+                        `traffic` and `mirror_traffic` out of the stages"
+                    .to_owned(),
+            );
+        }
         if let Some(request) = scenario.requests.iter().find(|one| one.deployment.is_some()) {
             return Err(format!(
                 "request `{}` names a `deployment`, but here each is sent to both sides; leave \

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use plimsoll_deploy::files::{FileKind, read_size};
 use plimsoll_deploy::quota::Usages;
+use plimsoll_deploy::shift::{Shares, Shift};
 use plimsoll_deploy::spec::{DeploymentSpec, EndpointSpec};
 use plimsoll_document::{Document, Problems, read_text};
 use plimsoll_domain::schedule::{ArrivalProcess, Profile};
@@ -33,7 +34,10 @@ impl Reader<'_> {
     pub(super) fn scenario(&mut self, raw: RawScenario, path: &Path) -> Option<Scenario> {
         let place = self.place(&raw);
         let (requests, timeout) = self.requests(raw.request, place.as_ref());
-        let load = raw.load.map(|load| self.load(load, timeout));
+        let load = raw.load.map(|load| {
+            let shift = self.shift(&load, place.as_ref());
+            self.load(load, timeout, shift)
+        });
         let profile = load.as_ref().map(|load| load.profile.clone()).unwrap_or_default();
         let known = Known::new(&profile, &requests, place.as_ref());
         let objectives = self.objectives(raw.objectives.as_deref().unwrap_or_default(), &known);
@@ -215,7 +219,7 @@ impl Reader<'_> {
         }
     }
 
-    fn load(&mut self, raw: RawLoad, timeout: Duration) -> Load {
+    fn load(&mut self, raw: RawLoad, timeout: Duration, shift: Shift) -> Load {
         let (stages, wrong) = stages::stages(raw.stages.as_deref().unwrap_or_default());
         for (index, message) in wrong {
             self.push(&format!("/load/stages/{index}"), &message);
@@ -237,6 +241,7 @@ impl Reader<'_> {
                 }
             },
             profile: Profile { stages },
+            shift,
             max_connections: raw.max_connections.unwrap_or(DEFAULT_MAX_CONNECTIONS),
             workers: raw.workers,
             ceiling_rps: raw.ceiling_rps,
@@ -246,6 +251,40 @@ impl Reader<'_> {
                 .and_then(|text| give_up_after(&text).ok())
                 .unwrap_or(Some(DEFAULT_GIVE_UP)),
         }
+    }
+
+    /// What the stages say of traffic. One that is wrong is told, and left out.
+    fn shift(&mut self, raw: &RawLoad, place: Option<&Place>) -> Shift {
+        let stages = raw.stages.as_deref().unwrap_or_default();
+        let deployed = match place {
+            Some(Place::Deployed(deployed)) => Some(deployed),
+            _ => None,
+        };
+        let before = deployed.map(|deployed| deployed.traffic.clone()).unwrap_or_default();
+        let (mut steps, mut at) = (Vec::new(), Duration::ZERO);
+        for (index, stage) in stages.iter().enumerate() {
+            let from = at;
+            let length = stage.duration.as_deref().and_then(|text| parse_duration(text).ok());
+            at = at.saturating_add(length.unwrap_or_default());
+            if stage.traffic.is_none() && stage.mirror_traffic.is_none() {
+                continue;
+            }
+            let path = format!("/load/stages/{index}");
+            let Some(deployed) = deployed else {
+                let message = "traffic is shifted only between deployments that the scenario brings up: give it \
+                               `endpoint` and `deployments`";
+                self.push(&path, message);
+                continue;
+            };
+            let traffic = stage.traffic.clone().unwrap_or_else(|| before.clone());
+            let mirror = stage.mirror_traffic.clone().unwrap_or_default();
+            if let Some(message) = wrong_shares(deployed, &traffic, &mirror) {
+                self.push(&path, &message);
+                continue;
+            }
+            steps.push((from, Shares { traffic, mirror }));
+        }
+        Shift::new(Shares { traffic: before, ..Shares::default() }, steps)
     }
 
     fn objectives(&mut self, raw: &[String], known: &Known) -> Vec<Objective> {
@@ -360,5 +399,31 @@ impl Reader<'_> {
 
     pub(super) fn push(&mut self, path: &str, message: &str) {
         self.problems.push(self.document.problem_at(path, message));
+    }
+}
+
+/// Why an endpoint would refuse these shares.
+fn wrong_shares(
+    deployed: &Deployed,
+    traffic: &BTreeMap<String, u8>,
+    mirror: &BTreeMap<String, u8>,
+) -> Option<String> {
+    let known = |name: &str| deployed.deployments.iter().any(|one| one.name == name);
+    if let Some(name) = traffic.keys().chain(mirror.keys()).find(|name| !known(name)) {
+        return Some(format!("there is no deployment named `{name}`"));
+    }
+    let sum: u32 = traffic.values().map(|share| u32::from(*share)).sum();
+    if sum != 100 {
+        return Some(format!("the shares of `traffic` add up to {sum}, not to 100"));
+    }
+    let mirrored: Vec<_> = mirror.iter().filter(|(_, share)| **share > 0).collect();
+    match mirrored[..] {
+        [] => None,
+        [(name, _)] if traffic.get(name).is_some_and(|share| *share > 0) => {
+            Some(format!("`{name}` has live traffic, so that nothing is mirrored to it"))
+        }
+        [(_, share)] if *share > 50 => Some(format!("{share} % are mirrored; 50 is the most")),
+        [_] => None,
+        _ => Some("`mirror_traffic` is for one deployment".to_owned()),
     }
 }

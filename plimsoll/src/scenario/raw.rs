@@ -174,6 +174,12 @@ pub struct RawStage {
     pub warmup: Option<bool>,
     /// What goes up and down about the rate: the rhythm of a day.
     pub wave: Option<RawWave>,
+    /// Percent of the requests for each deployment from this stage on; the sum is 100. At the first
+    /// breach of an objective the traffic goes back to the scenario's, and the load ends.
+    pub traffic: Option<BTreeMap<String, u8>>,
+    /// A share of up to 50 percent of which one deployment without traffic gets copies, from this
+    /// stage on.
+    pub mirror_traffic: Option<BTreeMap<String, u8>>,
 }
 
 /// A cosine about the rate of a stage.

@@ -100,7 +100,17 @@ mod tests {
 
     fn raw(rps: Option<f64>, from_rps: Option<f64>, to_rps: Option<f64>) -> RawStage {
         let duration = Some("1s".to_owned());
-        RawStage { name: None, duration, rps, from_rps, to_rps, warmup: None, wave: None }
+        RawStage {
+            name: None,
+            duration,
+            rps,
+            from_rps,
+            to_rps,
+            warmup: None,
+            wave: None,
+            traffic: None,
+            mirror_traffic: None,
+        }
     }
 
     #[test]

@@ -155,7 +155,8 @@ impl Run<'_> {
         let session = Session::watched(&scenario, Watch::new(&self.search));
         let ended = match site {
             Some(site) => {
-                Box::pin(load(&scenario, session, site, None, interrupt, &mut folder, view)).await
+                let loading = load(&scenario, session, site, None, interrupt, &mut folder, view);
+                Box::pin(loading).await.map(|(session, _)| session)
             }
             None => match super::simulation(&scenario) {
                 Ok(simulation) => {

@@ -8,13 +8,14 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use plimsoll_domain::clock;
 use plimsoll_loadgen::Target;
-use plimsoll_monitor::Judgement;
 use plimsoll_monitor::otlp::{Config, Run as OtlpRun};
+use plimsoll_monitor::{Judgement, Verdict};
 use plimsoll_simulate::Simulation;
 
 use super::conclude::{self, Ended};
-use super::measured::Cut;
+use super::measured::{Cut, Measured};
 use super::secrets::Secrets;
+use super::shift::Shifter;
 use super::sink::{Folder, Sink, Telemetry, config, switched_off};
 use super::site::{self, Site};
 use super::source::{Interrupt, LiveSource, SimulatedSource};
@@ -164,11 +165,25 @@ async fn on_site(
     folder.summary.run.target = Some(shown);
     let session = Session::new(scenario);
     let ended = load(scenario, session, &mut site, otlp, interrupt, folder, view).await;
-    let ended = ended.map(Session::finish);
+    let ended = match ended {
+        Ok((session, shifter)) => shifted(session.finish(), shifter, view).await,
+        Err(failure) => Err(failure),
+    };
     folder.summary.instances = site.instances_at_the_end(scenario).await;
     let host_is_gone = ended.as_ref().is_ok_and(|measured| matches!(measured.cut, Cut::Lost(_)));
     remove(site, scenario, host_is_gone, interrupt, view).await;
     ended
+}
+
+/// Ends a shift of the traffic, if the load was one.
+async fn shifted(measured: Measured, shifter: Option<Shifter>, view: &mut View) -> Ended {
+    if let Some(shifter) = shifter {
+        let is_met = measured.report.verdict == Some(Verdict::Met);
+        for name in shifter.finish(is_met).await? {
+            view.line(format!("deployment {name} has no traffic any more: deleted"));
+        }
+    }
+    Ok(measured)
 }
 
 /// Removes what the run brought up, if it did.
@@ -219,7 +234,7 @@ pub(super) async fn load(
     interrupt: &Interrupt,
     folder: &mut Folder,
     view: &mut View,
-) -> Result<Session, Failure> {
+) -> Result<(Session, Option<Shifter>), Failure> {
     let plan = plan::load(scenario, site).map_err(Failure::Plan)?;
     let secrets = Secrets::of(scenario, site);
     let checked = Target::check(&plan.url).map_err(|error| Failure::Plan(error.into()))?;
@@ -247,9 +262,11 @@ pub(super) async fn load(
     let controller = autoscale::controller(scenario, clock::wall())
         .transpose()
         .map_err(|wrong| Failure::Plan(anyhow::anyhow!(wrong)))?;
+    let mut shifter = site.shifter(scenario);
     let source = LiveSource::start(plan, target, secrets, site, controller, interrupt).await;
     let mut source = source.map_err(Failure::Generator)?;
-    let mut sinks: [&mut dyn Sink; 3] = [folder, &mut telemetry, view];
+    let mut sinks: Vec<&mut dyn Sink> = vec![folder, &mut telemetry, view];
+    sinks.extend(shifter.as_mut().map(|shifter| shifter as &mut dyn Sink));
     let driven = drive(&mut source, &mut session, &mut sinks).await;
     drop(source);
     view.clear();
@@ -258,7 +275,7 @@ pub(super) async fn load(
     }
     let finished = tokio::task::spawn_blocking(move || telemetry.finish()).await;
     folder.summary.otlp = finished.unwrap_or(None);
-    driven.map(|()| session)
+    driven.map(|()| (session, shifter))
 }
 
 /// The run as receivers are to know it; when it started, the source tells.

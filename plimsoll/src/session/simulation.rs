@@ -37,6 +37,11 @@ pub(crate) fn simulation(scenario: &Scenario) -> Result<Simulation, Vec<String>>
         }
         Place::Standing(name) => return Err(vec![exists(&format!("the endpoint `{name}`"))]),
     };
+    if !scenario.load.shift.is_empty() {
+        let message = "--simulate: traffic that changes in mid-run is not simulated; leave `traffic` and \
+                       `mirror_traffic` out of the stages";
+        return Err(vec![message.to_owned()]);
+    }
     let mut problems = Vec::new();
     let deployments: Vec<_> = deployed
         .deployments

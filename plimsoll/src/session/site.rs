@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::key;
 use super::secrets::Secrets;
+use super::shift::Shifter;
 use super::source::{Instances, Interrupt, Scaling};
 use crate::results::summary::InstanceResult;
 use crate::scenario::{Deployed, Existing, Scenario};
@@ -195,6 +196,13 @@ impl Site {
         let Own { driver, endpoint, .. } = self.own.as_ref()?;
         let deployment = controller.deployment().to_owned();
         Some(Scaling::new(controller, driver, endpoint, &deployment))
+    }
+
+    /// What shifts the traffic of the endpoint that the run brought up, if the scenario says so.
+    pub(super) fn shifter(&self, scenario: &Scenario) -> Option<Shifter> {
+        let (own, endpoint) = (self.own.as_ref()?, scenario.endpoint_name()?);
+        let shift = Some(scenario.load.shift.clone()).filter(|shift| !shift.is_empty())?;
+        Some(Shifter::start(shift, Arc::clone(&own.driver), endpoint))
     }
 
     /// Returns when what the run brought up is gone, though it should not be.

@@ -4,6 +4,7 @@ mod breaks;
 mod deployment;
 mod interruption;
 mod scaled;
+mod shift;
 mod simulated;
 
 use std::time::Duration;

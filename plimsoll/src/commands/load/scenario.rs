@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use plimsoll_deploy::shift::Shift;
 use plimsoll_domain::schedule::{ArrivalProcess, Profile, Stage};
 use plimsoll_loadgen::{Request as LoadRequest, Target};
 
@@ -121,6 +122,7 @@ pub(super) fn scenario(args: Args) -> Result<(Scenario, Printing), String> {
                 Arrivals::Constant => ArrivalProcess::Constant,
             },
             profile: Profile { stages },
+            shift: Shift::default(),
             max_connections: args.max_connections,
             workers: args.workers,
             ceiling_rps: None,

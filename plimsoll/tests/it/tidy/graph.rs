@@ -9,12 +9,16 @@ const PREFIX: &str = "plimsoll";
 
 /// Our own crates that each of our crates may depend on. The three parts never depend on each other, so that each can be
 /// understood, tested and replaced alone; only the binary puts them together. The host is the other side of the deployment
-/// driver's wire: it shares what travels with it, and the driver knows nothing of it.
+/// driver's wire: it shares what travels with it, and the driver knows nothing of it. It takes autoscale settings as resources,
+/// and has them checked by those who evaluate them.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("plimsoll-domain", &[]),
     ("plimsoll-document", &[]),
     ("plimsoll-deploy", &["plimsoll-domain", "plimsoll-document"]),
-    ("plimsoll-host", &["plimsoll-domain", "plimsoll-document", "plimsoll-deploy"]),
+    (
+        "plimsoll-host",
+        &["plimsoll-domain", "plimsoll-document", "plimsoll-deploy", "plimsoll-autoscale"],
+    ),
     ("plimsoll-loadgen", &["plimsoll-domain"]),
     ("plimsoll-monitor", &["plimsoll-domain"]),
     ("plimsoll-autoscale", &["plimsoll-domain", "plimsoll-document"]),
