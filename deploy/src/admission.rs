@@ -189,16 +189,20 @@ impl Admission {
     /// Takes a slot of the open instance with the most free ones; equals take turns.
     fn take_slot(&mut self, avoid: Option<InstanceId>) -> Option<InstanceId> {
         self.turn = self.turn.wrapping_add(1);
-        let (count, turn) = (self.instances.len(), self.turn);
-        let indexes = (0..count).map(|step| (turn % count + step) % count).filter(|&index| {
-            let instance = &self.instances[index];
-            instance.open && instance.busy < self.max_concurrent
-        });
-        let index = indexes.min_by_key(|&index| {
-            let instance = &self.instances[index];
-            (Some(instance.id) == avoid, instance.busy)
-        })?;
-        let instance = &mut self.instances[index];
+        let first = self.turn.checked_rem(self.instances.len())?;
+        let (before, from) = self.instances.split_at(first);
+        // In the order of their turns, with little to branch on: which is the least busy cannot be
+        // foreseen, and a simulation asks for each request.
+        let (mut best, mut least) = (None, u64::MAX);
+        for (index, instance) in (first..).zip(from).chain((0..).zip(before)) {
+            let takes = instance.open && instance.busy < self.max_concurrent;
+            let avoided = u64::from(Some(instance.id) == avoid) * self.max_concurrent;
+            let rank = if takes { instance.busy + avoided } else { u64::MAX };
+            if rank < least {
+                (best, least) = (Some(index), rank);
+            }
+        }
+        let instance = &mut self.instances[best?];
         instance.busy += 1;
         Some(instance.id)
     }

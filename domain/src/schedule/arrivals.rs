@@ -152,7 +152,7 @@ impl Iterator for Arrivals {
             // Drawn for every number, also of other shards, so that a share is a share of the whole.
             let request = self.draw.next();
             let piece = &self.pieces[self.current];
-            let is_own = number % self.shards == self.shard;
+            let is_own = self.shards == 1 || number % self.shards == self.shard;
             if !is_own && !piece.is_searched() {
                 continue;
             }
