@@ -53,7 +53,7 @@ fn rates_are_held_for_a_window_each() {
     assert_eq!((scaled.len(), scaled[1]), (60, 0.025));
     let mut course = trace.course();
     let by = [0, 5, 10, 20, 25, 99].map(|t| course.by(Duration::from_secs(t)));
-    assert_eq!(by, [0.0, 10.0, 20.0, 20.0, 25.0, 30.0]);
+    assert_eq!(by.to_vec(), [0.0, 10.0, 20.0, 20.0, 25.0, 30.0]);
     let profile = trace.profile(Duration::from_secs(10));
     let rates: Vec<_> = profile.stages.iter().map(|s| (s.from_rps, s.warmup)).collect();
     assert_eq!(rates, [(2.0, true), (0.5, false)]);

@@ -121,6 +121,7 @@ pub(super) fn scenario(args: Args) -> Result<(Scenario, Printing), String> {
                 Arrivals::Constant => ArrivalProcess::Constant,
             },
             profile: Profile { stages },
+            trace: None,
             max_connections: args.max_connections,
             workers: args.workers,
             ceiling_rps: None,
