@@ -25,9 +25,11 @@
 //! assert_eq!(admission.start_next(), Some((second, instance)));
 //! ```
 
-use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
+
+/// An instance's slots are counted in 32 bits.
+const MOST_SLOTS: u64 = u32::MAX as u64;
 
 /// The slots of a deployment's instances, and the backlog for them.
 #[derive(Debug, Clone)]
@@ -197,16 +199,21 @@ impl Admission {
     /// Takes a slot of the open instance with the most free ones; equals take turns.
     fn take_slot(&mut self, avoid: Option<InstanceId>) -> Option<InstanceId> {
         self.turn = self.turn.wrapping_add(1);
-        let (count, turn) = (self.instances.len(), self.turn);
-        let indexes = (0..count).map(|step| (turn % count + step) % count).filter(|&index| {
-            let instance = &self.instances[index];
-            instance.open && instance.busy < instance.slots
-        });
-        let index = indexes.min_by_key(|&index| {
-            let instance = &self.instances[index];
-            (Some(instance.id) == avoid, Reverse(instance.slots - instance.busy))
-        })?;
-        let instance = &mut self.instances[index];
+        let first = self.turn.checked_rem(self.instances.len())?;
+        let (before, from) = self.instances.split_at(first);
+        // In the order of their turns, with little to branch on: which has the most free cannot be
+        // foreseen, and a simulation asks for each request.
+        let (mut best, mut least) = (None, u64::MAX);
+        for (index, instance) in (first..).zip(from).chain((0..).zip(before)) {
+            let takes = instance.open && instance.busy < instance.slots;
+            let free = instance.slots.saturating_sub(instance.busy);
+            let avoided = u64::from(Some(instance.id) == avoid) << 40;
+            let rank = if takes { MOST_SLOTS - free + avoided } else { u64::MAX };
+            if rank < least {
+                (best, least) = (Some(index), rank);
+            }
+        }
+        let instance = &mut self.instances[best?];
         instance.busy += 1;
         Some(instance.id)
     }

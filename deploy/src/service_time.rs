@@ -52,7 +52,8 @@ impl ServiceTimes {
             }
             Draw::LogNormal(normal) => normal.sample(random),
         };
-        nanos.round() as u64
+        // Rounded: what is drawn is not negative.
+        (nanos + 0.5) as u64
     }
 }
 

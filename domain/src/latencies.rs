@@ -3,18 +3,19 @@
 //! The bounds are the same everywhere (1 ns to 1 h, three significant digits, values in
 //! nanoseconds), so that any two histograms can be merged without loss and memory does not grow
 //! with the number of requests. A value above one hour is recorded as one hour and counted in
-//! [`Latencies::overflow`]. The bucket array takes some 200 kB, so the first [`FEW`] values are kept as
+//! [`Latencies::overflow`]. The bucket array takes up to 260 kB, so the first [`FEW`] values are kept as
 //! they are, and it is allocated with the next: most seconds of a calm run hold fewer. What is read is
 //! the same either way, to the bucket.
 
+mod buckets;
 mod sparse;
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use buckets::Buckets;
 pub use sparse::SparseLatencies;
 
 /// The smallest value: there are three digits from here on.
@@ -27,16 +28,13 @@ pub const SIGNIFICANT_DIGITS: u8 = 3;
 /// Values that are kept without a histogram.
 const FEW: usize = 128;
 
-/// What says which values share a bucket. It is never filled.
-static SHAPE: LazyLock<Histogram<u64>> = LazyLock::new(empty_histogram);
-
 /// Durations in a histogram of fixed bounds. At rest and in transit, only the filled buckets.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "SparseLatencies", into = "SparseLatencies")]
 pub struct Latencies {
-    /// All values, as long as there is no histogram.
+    /// All values, as long as there are no buckets.
     few: Vec<u64>,
-    histogram: Option<Histogram<u64>>,
+    many: Option<Box<Buckets>>,
     sum_ns: u128,
     min_ns: u64,
     max_ns: u64,
@@ -65,62 +63,52 @@ impl Quantile {
 impl Latencies {
     /// No values yet.
     pub const fn new() -> Self {
-        Self {
-            few: Vec::new(),
-            histogram: None,
-            sum_ns: 0,
-            min_ns: u64::MAX,
-            max_ns: 0,
-            overflow: 0,
-        }
+        Self { few: Vec::new(), many: None, sum_ns: 0, min_ns: u64::MAX, max_ns: 0, overflow: 0 }
     }
 
     /// Records one latency.
     pub fn record(&mut self, value: Duration) {
-        let nanos = u64::try_from(value.as_nanos()).unwrap_or(u64::MAX);
-        let highest = HIGHEST.as_nanos() as u64;
-        self.overflow += u64::from(nanos > highest);
-        let nanos = nanos.min(highest);
-        if self.is_empty() {
-            self.min_ns = u64::MAX;
-        }
+        self.record_nanos(u64::try_from(value.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// Records a latency of so many nanoseconds.
+    #[inline]
+    pub(crate) fn record_nanos(&mut self, nanos: u64) {
+        const HIGHEST_NS: u64 = HIGHEST.as_nanos() as u64;
+        self.overflow += u64::from(nanos > HIGHEST_NS);
+        let nanos = nanos.min(HIGHEST_NS);
         self.sum_ns += u128::from(nanos);
         self.min_ns = self.min_ns.min(nanos);
         self.max_ns = self.max_ns.max(nanos);
         self.keep(nanos);
     }
 
+    #[inline]
     fn keep(&mut self, nanos: u64) {
-        match &mut self.histogram {
-            Some(histogram) => histogram.saturating_record(nanos),
+        match &mut self.many {
+            Some(many) => many.add(nanos, 1),
             None if self.few.len() < FEW => self.few.push(nanos),
-            None => self.dense().saturating_record(nanos),
+            None => self.dense().add(nanos, 1),
         }
     }
 
-    /// The histogram, which takes all values from now on.
-    fn dense(&mut self) -> &mut Histogram<u64> {
+    /// The buckets, which take all values from now on.
+    fn dense(&mut self) -> &mut Buckets {
         let few = std::mem::take(&mut self.few);
-        let histogram = self.histogram.get_or_insert_with(empty_histogram);
+        let many = self.many.get_or_insert_with(|| Box::new(Buckets::new()));
         for nanos in few {
-            histogram.saturating_record(nanos);
+            many.add(nanos, 1);
         }
-        histogram
+        many
     }
 
     /// Adds all of `other`'s values; nothing is lost.
     pub fn merge(&mut self, other: &Self) {
-        if other.is_empty() {
-            return;
-        }
-        if self.is_empty() {
-            self.min_ns = u64::MAX;
-        }
         for nanos in &other.few {
             self.keep(*nanos);
         }
-        if let Some(theirs) = &other.histogram {
-            self.dense().add(theirs).expect("all histograms have the same bounds");
+        if let Some(theirs) = &other.many {
+            self.dense().merge(theirs);
         }
         self.sum_ns += other.sum_ns;
         self.min_ns = self.min_ns.min(other.min_ns);
@@ -130,7 +118,7 @@ impl Latencies {
 
     /// How many values were recorded.
     pub fn count(&self) -> u64 {
-        self.histogram.as_ref().map_or(self.few.len() as u64, Histogram::len)
+        self.many.as_ref().map_or(self.few.len() as u64, |many| many.count())
     }
 
     /// Whether nothing was recorded.
@@ -186,15 +174,14 @@ impl Latencies {
         if rank > count {
             return Quantile::Infinite;
         }
-        let value = if let Some(histogram) = &self.histogram {
-            // The histogram rounds a quantile up to a rank itself; half a rank below ours lands on
-            // it whatever the floating point does.
-            histogram.value_at_quantile((rank.max(1) as f64 - 0.5) / count as f64)
+        let bucket = if let Some(many) = &self.many {
+            many.at_rank(rank.max(1)).expect("the rank is among the values")
         } else {
             let mut few = self.few.clone();
             let (_, value, _) = few.select_nth_unstable(rank.max(1) as usize - 1);
-            SHAPE.highest_equivalent(*value)
+            buckets::index(*value)
         };
+        let value = buckets::highest(bucket);
         Quantile::Finite(Duration::from_nanos(value.clamp(self.min_ns, self.max_ns)))
     }
 
@@ -204,39 +191,40 @@ impl Latencies {
         if limit >= self.max_ns {
             return self.count();
         }
-        let Some(histogram) = self.histogram.as_ref() else {
-            let below = |nanos: &&u64| SHAPE.highest_equivalent(**nanos) <= limit;
-            return self.few.iter().filter(below).count() as u64;
+        let is_below = |bucket: usize| buckets::highest(bucket) <= limit;
+        let Some(many) = &self.many else {
+            let below = self.few.iter().filter(|nanos| is_below(buckets::index(**nanos)));
+            return below.count() as u64;
         };
-        histogram
-            .iter_recorded()
-            .take_while(|bucket| bucket.value_iterated_to() <= limit)
-            .map(|bucket| bucket.count_since_last_iteration())
-            .sum()
+        many.filled().take_while(|(bucket, _)| is_below(*bucket)).map(|(_, count)| count).sum()
     }
 
     /// The filled buckets in ascending order: the middle of each, in nanoseconds, and its count.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        let many = self.histogram.iter().flat_map(|histogram| {
-            histogram.iter_recorded().map(|bucket| {
-                let middle = histogram.median_equivalent(bucket.value_iterated_to());
-                (middle, bucket.count_at_value())
-            })
-        });
-        let mut few: Vec<_> =
-            self.few.iter().map(|nanos| (SHAPE.median_equivalent(*nanos), 1)).collect();
+        let many = self.many.iter().flat_map(|many| many.filled());
+        let mut few: Vec<_> = self.few.iter().map(|nanos| (buckets::index(*nanos), 1)).collect();
         few.sort_unstable();
         few.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
             kept.1 += if same { next.1 } else { 0 };
             same
         });
-        many.chain(few)
+        many.chain(few).map(|(bucket, count)| (buckets::middle(bucket), count))
     }
 
     /// The HDR histogram itself, in nanoseconds: for the interval log.
     pub fn histogram(&self) -> Histogram<u64> {
-        self.histogram.clone().unwrap_or_else(|| self.clone().dense().clone())
+        let mut histogram = empty_histogram();
+        for (middle, count) in self.buckets() {
+            histogram.saturating_record_n(middle, count);
+        }
+        histogram
+    }
+}
+
+impl Default for Latencies {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -318,7 +306,7 @@ mod tests {
             for ns in &values { few.record(Duration::from_nanos(*ns)); }
             let mut many = few.clone();
             many.dense();
-            prop_assert!(few.histogram.is_none() && many.histogram.is_some());
+            prop_assert!(few.many.is_none() && many.many.is_some());
             prop_assert_eq!(&few, &many);
             prop_assert_eq!(few.count(), many.count());
             for at in values.iter().copied().chain([at]).map(Duration::from_nanos) {

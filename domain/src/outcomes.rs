@@ -6,20 +6,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Class, Outcome};
 
-/// Counts by outcome.
+/// Counts by outcome, of which each occurs once, in ascending order: there are few, and nearly every
+/// request is looked for among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<(Outcome, u64)>", into = "Vec<(Outcome, u64)>")]
-pub struct Outcomes(BTreeMap<Outcome, u64>);
+pub struct Outcomes(Vec<(Outcome, u64)>);
 
 impl Outcomes {
     /// Counts `count` more arrivals that ended so.
     pub fn add(&mut self, outcome: Outcome, count: u64) {
-        *self.0.entry(outcome).or_default() += count;
+        if let Some((_, sum)) = self.0.iter_mut().find(|(known, _)| *known == outcome) {
+            *sum += count;
+            return;
+        }
+        let place = self.0.partition_point(|(known, _)| *known < outcome);
+        self.0.insert(place, (outcome, count));
     }
 
     /// Each outcome that occurred and its count, in the order of the classes.
     pub fn iter(&self) -> impl Iterator<Item = (Outcome, u64)> + '_ {
-        self.0.iter().map(|(outcome, count)| (*outcome, *count))
+        self.0.iter().copied()
     }
 
     /// How many ended in this class.
@@ -84,7 +90,7 @@ impl Outcomes {
 
     /// Everything that ended.
     pub fn total(&self) -> u64 {
-        self.0.values().sum()
+        self.0.iter().map(|(_, count)| count).sum()
     }
 
     /// Adds all of `other`.
@@ -113,7 +119,7 @@ impl From<Vec<(Outcome, u64)>> for Outcomes {
 
 impl From<Outcomes> for Vec<(Outcome, u64)> {
     fn from(outcomes: Outcomes) -> Self {
-        outcomes.0.into_iter().collect()
+        outcomes.0
     }
 }
 

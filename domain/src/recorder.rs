@@ -17,32 +17,69 @@ use crate::{
 pub struct Recorder {
     limits: Limits,
     names: Names,
-    tallies: BTreeMap<Key, Tally>,
-    lags: BTreeMap<u16, Lags>,
+    tallies: Recent<Key, Tally>,
+    lags: Recent<u16, Lags>,
     generator: Generator,
+}
+
+/// What was recorded by key. Requests of the same key mostly come one after another, so the places of
+/// the two keys that were asked for last are known: arrivals are offered and sent under one, and end
+/// under another.
+#[derive(Debug, Clone)]
+struct Recent<K, V> {
+    all: Vec<(K, V)>,
+    last: [usize; 2],
+}
+
+impl<K: Copy + Ord, V: Default> Recent<K, V> {
+    const fn new() -> Self {
+        Self { all: Vec::new(), last: [0; 2] }
+    }
+
+    #[inline]
+    fn entry(&mut self, key: K) -> &mut V {
+        let [newest, other] = self.last;
+        let is_at = |place: usize| self.all.get(place).is_some_and(|(known, _)| *known == key);
+        if !is_at(newest) {
+            let place = if is_at(other) { other } else { self.place(key) };
+            self.last = [place, newest];
+        }
+        &mut self.all[self.last[0]].1
+    }
+
+    fn place(&mut self, key: K) -> usize {
+        self.all.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
+            self.all.push((key, V::default()));
+            self.all.len() - 1
+        })
+    }
+
+    fn take(&mut self) -> BTreeMap<K, V> {
+        std::mem::take(&mut self.all).into_iter().collect()
+    }
 }
 
 impl Recorder {
     /// Nothing recorded yet.
     pub fn new(names: Names, limits: Limits) -> Self {
-        let (tallies, lags) = (BTreeMap::new(), BTreeMap::new());
+        let (tallies, lags) = (Recent::new(), Recent::new());
         Self { limits, names, tallies, lags, generator: Generator::default() }
     }
 
     /// An arrival became due.
     pub fn offer(&mut self, key: Key) {
-        self.tally(key).offered += 1;
+        self.tallies.entry(key).offered += 1;
     }
 
     /// A request was sent, or its connection was attempted.
     pub fn send(&mut self, key: Key) {
-        self.tally(key).sent += 1;
+        self.tallies.entry(key).sent += 1;
     }
 
     /// An arrival will never be sent; `class` is of those never sent.
     pub fn drop(&mut self, key: Key, class: Class) {
         debug_assert!(!class.is_sent(), "what was sent has a sample");
-        self.tally(key).drop_one(Outcome::of(class));
+        self.tallies.entry(key).drop_one(Outcome::of(class));
     }
 
     /// A request ended; `key` names the deployment that answered, if it told. A right answer after
@@ -52,8 +89,8 @@ impl Recorder {
         if sample.outcome.class == Class::Ok && self.limits.is_late(sample.response_time()) {
             sample.outcome.class = Class::Late;
         }
-        self.lags.entry(key.stage).or_default().record(&sample, &self.limits);
-        self.tallies.entry(key).or_default().record(&sample, &self.limits);
+        self.lags.entry(key.stage).record(&sample, &self.limits);
+        self.tallies.entry(key).record(&sample, &self.limits);
     }
 
     /// An arrival that became due `age` ago has not ended at the interval's end.
@@ -62,7 +99,7 @@ impl Recorder {
             if limit.of != Latency::Response || age < limit.at {
                 continue;
             }
-            let counts = &mut self.tallies.entry(key).or_default().limits;
+            let counts = &mut self.tallies.entry(key).limits;
             if counts.len() <= index {
                 counts.resize(index + 1, LimitCounts::default());
             }
@@ -110,14 +147,10 @@ impl Recorder {
             start,
             end,
             names: self.names.clone(),
-            tallies: std::mem::take(&mut self.tallies),
-            lags: std::mem::take(&mut self.lags),
+            tallies: self.tallies.take(),
+            lags: self.lags.take(),
             generator: std::mem::take(&mut self.generator),
         }
-    }
-
-    fn tally(&mut self, key: Key) -> &mut Tally {
-        self.tallies.entry(key).or_default()
     }
 }
 

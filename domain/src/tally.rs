@@ -51,17 +51,20 @@ impl Tally {
         let (response, service) = (sample.response_time(), sample.service_time());
         let outcome = sample.outcome;
         self.outcomes.add(outcome, 1);
+        let served = sample.done.nanos_since(sample.sent);
         if outcome.is_served() {
-            self.service.record(service);
+            self.service.record_nanos(served);
         }
+        let nanos = sample.done.nanos_since(sample.due);
         if outcome.is_ok() {
-            self.response.record(response);
+            self.response.record_nanos(nanos);
         } else {
-            self.failed.record(response);
+            self.failed.record_nanos(nanos);
         }
         if let Some(model) = sample.model_part() {
-            self.model.record(model);
-            self.overhead.record(service.saturating_sub(model));
+            let model = model.as_nanos() as u64;
+            self.model.record_nanos(model);
+            self.overhead.record_nanos(served.saturating_sub(model));
         }
         // A burst after a pause of the generator makes the service slower for all that is in it, so
         // being late is no part of the service time, but may be its cause.

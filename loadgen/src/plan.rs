@@ -5,7 +5,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 
 use plimsoll_domain::Names;
-use plimsoll_domain::schedule::{ArrivalProcess, Arrivals, Mix, Profile};
+use plimsoll_domain::schedule::{ArrivalProcess, Arrivals, Mix, Profile, Trace};
 
 use crate::target::shown;
 use crate::{Error, Limits, NamedRequest, TlsOptions};
@@ -30,6 +30,8 @@ pub struct LoadPlan {
     pub requests: Vec<NamedRequest>,
     /// How much, when.
     pub profile: Profile,
+    /// What is replayed, if anything: the profile is then [the trace's](Trace::profile).
+    pub trace: Option<Trace>,
     /// How spaced.
     pub process: ArrivalProcess,
     /// Of everything random.
@@ -66,6 +68,7 @@ impl LoadPlan {
             tls: TlsOptions::default(),
             requests: vec![request],
             profile,
+            trace: None,
             process: ArrivalProcess::default(),
             seed: 0,
             limits: Limits::default(),
@@ -118,7 +121,11 @@ impl LoadPlan {
 
     /// The arrivals of the whole run.
     pub(crate) fn arrivals(&self) -> Result<Arrivals, Error> {
-        let arrivals = Arrivals::new(&self.profile, self.process, &self.mix()?, self.seed);
+        let mix = self.mix()?;
+        let arrivals = match &self.trace {
+            Some(trace) => Arrivals::replay(trace, &self.profile, self.process, &mix, self.seed),
+            None => Arrivals::new(&self.profile, self.process, &mix, self.seed),
+        };
         Ok(arrivals.in_turns(&self.turns))
     }
 

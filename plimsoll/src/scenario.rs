@@ -13,6 +13,7 @@ mod requests;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod until;
 
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ use plimsoll_deploy::quota::Usages;
 use plimsoll_deploy::shift::Shift;
 use plimsoll_deploy::spec::{DeploymentSpec, EndpointSpec};
 use plimsoll_document::{Document, Problems};
-use plimsoll_domain::schedule::{ArrivalProcess, Profile};
+use plimsoll_domain::schedule::{ArrivalProcess, Arrivals, Mix, Profile, Trace};
 use plimsoll_loadgen::{Error as LoadError, Payloads};
 use plimsoll_monitor::{AlertRule, Objective};
 
@@ -161,10 +162,12 @@ pub struct Request {
 pub struct Load {
     /// How arrivals are spread over time.
     pub arrivals: ArrivalProcess,
-    /// The rate over time.
+    /// The rate over time; of a trace its means.
     pub profile: Profile,
     /// How the endpoint's traffic changes meanwhile.
     pub shift: Shift,
+    /// What is replayed, if anything.
+    pub trace: Option<Trace>,
     /// Connections at most.
     pub max_connections: u32,
     /// Threads that send; `None` lets the generator choose.
@@ -176,6 +179,16 @@ pub struct Load {
     /// The load ends when nothing got a right answer for so long from its beginning; `None` for a
     /// load that goes on.
     pub give_up_after: Option<Duration>,
+}
+
+impl Load {
+    /// When each request is due.
+    pub(crate) fn arrivals(&self, mix: &Mix, seed: u64) -> Arrivals {
+        match &self.trace {
+            Some(trace) => Arrivals::replay(trace, &self.profile, self.arrivals, mix, seed),
+            None => Arrivals::new(&self.profile, self.arrivals, mix, seed),
+        }
+    }
 }
 
 /// What the subscription may use.

@@ -28,7 +28,8 @@ mod text;
 
 use std::time::Duration;
 
-use plimsoll_domain::schedule::Profile;
+use plimsoll_domain::schedule::trace::Course;
+use plimsoll_domain::schedule::{Profile, Trace};
 use plimsoll_domain::units::format_duration;
 use plimsoll_domain::{Snapshot, Tally};
 use plimsoll_monitor::{DEFAULT_CONFIDENCE, Monitor, MonitorConfig, Verdict};
@@ -80,6 +81,8 @@ async fn drive(
 #[derive(Debug)]
 struct Session {
     profile: Profile,
+    /// What a trace asks for, which its profile's means do not tell.
+    course: Option<Course>,
     monitor: Monitor,
     generator: GeneratorTotals,
     live: Live,
@@ -115,6 +118,7 @@ impl Session {
         Self {
             live: Live { scenario: scenario.name.clone(), total, ..Live::default() },
             profile,
+            course: scenario.load.trace.as_ref().map(Trace::course),
             monitor,
             generator: GeneratorTotals::default(),
             newest: None,
@@ -255,10 +259,15 @@ impl Session {
     }
 
     /// What of an interval is not in its snapshot.
-    fn info(&self, snapshot: &Snapshot) -> IntervalInfo {
+    fn info(&mut self, snapshot: &Snapshot) -> IntervalInfo {
         let length = snapshot.end.saturating_sub(snapshot.start);
         let middle = snapshot.start + length / 2;
-        let due = self.profile.offered_by(snapshot.end) - self.profile.offered_by(snapshot.start);
+        let due = if let Some(course) = &mut self.course {
+            let before = course.by(snapshot.start);
+            course.by(snapshot.end) - before
+        } else {
+            self.profile.offered_by(snapshot.end) - self.profile.offered_by(snapshot.start)
+        };
         let stage = self.profile.stage_at(middle);
         IntervalInfo {
             phase: match stage {

@@ -14,17 +14,11 @@ pub(crate) enum Due {
     Expired(FlightId),
 }
 
-/// Twelve bytes' worth of entry: what happens is the lowest bit of its second number. Of two at the
-/// same time the order is that of the numbers, so that it is the same in every run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
-    at: u64,
-    what: u32,
-}
-
-/// The calendar.
+/// The calendar. An entry is one number, so that one comparison orders it: the time, the flight, and
+/// in the lowest bit what happens to it. Of two at the same time the order is that of the flights, so
+/// that it is the same in every run.
 #[derive(Debug, Default)]
-pub(crate) struct Calendar(BinaryHeap<Reverse<Entry>>);
+pub(crate) struct Calendar(BinaryHeap<Reverse<u128>>);
 
 impl Calendar {
     /// Notes that this happens at this nanosecond.
@@ -33,17 +27,18 @@ impl Calendar {
             Due::Worked(flight) => flight << 1,
             Due::Expired(flight) => flight << 1 | 1,
         };
-        self.0.push(Reverse(Entry { at, what }));
+        self.0.push(Reverse(u128::from(at) << 32 | u128::from(what)));
     }
 
     /// When the next thing happens; never, if nothing will.
     pub(crate) fn next_at(&self) -> u64 {
-        self.0.peek().map_or(u64::MAX, |Reverse(entry)| entry.at)
+        self.0.peek().map_or(u64::MAX, |Reverse(entry)| (entry >> 32) as u64)
     }
 
     /// Takes the next thing out.
     pub(crate) fn take(&mut self) -> Option<Due> {
-        let Reverse(Entry { what, .. }) = self.0.pop()?;
+        let Reverse(entry) = self.0.pop()?;
+        let what = entry as u32;
         let flight = what >> 1;
         Some(if what & 1 == 0 { Due::Worked(flight) } else { Due::Expired(flight) })
     }

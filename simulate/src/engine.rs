@@ -60,6 +60,8 @@ pub struct Simulation {
     now: u64,
     arrivals: Arrivals,
     next: Option<Arrival>,
+    /// When it is due; never, if there is none.
+    next_at: u64,
     /// When the schedule ends.
     length: u64,
     interval: u64,
@@ -87,7 +89,7 @@ impl Simulation {
     /// What of the model cannot be simulated.
     pub fn new(model: Model) -> Result<Self, Error> {
         model.check()?;
-        let Model { mut arrivals, length, names, counted, routes, client, deployments, .. } = model;
+        let Model { arrivals, length, names, counted, routes, client, deployments, .. } = model;
         let mut recorder = Recorder::new(names, counted);
         let mut fleet = |settings: crate::Deployment| {
             let number = recorder.deployment(&settings.name);
@@ -97,7 +99,8 @@ impl Simulation {
         let interval = nanos(model.interval);
         let mut simulation = Self {
             now: 0,
-            next: arrivals.next(),
+            next: None,
+            next_at: u64::MAX,
             arrivals,
             length: nanos(length),
             interval,
@@ -115,6 +118,7 @@ impl Simulation {
             told: VecDeque::new(),
             is_over: false,
         };
+        simulation.take_next();
         simulation.plan(interval, Control::Snapshot);
         for index in 0..simulation.fleets.len() {
             if let Some(autoscale) = simulation.fleets[index].autoscale() {
@@ -133,7 +137,7 @@ impl Simulation {
 
     /// Nothing more becomes due: what is under way is waited for, and then it ends.
     pub fn stop(&mut self) {
-        self.next = None;
+        (self.next, self.next_at) = (None, u64::MAX);
         self.length = self.length.min(self.now);
     }
 
@@ -155,12 +159,16 @@ impl Simulation {
         }
     }
 
+    fn take_next(&mut self) {
+        self.next = self.arrivals.next();
+        self.next_at = self.next.map_or(u64::MAX, |next| nanos(next.due));
+    }
+
     fn step(&mut self) {
         let work = self.calendar.next_at();
         let patience = self.patience_ends_at();
         let control = self.agenda.peek().map_or(u64::MAX, |Reverse((at, _))| *at);
-        let arrival = self.next.map_or(u64::MAX, |next| nanos(next.due));
-        let at = work.min(patience).min(control).min(arrival);
+        let at = work.min(patience).min(control).min(self.next_at);
         if self.next.is_none() {
             let end = self.ends_at();
             if at >= end && !(at == end && (work == end || patience == end)) {
@@ -181,7 +189,7 @@ impl Simulation {
         } else {
             let arrival = self.next.take().expect("it is due at this time");
             self.arrive(arrival);
-            self.next = self.arrivals.next();
+            self.take_next();
         }
         while let Some(unsent) = self.sender.next_to_send() {
             self.send(unsent);

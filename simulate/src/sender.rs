@@ -133,5 +133,6 @@ impl Sender {
 
 /// A span in nanoseconds; what is too long to count is for ever.
 pub(crate) fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+    let seconds = span.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(span.subsec_nanos().into())
 }

@@ -22,7 +22,8 @@ pub struct SparseLatencies {
 impl Latencies {
     /// The filled buckets alone.
     pub fn sparse(&self) -> SparseLatencies {
-        let Self { sum_ns, min_ns, max_ns, overflow, .. } = *self;
+        let Self { sum_ns, max_ns, overflow, .. } = *self;
+        let min_ns = if self.is_empty() { 0 } else { self.min_ns };
         SparseLatencies { buckets: self.buckets().collect(), sum_ns, min_ns, max_ns, overflow }
     }
 
@@ -31,12 +32,9 @@ impl Latencies {
         if other.buckets.is_empty() {
             return;
         }
-        if self.is_empty() {
-            self.min_ns = u64::MAX;
-        }
-        let histogram = self.dense();
+        let many = self.dense();
         for (value, count) in &other.buckets {
-            histogram.saturating_record_n(*value, *count);
+            many.add(*value, *count);
         }
         self.sum_ns += other.sum_ns;
         self.min_ns = self.min_ns.min(other.min_ns);

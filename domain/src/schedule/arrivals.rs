@@ -21,6 +21,7 @@ use rand_pcg::Pcg64;
 use serde::{Deserialize, Serialize};
 
 use super::profile::Piece;
+use super::trace::{Replay, Trace};
 use super::{Draw, Mix, Profile};
 
 /// The stream of random numbers that arrivals draw from; one stream per purpose.
@@ -72,24 +73,71 @@ pub struct Arrival {
 /// The sequence of all arrivals, or of one worker's share of it.
 #[derive(Debug, Clone)]
 pub struct Arrivals {
-    pieces: Vec<Piece>,
-    current: usize,
-    process: Process,
+    course: Course,
     draw: Draw,
     /// By the number of the stage; see [`Arrivals::in_turns`].
     turns: Vec<u16>,
     number: u64,
-    /// The latest due time that was searched for.
-    latest: Duration,
     shard: u64,
     shards: u64,
 }
 
+/// Where the due times come from.
 #[derive(Debug, Clone)]
-enum Process {
-    Constant { count: u64 },
+enum Course {
+    Profile {
+        pieces: Vec<Piece>,
+        current: usize,
+        spacing: Spacing,
+        /// Arrivals that a constant process has.
+        most: u64,
+        /// The latest due time that was searched for.
+        latest: Duration,
+    },
+    Trace {
+        replay: Replay,
+        /// When each stage ends.
+        ends: Vec<Duration>,
+    },
+}
+
+/// Where in the integral of the rate arrivals lie, one after another.
+#[derive(Debug, Clone)]
+pub(super) enum Spacing {
+    Constant,
     Poisson { area: f64, random: Pcg64 },
     Gamma { area: f64, random: Pcg64, gaps: Gamma<f64> },
+}
+
+impl Spacing {
+    fn new(process: ArrivalProcess, seed: u64) -> Self {
+        let random = || Pcg64::new(u128::from(seed), STREAM);
+        match process {
+            ArrivalProcess::Constant => Self::Constant,
+            ArrivalProcess::Poisson => Self::Poisson { area: 0.0, random: random() },
+            ArrivalProcess::Gamma { dispersion } => Self::Gamma {
+                area: 0.0,
+                random: random(),
+                gaps: Gamma::new(1.0 / dispersion, dispersion).expect("the process is possible"),
+            },
+        }
+    }
+
+    /// Where the next arrival lies, which has this number.
+    pub(super) fn next_area(&mut self, number: u64) -> f64 {
+        match self {
+            Self::Constant => number as f64,
+            Self::Poisson { area, random } => {
+                let gap: f64 = Exp1.sample(random);
+                *area += gap;
+                *area
+            }
+            Self::Gamma { area, random, gaps } => {
+                *area += gaps.sample(random);
+                *area
+            }
+        }
+    }
 }
 
 impl Arrivals {
@@ -99,21 +147,19 @@ impl Arrivals {
     /// # Panics
     /// A process that is not [possible](ArrivalProcess::is_possible).
     pub fn new(profile: &Profile, process: ArrivalProcess, mix: &Mix, seed: u64) -> Self {
-        let random = || Pcg64::new(u128::from(seed), STREAM);
-        let process = match process {
-            ArrivalProcess::Constant => Process::Constant { count: profile.total() as u64 },
-            ArrivalProcess::Poisson => Process::Poisson { area: 0.0, random: random() },
-            ArrivalProcess::Gamma { dispersion } => Process::Gamma {
-                area: 0.0,
-                random: random(),
-                gaps: Gamma::new(1.0 / dispersion, dispersion).expect("the process is possible"),
+        let course = Course::Profile {
+            pieces: profile.pieces().collect(),
+            current: 0,
+            spacing: Spacing::new(process, seed),
+            most: if process == ArrivalProcess::Constant {
+                profile.total() as u64
+            } else {
+                u64::MAX
             },
+            latest: Duration::ZERO,
         };
-        let pieces = profile.pieces().collect();
-        let draw = mix.draw(seed);
-        let latest = Duration::ZERO;
         let turns = Vec::new();
-        Self { pieces, current: 0, process, draw, turns, number: 0, latest, shard: 0, shards: 1 }
+        Self { course, draw: mix.draw(seed), turns, number: 0, shard: 0, shards: 1 }
     }
 
     /// Versions of the same requests take turns, a stage each: what is asked in a stage is so far on
@@ -124,6 +170,26 @@ impl Arrivals {
         self
     }
 
+    /// All arrivals of a trace, which lie in the stages of [its profile](Trace::profile). The process
+    /// spaces those of rates; offsets are spaced as they were recorded.
+    ///
+    /// # Panics
+    /// A process that is not [possible](ArrivalProcess::is_possible); later, a text that is not any
+    /// more what was checked.
+    pub fn replay(
+        trace: &Trace,
+        profile: &Profile,
+        process: ArrivalProcess,
+        mix: &Mix,
+        seed: u64,
+    ) -> Self {
+        let replay = Replay::new(trace, Spacing::new(process, seed), seed);
+        let ends = profile.ranges().map(|(_, range)| range.end).collect();
+        let course = Course::Trace { replay, ends };
+        let turns = Vec::new();
+        Self { course, draw: mix.draw(seed), turns, number: 0, shard: 0, shards: 1 }
+    }
+
     /// The share of worker `shard` of `shards`: every `shards`-th arrival, so that the shares of
     /// all workers together are the whole.
     #[must_use]
@@ -131,21 +197,41 @@ impl Arrivals {
         (self.shard, self.shards) = (shard, shards.max(1));
         self
     }
+}
 
-    /// Where in the integral the next arrival lies.
-    fn next_area(&mut self) -> Option<f64> {
-        match &mut self.process {
-            Process::Constant { count } => (self.number < *count).then_some(self.number as f64),
-            Process::Poisson { area, random } => {
-                let gap: f64 = Exp1.sample(random);
-                *area += gap;
-                Some(*area)
+impl Course {
+    /// The due time and the stage of the arrival with this number, unless it is of another share
+    /// and nobody needs to know.
+    fn next(&mut self, number: u64, is_own: bool) -> Option<Option<(Duration, u16)>> {
+        let (pieces, current, spacing, most, latest) = match self {
+            Self::Profile { pieces, current, spacing, most, latest } => {
+                (pieces, current, spacing, most, latest)
             }
-            Process::Gamma { area, random, gaps } => {
-                *area += gaps.sample(random);
-                Some(*area)
+            Self::Trace { replay, ends } => {
+                let due = replay.next()?;
+                let stage = ends.partition_point(|end| *end <= due);
+                return Some(Some((due, stage as u16)));
             }
+        };
+        if number >= *most {
+            return None;
         }
+        let area = spacing.next_area(number);
+        while area >= pieces.get(*current)?.area_end {
+            *current += 1;
+        }
+        let piece = &pieces[*current];
+        if !is_own && !piece.is_searched() {
+            return Some(None);
+        }
+        let mut due = piece.when(area);
+        if piece.is_searched() {
+            // Two searches that end a nanosecond beside each other must not change places, and
+            // every share finds the same: so each looks at all of them.
+            due = due.max(*latest);
+            *latest = due;
+        }
+        Some(Some((due, piece.stage as u16)))
     }
 }
 
@@ -154,30 +240,16 @@ impl Iterator for Arrivals {
 
     fn next(&mut self) -> Option<Arrival> {
         loop {
-            let area = self.next_area()?;
-            while area >= self.pieces.get(self.current)?.area_end {
-                self.current += 1;
-            }
             let number = self.number;
+            let is_own = self.shards == 1 || number % self.shards == self.shard;
+            let found = self.course.next(number, is_own)?;
             self.number += 1;
             // Drawn for every number, also of other shards, so that a share is a share of the whole.
             let request = self.draw.next();
-            let piece = &self.pieces[self.current];
-            let is_own = number % self.shards == self.shard;
-            if !is_own && !piece.is_searched() {
-                continue;
-            }
-            let mut due = piece.when(area);
-            if piece.is_searched() {
-                // Two searches that end a nanosecond beside each other must not change places, and
-                // every share finds the same: so each looks at all of them.
-                due = due.max(self.latest);
-                self.latest = due;
-            }
-            if is_own {
-                let turn = self.turns.get(piece.stage).copied().unwrap_or_default();
+            if let Some((due, stage)) = found.filter(|_| is_own) {
+                let turn = self.turns.get(usize::from(stage)).copied().unwrap_or_default();
                 let request = request.saturating_add(turn);
-                return Some(Arrival { number, due, stage: piece.stage as u16, request });
+                return Some(Arrival { number, due, stage, request });
             }
         }
     }

@@ -239,6 +239,9 @@ impl Piece {
         if self.swing.is_some() {
             return self.start + self.within(self.search(area));
         }
+        if self.slope == 0.0 {
+            return self.start + self.within(area / self.from_rps);
+        }
         let root = (self.from_rps * self.from_rps + 2.0 * self.slope * area).max(0.0).sqrt();
         let seconds = 2.0 * area / (self.from_rps + root);
         self.start + self.within(seconds)
@@ -251,9 +254,10 @@ impl Piece {
 
     /// So many seconds, but within the stage.
     fn within(&self, seconds: f64) -> Duration {
-        let seconds = if seconds.is_finite() { seconds } else { 0.0 };
+        let nanos = if seconds.is_finite() { seconds * 1e9 + 0.5 } else { 0.0 };
         let last = self.duration.saturating_sub(Duration::from_nanos(1));
-        Duration::from_secs_f64(seconds).min(last)
+        // A day is 10¹⁴ ns, which a number of 53 bits counts exactly.
+        Duration::from_nanos(nanos as u64).min(last)
     }
 
     /// With a wave there is no formula: Newton's steps, kept between two times that enclose the root.

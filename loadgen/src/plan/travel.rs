@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use plimsoll_domain::schedule::{ArrivalProcess, Profile};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use super::LoadPlan;
 use crate::request::form::RequestForm;
@@ -37,6 +37,10 @@ struct Form {
 impl Serialize for WithSecrets {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let plan = &self.0;
+        if plan.trace.is_some() {
+            let what = "a trace is read on the machine that sends, and does not travel";
+            return Err(ser::Error::custom(what));
+        }
         let form = Form {
             url: plan.url.clone(),
             tls: plan.tls.clone(),
@@ -64,6 +68,7 @@ impl<'de> Deserialize<'de> for WithSecrets {
             tls: form.tls,
             requests: requests.map_err(de::Error::custom)?,
             profile: form.profile,
+            trace: None,
             process: form.process,
             seed: form.seed,
             limits: form.limits,
@@ -80,7 +85,7 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use plimsoll_domain::schedule::Stage;
+    use plimsoll_domain::schedule::{Stage, Trace};
     use plimsoll_domain::{Latency, Limit};
     use secrecy::SecretString;
 
@@ -120,6 +125,16 @@ mod tests {
         for printed in [format!("{sent:?}"), format!("{arrived:?}")] {
             assert!(!printed.contains("k3y"), "{printed}");
         }
+    }
+
+    #[test]
+    fn a_trace_does_not_travel() {
+        let text = || -> std::io::Result<Box<dyn std::io::BufRead + Send>> {
+            Ok(Box::new(&b"offset_s\n0\n1\n"[..]))
+        };
+        let trace = Some(Trace::check(std::sync::Arc::new(text)).unwrap());
+        let error = serde_json::to_string(&WithSecrets(LoadPlan { trace, ..plan() })).unwrap_err();
+        assert!(error.to_string().contains("does not travel"), "{error}");
     }
 
     #[test]

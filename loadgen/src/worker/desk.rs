@@ -193,17 +193,14 @@ impl Desk {
 
     // What slots do.
 
-    /// Remembers how to wake the slot's task, and forgets what was meant for the one before it.
+    /// Remembers how to wake the slot's task. There may be mail already: on a busy worker a slot waits for its task
+    /// longer than its arrival waits for a connection.
     pub(super) fn move_in(&self, slot: SlotId, waker: &Waker) {
-        let mut mailboxes = self.mailboxes.borrow_mut();
-        if mailboxes.len() <= slot {
-            mailboxes.resize_with(slot + 1, Mailbox::default);
-        }
-        mailboxes[slot] = Mailbox { mail: None, waker: Some(waker.clone()) };
+        self.with_mailbox(slot, |mailbox| mailbox.waker = Some(waker.clone()));
     }
 
     pub(super) fn mail(&self, slot: SlotId) -> Option<Mail> {
-        self.mailboxes.borrow_mut()[slot].mail.take()
+        self.with_mailbox(slot, |mailbox| mailbox.mail.take())
     }
 
     pub(super) fn is_aborting(&self) -> bool {
@@ -283,6 +280,8 @@ impl Desk {
     /// connection is to be opened.
     pub(super) fn closed(&self, slot: SlotId, was_open: bool, now: Moment) -> Option<SlotId> {
         self.connections.update(|count| count - usize::from(was_open));
+        // What was meant for this one is nothing to the next one in its place.
+        self.with_mailbox(slot, |mailbox| *mailbox = Mailbox::default());
         let next = self.change_only(now, |queue, _| {
             queue.closed(slot);
             queue.open_next(now)
@@ -355,12 +354,22 @@ impl Desk {
     }
 
     fn tell(&self, slot: SlotId, mail: Mail) {
-        let mailbox = &mut self.mailboxes.borrow_mut()[slot];
-        // What has not taken an arrival for a whole timeout sees that from the arrival itself.
-        if mail != Mail::TimeOut || mailbox.mail.is_none() {
-            mailbox.mail = Some(mail);
+        self.with_mailbox(slot, |mailbox| {
+            // What has not taken an arrival for a whole timeout sees that from the arrival itself.
+            if mail != Mail::TimeOut || mailbox.mail.is_none() {
+                mailbox.mail = Some(mail);
+            }
+            mailbox.wake();
+        });
+    }
+
+    /// A slot has one from when it is first told something or moved into.
+    fn with_mailbox<T>(&self, slot: SlotId, change: impl FnOnce(&mut Mailbox) -> T) -> T {
+        let mut mailboxes = self.mailboxes.borrow_mut();
+        if mailboxes.len() <= slot {
+            mailboxes.resize_with(slot + 1, Mailbox::default);
         }
-        mailbox.wake();
+        change(&mut mailboxes[slot])
     }
 }
 

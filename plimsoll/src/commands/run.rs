@@ -23,6 +23,10 @@ pub struct Args {
     /// measured, for example 10m
     #[arg(long, value_name = "MAX", value_parser = parse_duration)]
     pub until_decided: Option<Duration>,
+    /// Replay this recorded load instead of the scenario's: CSV with a column `offset_s`, or columns
+    /// `start_s` and `rate_rps`; gzipped if it ends in .gz
+    #[arg(long, value_name = "FILE", conflicts_with = "until_decided")]
+    pub trace: Option<PathBuf>,
     /// Run in virtual time: nothing is brought up, no request is sent, and a day takes a second; the
     /// deployments need `synthetic:` settings
     #[arg(long, conflicts_with = "otlp")]
@@ -42,6 +46,12 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     };
     if let Some(seed) = args.seed {
         scenario.seed = seed;
+    }
+    if let Some(file) = &args.trace
+        && let Err(wrong) = scenario.replay(file)
+    {
+        view::note(&format!("error: --trace {wrong}"));
+        return Ok(Exit::Usage);
     }
     if let Some(most) = args.until_decided
         && let Err(wrong) = scenario.until_decided(most)

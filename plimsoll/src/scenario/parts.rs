@@ -224,6 +224,10 @@ impl Reader<'_> {
         for (index, message) in wrong {
             self.push(&format!("/load/stages/{index}"), &message);
         }
+        let (profile, trace) = match self.replayed(&raw) {
+            Some((trace, profile)) => (profile, Some(trace)),
+            None => (Profile { stages }, None),
+        };
         let dispersion = raw.dispersion;
         let is_gamma = matches!(raw.arrivals, Some(RawArrivals::Gamma));
         if is_gamma && dispersion.is_none() && !self.document.has("/load/dispersion") {
@@ -240,8 +244,9 @@ impl Reader<'_> {
                     ArrivalProcess::Gamma { dispersion: dispersion.unwrap_or(1.0) }
                 }
             },
-            profile: Profile { stages },
+            profile,
             shift,
+            trace,
             max_connections: raw.max_connections.unwrap_or(DEFAULT_MAX_CONNECTIONS),
             workers: raw.workers,
             ceiling_rps: raw.ceiling_rps,

@@ -117,9 +117,11 @@ pub struct RawLoad {
     /// `poisson`, 10 is bursty, below 1 they are more even.
     #[schemars(range(min = 0.01, max = 10_000))]
     pub dispersion: Option<f64>,
-    /// One after the other.
-    #[schemars(required, length(min = 1))]
+    /// One after the other; or a `trace`.
+    #[schemars(length(min = 1))]
     pub stages: Option<Vec<RawStage>>,
+    /// A recorded load, replayed; instead of `stages`.
+    pub trace: Option<RawTrace>,
     /// Connections at most; 10000 if absent. When all are busy, arrivals wait, and their response
     /// time says so.
     #[schemars(range(min = 1))]
@@ -138,6 +140,31 @@ pub struct RawLoad {
     /// beginning; `30s` if absent, `never` to go on.
     #[schemars(extend("format" = "time-span-or-never"))]
     pub give_up_after: Option<String>,
+}
+
+/// A recorded load, replayed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawTrace {
+    /// A CSV file, or a gzipped one (`.gz`), with a column `offset_s` (an arrival each row) or columns
+    /// `start_s` and `rate_rps` (a window each row); relative to this file.
+    #[schemars(required)]
+    pub file: Option<String>,
+    /// So many times as fast: the same arrivals in less time; 1 if absent.
+    #[schemars(range(min = 0.001, max = 100_000))]
+    pub speed: Option<f64>,
+    /// So many times the arrivals; 1 if absent.
+    #[schemars(range(min = 0.000_001, max = 1000))]
+    pub scale: Option<f64>,
+    /// Whether it begins again when it is over, until `duration`; `false` if absent.
+    #[serde(rename = "loop")]
+    pub repeats: Option<bool>,
+    /// How long the load lasts; the whole trace if absent.
+    #[schemars(extend("format" = "time-span"))]
+    pub duration: Option<String>,
+    /// So much of its beginning is shown, but never judged; nothing if absent.
+    #[schemars(extend("format" = "time-span"))]
+    pub warmup: Option<String>,
 }
 
 /// How arrivals are spread over time.

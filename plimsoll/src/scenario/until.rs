@@ -18,6 +18,11 @@ impl Scenario {
                         facts, and decided when they are over"
                 .to_owned());
         }
+        if self.load.trace.is_some() {
+            return Err("goes on with the last stage, and the load is a trace; give that a \
+                        `duration`, with `loop: true` if it is to be longer"
+                .to_owned());
+        }
         if most > LONGEST_STAGE {
             return Err("is at most 30 days".to_owned());
         }

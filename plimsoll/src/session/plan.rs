@@ -1,11 +1,13 @@
 //! From a scenario to what the parts need: the quota plan and the load plan.
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
 
 use anyhow::Result;
 use plimsoll_deploy::quota::{QuotaPlan, Usages};
 use plimsoll_deploy::spec::DeploymentSpec;
-use plimsoll_domain::schedule::ArrivalProcess;
+use plimsoll_domain::schedule::trace::Kind;
+use plimsoll_domain::schedule::{ArrivalProcess, Trace};
 use plimsoll_domain::units::{format_duration, three_digits};
 use plimsoll_host::runtime::Runtime;
 use plimsoll_loadgen::{Limits, LoadPlan, NamedRequest, Request};
@@ -54,6 +56,7 @@ pub(super) fn load(scenario: &Scenario, site: &Site) -> Result<LoadPlan> {
         tls: site.tls.clone(),
         requests: requests?,
         profile: load.profile.clone(),
+        trace: load.trace.clone(),
         process: load.arrivals,
         seed: scenario.seed,
         limits: Limits {
@@ -78,6 +81,7 @@ pub(super) fn load(scenario: &Scenario, site: &Site) -> Result<LoadPlan> {
 /// The load in a sentence: how arrivals are spread, how many, and how long.
 pub(super) fn load_in_words(scenario: &Scenario) -> String {
     let (load, profile) = (&scenario.load, &scenario.load.profile);
+    let replayed = load.trace.as_ref().map(words_of_trace);
     let spread = match load.arrivals {
         ArrivalProcess::Poisson => {
             "Poisson arrivals (independent users: as many as the rate on average, never just as many)"
@@ -94,11 +98,28 @@ pub(super) fn load_in_words(scenario: &Scenario) -> String {
     });
     let most = if scenario.until_decided { "at most " } else { "" };
     format!(
-        "load: {spread}, up to {}/s, about {} requests in {most}{}, seed {}",
+        "load: {}, up to {}/s, about {} requests in {most}{}, seed {}",
+        replayed.unwrap_or(spread),
         three_digits(rates.fold(0.0, f64::max)),
         profile.offered_by(profile.duration()).round(),
         format_duration(profile.duration()),
         scenario.seed
+    )
+}
+
+/// What is replayed, in words. Its rates are means.
+fn words_of_trace(trace: &Trace) -> String {
+    let pass = trace.pass();
+    let rows = match trace.kind() {
+        Kind::Offsets => "arrivals",
+        Kind::Rates => "windows",
+    };
+    let span = |seconds| format_duration(Duration::from_secs_f64(seconds));
+    format!(
+        "a trace of {} {rows} in {} (the longest silence {}), on average",
+        pass.rows,
+        span(pass.length_s),
+        span(pass.silence_s)
     )
 }
 

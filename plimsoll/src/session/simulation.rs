@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use plimsoll_deploy::spec::{DeploymentSpec, ServiceTime};
 use plimsoll_domain::Names;
-use plimsoll_domain::schedule::{Arrivals, Mix};
+use plimsoll_domain::schedule::Mix;
 use plimsoll_simulate::{Client, Deployment, Model, Service, Simulation};
 
 use crate::scenario::{Deployed, Place, Scenario};
@@ -63,7 +63,7 @@ pub(crate) fn simulation(scenario: &Scenario) -> Result<Simulation, Vec<String>>
     let requests = scenario.requests.iter().map(|request| request.name.clone()).collect();
     let place = |name: &String| deployed.deployments.iter().position(|spec| spec.name == *name);
     let model = Model {
-        arrivals: Arrivals::new(&load.profile, load.arrivals, &mix, scenario.seed),
+        arrivals: load.arrivals(&mix, scenario.seed),
         length: load.profile.duration(),
         names: Names::new(load.profile.names(), requests, []),
         counted: plimsoll_monitor::limits(&scenario.objectives, &scenario.alerts),

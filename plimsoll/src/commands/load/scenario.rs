@@ -123,6 +123,7 @@ pub(super) fn scenario(args: Args) -> Result<(Scenario, Printing), String> {
             },
             profile: Profile { stages },
             shift: Shift::default(),
+            trace: None,
             max_connections: args.max_connections,
             workers: args.workers,
             ceiling_rps: None,

@@ -97,3 +97,56 @@ fn an_hour_is_as_good_as_a_second() {
     let ran = Ran::with_out(&["run", &path, "--simulate"]).must_exit(0);
     assert!(count(&ran.summary(), "/load/offered").abs_diff(18_000) < 600);
 }
+
+#[test]
+fn a_recorded_load_is_replayed_arrival_for_arrival() {
+    let ran = Ran::with_out(&["run", "scenarios/replay", "--simulate"]);
+    let summary = ran.summary();
+    adds_up(&summary);
+    let rows = csv::Reader::from_reader(text(&ran, "timeline.csv").as_bytes())
+        .deserialize::<std::collections::HashMap<String, String>>()
+        .map(|row| row.expect("a row"))
+        .collect::<Vec<_>>();
+    let sum = |name: &str, factor: &str| -> f64 {
+        let cell = |row: &std::collections::HashMap<String, String>| -> f64 {
+            let number = |name: &str| row[name].parse::<f64>().expect("a number");
+            if factor.is_empty() { number(name) } else { number(name) * number(factor) }
+        };
+        rows.iter().map(cell).sum()
+    };
+    assert!((sum("offered", "") - 8_819.0).abs() < 0.5, "{}", sum("offered", ""));
+    // What was asked is told second by second, not as the mean.
+    assert!((sum("target_rps", "length_s") - 8_819.0).abs() < 0.5);
+    let targets: Vec<&String> = rows.iter().map(|row| &row["target_rps"]).collect();
+    assert!(targets.iter().any(|target| **target == "0.0"), "{targets:?}");
+}
+
+#[test]
+fn a_trace_may_be_given_and_what_is_wrong_with_one_is_told_with_its_line() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("trace.csv");
+    let run = |rows: &str| {
+        std::fs::write(&file, format!("offset_s\n{rows}")).expect("it can be written");
+        let trace = file.to_string_lossy().into_owned();
+        Ran::with_out(&["run", "scenarios/breach", "--simulate", "--trace", &trace])
+    };
+    let offered = count(&run("0\n0.5\n0.7\n1\n").summary(), "/load/offered");
+    assert_eq!(offered, 4);
+    for (rows, what) in [
+        ("1\n0.5\n", "trace.csv: line 3: 0.5 comes after 1"),
+        ("", "trace.csv: it has no row"),
+        ("1\n\nx\n", "trace.csv: line 4: `x` is no number"),
+    ] {
+        let ran = run(rows).must_exit(2);
+        assert!(ran.stderr.contains(what), "{}", ran.stderr);
+        assert!(!ran.folder().exists(), "nothing was begun");
+    }
+    let scenario = "name: x\nendpoint: e.yml\ndeployments: [d.yml]\nrequest: {method: GET}\nload: \
+                    {stages: [{duration: 1s, rps: 1}], trace: {file: trace.csv, loop: true}}\n";
+    let path = folder.path().join("scenario.yml");
+    std::fs::write(&path, scenario).expect("it can be written");
+    let ran = Ran::with_out(&["run", &path.to_string_lossy(), "--simulate"]).must_exit(2);
+    for what in ["either `stages` or a `trace`", "trace.csv: line 4: `x` is no number"] {
+        assert!(ran.stderr.contains(what), "{}", ran.stderr);
+    }
+}
