@@ -137,9 +137,16 @@ impl Worker {
         desk.begin();
         for (token, asked) in [(&self.stop, true), (&self.abort, false)] {
             let (token, desk) = (token.clone(), Rc::clone(&desk));
+            let flag = move |desk: &Desk| {
+                if asked { &desk.stop_asked } else { &desk.abort_asked }.set(true);
+            };
+            // The loop may have its first turn before the task has.
+            if token.is_cancelled() {
+                flag(&desk);
+            }
             slots.tasks.spawn_local(async move {
                 token.cancelled().await;
-                if asked { &desk.stop_asked } else { &desk.abort_asked }.set(true);
+                flag(&desk);
                 desk.poke();
             });
         }

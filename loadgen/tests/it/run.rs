@@ -7,11 +7,8 @@ use bytes::Bytes;
 use plimsoll_domain::schedule::{ArrivalProcess, Profile};
 use plimsoll_domain::{Class, Lags, Snapshot, Tally};
 use plimsoll_loadgen::{Error, Finished, Limits, LoadPlan, NamedRequest, Request, Running, Target};
-use tokio::sync::{RwLock, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-
-/// Held alone by tests that measure times.
-static MACHINE: RwLock<()> = RwLock::const_new(());
 
 /// No run of a test takes longer, however slow the machine.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -52,22 +49,11 @@ pub(crate) async fn run(plan: LoadPlan) -> Result {
     run_and(plan, |_, _| {}).await
 }
 
-/// Runs a plan while no other test loads the machine.
-pub(crate) async fn run_alone(plan: LoadPlan) -> Result {
-    let _alone = MACHINE.write().await;
-    load(plan, |_, _| {}).await
-}
-
 /// Runs a plan and calls `each` with every snapshot.
 pub(crate) async fn run_and(
     plan: LoadPlan,
-    each: impl FnMut(&Running, &CancellationToken),
+    mut each: impl FnMut(&Running, &CancellationToken),
 ) -> Result {
-    let _shared = MACHINE.read().await;
-    load(plan, each).await
-}
-
-async fn load(plan: LoadPlan, mut each: impl FnMut(&Running, &CancellationToken)) -> Result {
     let (send, mut receive) = mpsc::channel(4);
     let stop = CancellationToken::new();
     let running = start(plan, send, stop.clone()).await.unwrap();

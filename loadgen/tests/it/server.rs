@@ -1,8 +1,8 @@
 //! A small HTTP/1.1 server for the tests: its own thread, its own port, exact behaviour.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 pub(crate) enum Mode {
     /// Answers after a delay.
     Answer(Duration),
-    /// Answers at once, but in the first `stall` of every `period` only when that is over.
-    Stall { stall: Duration, period: Duration },
+    /// Answers at once, but from the request after `answered` on stalls once: until so many requests
+    /// wait for their answer, and for at least `length`.
+    Stall { answered: u64, waiting: u64, length: Duration },
     /// Answers, says so, and closes.
     AnswerAndClose,
     /// The same, one connection after the other: the next is accepted when one is done with.
@@ -38,7 +39,7 @@ pub(crate) enum Mode {
     CloseAtOnce,
     /// Reads the request and resets the connection.
     Reset,
-    /// Answers with something that is not HTTP.
+    /// Answers with something that is not HTTP, whatever it reads first.
     Garbage,
     /// Promises more than it sends.
     CutOff,
@@ -50,7 +51,16 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) accepted: Arc<AtomicU64>,
     pub(crate) requests: Arc<AtomicU64>,
+    stall: Arc<Stall>,
     stop: CancellationToken,
+}
+
+/// The stall of [`Mode::Stall`]: what was read after its beginning is answered after its end.
+#[derive(Default)]
+struct Stall {
+    began: OnceLock<Moment>,
+    ended: OnceLock<Moment>,
+    over: CancellationToken,
 }
 
 impl Server {
@@ -64,12 +74,19 @@ impl Server {
         };
         let address = listener.local_addr().unwrap();
         let (accepted, requests) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
-        let stop = CancellationToken::new();
+        let (stall, stop) = (Arc::<Stall>::default(), CancellationToken::new());
         let (stopped, counts) = (stop.clone(), (Arc::clone(&accepted), Arc::clone(&requests)));
+        let stalls = Arc::clone(&stall);
         thread::spawn(move || {
-            runtime.block_on(stopped.run_until_cancelled(accept(listener, mode, counts)))
+            runtime.block_on(stopped.run_until_cancelled(accept(listener, mode, counts, stalls)))
         });
-        Self { address, accepted, requests, stop }
+        Self { address, accepted, requests, stall, stop }
+    }
+
+    /// From when to when it stalled.
+    pub(crate) fn stalled(&self) -> (Moment, Moment) {
+        let moment = |at: &OnceLock<Moment>| *at.get().expect("it has stalled");
+        (moment(&self.stall.began), moment(&self.stall.ended))
     }
 
     pub(crate) fn url(&self) -> String {
@@ -89,14 +106,18 @@ pub(crate) fn refused() -> String {
     format!("http://{}/score", listener.local_addr().unwrap())
 }
 
-async fn accept(listener: TcpListener, mode: Mode, counts: (Arc<AtomicU64>, Arc<AtomicU64>)) {
-    let began = clock::now();
+async fn accept(
+    listener: TcpListener,
+    mode: Mode,
+    counts: (Arc<AtomicU64>, Arc<AtomicU64>),
+    stall: Arc<Stall>,
+) {
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         counts.0.fetch_add(1, Ordering::Relaxed);
-        let requests = Arc::clone(&counts.1);
+        let (requests, stall) = (Arc::clone(&counts.1), Arc::clone(&stall));
         let served = tokio::spawn(async move {
-            let _ = serve(stream, mode, began, &requests).await;
+            let _ = serve(stream, mode, &stall, &requests).await;
         });
         if matches!(mode, Mode::OneAtATime | Mode::KeepOne { .. }) {
             let _ = served.await;
@@ -107,12 +128,17 @@ async fn accept(listener: TcpListener, mode: Mode, counts: (Arc<AtomicU64>, Arc<
 async fn serve(
     mut stream: TcpStream,
     mode: Mode,
-    began: Moment,
+    stall: &Stall,
     requests: &AtomicU64,
 ) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
-    if matches!(mode, Mode::CloseAtOnce) {
-        return Ok(());
+    match mode {
+        Mode::CloseAtOnce => return Ok(()),
+        Mode::Garbage => {
+            stream.read_buf(&mut Vec::new()).await?;
+            return stream.write_all(b"I am not HTTP at all\r\n\r\n").await;
+        }
+        _ => {}
     }
     let mut buffer = Vec::new();
     loop {
@@ -140,8 +166,18 @@ async fn serve(
                 tokio::time::sleep(delay).await;
                 answer(&mut stream, "200 OK", "").await?;
             }
-            Mode::Stall { stall, period } => {
-                stalled(began, stall, period).await;
+            Mode::Stall { answered, waiting, length } => {
+                if number == answered {
+                    let _ = stall.began.set(clock::now());
+                    tokio::time::sleep(length).await;
+                    while requests.load(Ordering::Relaxed) - answered < waiting {
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                    let _ = stall.ended.set(clock::now());
+                    stall.over.cancel();
+                } else if number > answered {
+                    stall.over.cancelled().await;
+                }
                 answer(&mut stream, "200 OK", "x-ms-run-fn-exec-ms: 0.25\r\n").await?;
             }
             Mode::AnswerAndClose | Mode::OneAtATime => {
@@ -154,13 +190,9 @@ async fn serve(
                 }
             }
             Mode::Status(status) => answer(&mut stream, status, "").await?,
-            Mode::Close | Mode::CloseAtOnce => return Ok(()),
+            Mode::Close | Mode::CloseAtOnce | Mode::Garbage => return Ok(()),
             Mode::Reset => {
                 stream.set_zero_linger()?;
-                return Ok(());
-            }
-            Mode::Garbage => {
-                stream.write_all(b"I am not HTTP at all\r\n\r\n").await?;
                 return Ok(());
             }
             Mode::CutOff => {
@@ -170,15 +202,6 @@ async fn serve(
             }
             Mode::Silent => std::future::pending().await,
         }
-    }
-}
-
-/// Waits for the end of a stall that began with the period.
-async fn stalled(began: Moment, stall: Duration, period: Duration) {
-    let into = clock::now().since(began).as_nanos() % period.as_nanos();
-    let left = stall.saturating_sub(Duration::from_nanos(into as u64));
-    if !left.is_zero() {
-        tokio::time::sleep(left).await;
     }
 }
 
