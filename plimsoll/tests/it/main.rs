@@ -1,6 +1,7 @@
 //! The integration tests of the `plimsoll` command, and the rules about the repository itself.
 
 mod autoscale;
+mod capacity;
 mod files;
 mod host;
 mod load;
