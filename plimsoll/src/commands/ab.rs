@@ -194,6 +194,13 @@ impl Sides {
                     .to_owned(),
             );
         }
+        if scenario.load.trace.is_some() {
+            return Err(
+                "the sides take turns under `stages`, and the scenario replays a `trace`: \
+                        give it `stages` instead"
+                    .to_owned(),
+            );
+        }
         if !scenario.load.shift.is_empty() {
             return Err(
                 "the scenario's stages shift the traffic, but here both sides get the same; leave \

@@ -135,6 +135,11 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
 /// What is to be searched, and what the user is to know of it.
 fn prepare(args: &Args, mut scenario: Scenario) -> Result<(Asked, Vec<String>), String> {
     let mut notes = Vec::new();
+    if let Some(key) = unlike_a_step(&scenario) {
+        return Err(format!(
+            "each step of a search is one rate on endpoints that stay as they are; leave `{key}` out"
+        ));
+    }
     scenario.objectives = objectives(&scenario, &mut notes)?;
     let stages = scenario.load.profile.stages.iter();
     let peak = stages.fold(0.0, |most: f64, stage| most.max(stage.from_rps).max(stage.to_rps));
@@ -172,6 +177,17 @@ fn prepare(args: &Args, mut scenario: Scenario) -> Result<(Asked, Vec<String>), 
         .map_err(|_| "the results folder cannot be made".to_owned())?;
     let (settle, simulate, quiet) = (args.settle, args.simulate, args.quiet || args.json);
     Ok((Asked { scenario, settings, settle, simulate, quiet, folder }, notes))
+}
+
+/// What of a scenario changes the endpoint or the rate in mid-run.
+fn unlike_a_step(scenario: &Scenario) -> Option<&'static str> {
+    let load = &scenario.load;
+    let keys = [
+        ("autoscale", scenario.autoscale.is_some()),
+        ("load.trace", load.trace.is_some()),
+        ("traffic` and `mirror_traffic", !load.shift.is_empty()),
+    ];
+    keys.into_iter().find_map(|(key, is_there)| is_there.then_some(key))
 }
 
 /// The objectives as a search asks them: over each step, and of everything that is due in it.

@@ -103,7 +103,7 @@ impl Found {
         if self.interval_rps.is_some() {
             if let Some(knee) = self.answer.knee {
                 facts.push(format!(
-                    "knee (fitted to all steps): {}/s, {} to {}",
+                    "knee (fitted to all steps; its range is rough): {}/s, {} to {}",
                     three_digits(knee.rps),
                     three_digits(knee.low_rps),
                     three_digits(knee.high_rps)
@@ -150,7 +150,8 @@ fn says(answer: &Answer, ceiling: f64) -> String {
         Ending::Generator { rate_rps, why } => format!(
             "no number: the load generator is the bound, not the endpoint ({why} at {}/s); give it more cores, or \
              lower --max-rate",
-            three_digits(*rate_rps)
+            three_digits(*rate_rps),
+            why = why.split("; ").next().unwrap_or_default()
         ),
         Ending::Degraded { rate_rps } => format!(
             "no number: the endpoint is worse for good after an overload: {}/s was met before, and is breached \

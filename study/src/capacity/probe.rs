@@ -2,8 +2,8 @@
 
 use plimsoll_monitor::Verdict;
 
-use super::step::{highest_met, lowest_breached, rates};
-use super::{Ending, Fit, Settings, Step};
+use super::step::{highest_met, lowest_breached};
+use super::{Ending, FIRST_LOOK_S, Fit, Settings, Step};
 
 /// While one end is missing, a probe is so many times the highest rate tried, or that part of the lowest.
 const GROWTH: f64 = 1.5;
@@ -57,7 +57,11 @@ fn between(
     let knee = knee.clamp(low * (1.0 + RESOLUTION), high / (1.0 + RESOLUTION));
     let half = (1.0 + settings.width).sqrt();
     let inside = |rate: &f64| *rate > low && *rate < high;
-    let undecided: Vec<f64> = rates(steps, Verdict::Inconclusive).filter(inside).collect();
+    let undecided = |step: &&Step| step.counts() && step.verdict() == Verdict::Inconclusive;
+    // What was passed by after one look would have been decided by more of them.
+    let looked = |step: &&Step| step.seen.measured_s > FIRST_LOOK_S || settings.looks == 1;
+    let undecided = steps.iter().filter(undecided).filter(looked).map(|step| step.rate_rps);
+    let undecided: Vec<f64> = undecided.filter(inside).collect();
     // Towards the low end, and towards the high one: how far it still is, and where to probe.
     let lowest = undecided.iter().copied().reduce(f64::min);
     let highest = undecided.iter().copied().reduce(f64::max);

@@ -145,7 +145,8 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
         Options { searches: 500, limit: 1_000, threads, only: String::new(), truth: 20_000_000 };
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
-        let number = value.parse().map_err(|_| format!("{name} needs a number, not {value}"));
+        let number =
+            value.parse::<u64>().map_err(|_| format!("{name} needs a number, not {value}"));
         match name.as_str() {
             "--searches" => options.searches = number?.max(1),
             "--limit" => options.limit = number?,
