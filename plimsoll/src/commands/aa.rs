@@ -122,7 +122,7 @@ struct Told {
 }
 
 fn all(trial: &Trial<'_>, args: &Args, folder: &Path) -> Result<Told> {
-    let printing = Printing { json: args.json, quiet: true };
+    let printing = Printing { json: args.json, quiet: true, annotations: None };
     let mut all = Told::default();
     for index in 0..args.runs {
         let own = folder.join(format!("{:03}", index + 1));

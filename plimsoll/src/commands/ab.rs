@@ -135,7 +135,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let printing = Printing { json: args.json, quiet: args.quiet };
+    let printing = Printing { json: args.json, quiet: args.quiet, annotations: None };
     let trial = Trial { scenario: &scenario, sides: &sides, turns: args.turns.turns() };
     let ended = trial.run(scenario.seed, &folder, &args.asked, printing)?;
     let exit = ended.write(&scenario.name, &folder)?;

@@ -195,12 +195,7 @@ impl NightRun {
     }
 
     fn recording(&self, path: &Path, run: Run) -> Recording {
-        Recording {
-            path: path.to_owned(),
-            summary: self.summary.clone(),
-            rows: timeline::read(&self.timeline),
-            run,
-        }
+        Recording::kept(path, self.summary.clone(), timeline::read(&self.timeline), run)
     }
 
     fn blocks(&self) -> Option<Run> {

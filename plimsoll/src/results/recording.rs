@@ -53,6 +53,11 @@ impl Recording {
         Self::try_read(path).map_err(refused)
     }
 
+    /// One that was kept elsewhere, and took turns with no other.
+    pub(super) fn kept(path: &Path, summary: Summary, rows: Vec<Row>, run: Run) -> Self {
+        Self { path: path.to_owned(), summary, rows, run, blocks: Vec::new() }
+    }
+
     fn try_read(path: &Path) -> Result<Self, String> {
         let summary = summary(path)?;
         counts(&summary)?;
@@ -152,7 +157,7 @@ fn blocks(path: &Path, summary: &Summary, rows: &[Row]) -> Result<(Run, Vec<Bloc
             Second { length, failed: missing.failed, late: missing.late, ..Second::default() };
         while let Some(read) = intervals.next_if(|read| is_before(read, row.t_s)) {
             let Interval { tag, histogram, .. } = read.map_err(unread)?;
-            let latencies = sparse(&histogram);
+            let latencies = hlog::sparse(&histogram);
             let of = if tag == "model" { &mut second.model } else { &mut second.response };
             of.merge(&latencies);
         }

@@ -73,7 +73,7 @@ async fn steps(asked: &Asked) -> Result<Searched> {
     };
     if let Some(site) = site {
         let is_lost = matches!(run.cut, Some(Cut::Lost(_)));
-        remove(&asked.scenario, site, is_lost, &interrupt, &mut view).await;
+        remove(site, &asked.scenario, is_lost, &interrupt, &mut view).await;
     }
     view.clear();
     let Run { mut search, folders, cut, .. } = run;

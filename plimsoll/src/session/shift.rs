@@ -62,7 +62,7 @@ impl Sink for Shifter {
                 let is_breached = standing.any(|one| one.verdict == Verdict::Breached);
                 self.shift.next(interval.snapshot.end, is_breached)
             }
-            Output::Event(_) | Output::Alert(_) => None,
+            Output::Event(_) | Output::Alert(_) | Output::Evaluation { .. } => None,
         };
         if let Some(Action::Set(shares) | Action::RollBack(shares)) = action {
             // A task that has failed says why when it is waited for.
