@@ -6,7 +6,7 @@
 //! module decides what to try next ([`Search`]), what is worth keeping ([`front`]), and which of that
 //! to take ([`choose`]).
 //!
-//! **The search.** The first generation is a Latin hypercube (McKay, Beckman and Conover 1979) beside
+//! **The search.** The first generation is a Latin hypercube (`McKay`, Beckman and Conover 1979) beside
 //! the rules that there are; each later one is bred from the front so far: parameters of two parents
 //! mixed, then moved by some steps, as evolution strategies do on grids. **Racing**: a generation is
 //! tried on one case, then on two, four, and so on; after each round the half that is furthest from

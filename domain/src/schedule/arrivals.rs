@@ -95,10 +95,18 @@ enum Course {
         latest: Duration,
     },
     Trace {
-        replay: Replay,
+        replay: Box<Replay>,
         /// When each stage ends.
         ends: Vec<Duration>,
     },
+}
+
+/// What comes next of a course.
+enum Found {
+    /// The due time of an arrival, and its stage.
+    Due(Duration, u16),
+    /// An arrival of another share, whose due time nobody needs.
+    OfAnother,
 }
 
 /// Where in the integral of the rate arrivals lie, one after another.
@@ -183,7 +191,7 @@ impl Arrivals {
         mix: &Mix,
         seed: u64,
     ) -> Self {
-        let replay = Replay::new(trace, Spacing::new(process, seed), seed);
+        let replay = Box::new(Replay::new(trace, Spacing::new(process, seed), seed));
         let ends = profile.ranges().map(|(_, range)| range.end).collect();
         let course = Course::Trace { replay, ends };
         let turns = Vec::new();
@@ -202,7 +210,7 @@ impl Arrivals {
 impl Course {
     /// The due time and the stage of the arrival with this number, unless it is of another share
     /// and nobody needs to know.
-    fn next(&mut self, number: u64, is_own: bool) -> Option<Option<(Duration, u16)>> {
+    fn next(&mut self, number: u64, is_own: bool) -> Option<Found> {
         let (pieces, current, spacing, most, latest) = match self {
             Self::Profile { pieces, current, spacing, most, latest } => {
                 (pieces, current, spacing, most, latest)
@@ -210,7 +218,7 @@ impl Course {
             Self::Trace { replay, ends } => {
                 let due = replay.next()?;
                 let stage = ends.partition_point(|end| *end <= due);
-                return Some(Some((due, stage as u16)));
+                return Some(Found::Due(due, stage as u16));
             }
         };
         if number >= *most {
@@ -222,7 +230,7 @@ impl Course {
         }
         let piece = &pieces[*current];
         if !is_own && !piece.is_searched() {
-            return Some(None);
+            return Some(Found::OfAnother);
         }
         let mut due = piece.when(area);
         if piece.is_searched() {
@@ -231,7 +239,7 @@ impl Course {
             due = due.max(*latest);
             *latest = due;
         }
-        Some(Some((due, piece.stage as u16)))
+        Some(Found::Due(due, piece.stage as u16))
     }
 }
 
@@ -246,7 +254,9 @@ impl Iterator for Arrivals {
             self.number += 1;
             // Drawn for every number, also of other shards, so that a share is a share of the whole.
             let request = self.draw.next();
-            if let Some((due, stage)) = found.filter(|_| is_own) {
+            if let Found::Due(due, stage) = found
+                && is_own
+            {
                 let turn = self.turns.get(usize::from(stage)).copied().unwrap_or_default();
                 let request = request.saturating_add(turn);
                 return Some(Arrival { number, due, stage, request });

@@ -63,6 +63,19 @@ struct Stall {
     over: CancellationToken,
 }
 
+impl Stall {
+    /// Lasts so long, and until requests enough wait.
+    async fn hold(&self, length: Duration, are_enough: impl Fn() -> bool) {
+        let _ = self.began.set(clock::now());
+        tokio::time::sleep(length).await;
+        while !are_enough() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let _ = self.ended.set(clock::now());
+        self.over.cancel();
+    }
+}
+
 impl Server {
     pub(crate) fn start(mode: Mode) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -168,13 +181,8 @@ async fn serve(
             }
             Mode::Stall { answered, waiting, length } => {
                 if number == answered {
-                    let _ = stall.began.set(clock::now());
-                    tokio::time::sleep(length).await;
-                    while requests.load(Ordering::Relaxed) - answered < waiting {
-                        tokio::time::sleep(Duration::from_millis(1)).await;
-                    }
-                    let _ = stall.ended.set(clock::now());
-                    stall.over.cancel();
+                    let are_enough = || requests.load(Ordering::Relaxed) - answered >= waiting;
+                    stall.hold(length, are_enough).await;
                 } else if number > answered {
                     stall.over.cancelled().await;
                 }

@@ -187,43 +187,7 @@ impl Sides {
                         instead, or compare two runs with `plimsoll compare`"
                 .to_owned());
         };
-        if scenario.autoscale.is_some() {
-            return Err(
-                "two deployments are compared with the same instances all the while; leave \
-                        `autoscale` out"
-                    .to_owned(),
-            );
-        }
-        if scenario.load.trace.is_some() {
-            return Err(
-                "the sides take turns under `stages`, and the scenario replays a `trace`: \
-                        give it `stages` instead"
-                    .to_owned(),
-            );
-        }
-        if !scenario.load.shift.is_empty() {
-            return Err(
-                "the scenario's stages shift the traffic, but here both sides get the same; leave \
-                        `traffic` and `mirror_traffic` out of the stages"
-                    .to_owned(),
-            );
-        }
-        if let Some(request) = scenario.requests.iter().find(|one| one.deployment.is_some()) {
-            return Err(format!(
-                "request `{}` names a `deployment`, but here each is sent to both sides; leave \
-                 `deployment` out",
-                request.name
-            ));
-        }
-        let own = |name: &&String| name.eq_ignore_ascii_case("azureml-model-deployment");
-        let chosen = |one: &scenario::Request| one.headers.iter().any(|(name, _)| own(&name));
-        if scenario.requests.iter().any(chosen) {
-            return Err(
-                "a request has the header `azureml-model-deployment`, which here sends each \
-                        to its side; leave it out"
-                    .to_owned(),
-            );
-        }
+        alike(scenario)?;
         let found =
             [side::find(base, Side::Base, deployed)?, side::find(new, Side::New, deployed)?];
         let [base, new] = found.each_ref().map(|sided| &sided.spec);
@@ -251,6 +215,42 @@ impl Sides {
         let deployed = Deployed { endpoint: deployed.endpoint.clone(), deployments, traffic };
         Ok(Self { deployed, notes, _found: found })
     }
+}
+
+/// Whether both sides can get the same.
+fn alike(scenario: &Scenario) -> Result<(), String> {
+    if scenario.autoscale.is_some() {
+        return Err("two deployments are compared with the same instances all the while; leave \
+                        `autoscale` out"
+            .to_owned());
+    }
+    if scenario.load.trace.is_some() {
+        return Err("the sides take turns under `stages`, and the scenario replays a `trace`: \
+                        give it `stages` instead"
+            .to_owned());
+    }
+    if !scenario.load.shift.is_empty() {
+        return Err(
+            "the scenario's stages shift the traffic, but here both sides get the same; leave \
+                        `traffic` and `mirror_traffic` out of the stages"
+                .to_owned(),
+        );
+    }
+    if let Some(request) = scenario.requests.iter().find(|one| one.deployment.is_some()) {
+        return Err(format!(
+            "request `{}` names a `deployment`, but here each is sent to both sides; leave \
+                 `deployment` out",
+            request.name
+        ));
+    }
+    let own = |name: &&String| name.eq_ignore_ascii_case("azureml-model-deployment");
+    let chosen = |one: &scenario::Request| one.headers.iter().any(|(name, _)| own(&name));
+    if scenario.requests.iter().any(chosen) {
+        return Err("a request has the header `azureml-model-deployment`, which here sends each \
+                        to its side; leave it out"
+            .to_owned());
+    }
+    Ok(())
 }
 
 /// One job: two deployments, and how they take turns.

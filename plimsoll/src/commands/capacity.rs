@@ -75,7 +75,7 @@ fn confidence(text: &str) -> Result<f64, String> {
 }
 
 fn looks(text: &str) -> Result<u32, String> {
-    let given = parse_duration(text).map_err(|error| error.to_string())?;
+    let given = parse_duration(text)?;
     let looks = 1..=MOST_LOOKS;
     let found =
         looks.into_iter().find(|looks| given == Duration::from_secs(FIRST_LOOK_S << (looks - 1)));
@@ -84,7 +84,7 @@ fn looks(text: &str) -> Result<u32, String> {
     })
 }
 
-pub(crate) fn run(args: Args) -> Result<Exit> {
+pub(crate) fn run(args: &Args) -> Result<Exit> {
     let mut scenario = match scenario::read(&args.scenario) {
         Ok(scenario) => scenario,
         Err(problems) => {
@@ -94,7 +94,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     };
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     scenario.folder = args.out.clone().or(scenario.folder.take());
-    let (asked, notes) = match prepare(&args, scenario) {
+    let (asked, notes) = match prepare(args, scenario) {
         Ok(prepared) => prepared,
         Err(wrong) => {
             view::note(&format!("error: {wrong}"));
@@ -104,11 +104,15 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     if args.simulate
         && let Err(reasons) = session::simulation(&asked.scenario)
     {
-        reasons.iter().for_each(|reason| view::note(&format!("error: {reason}")));
+        for reason in reasons {
+            view::note(&format!("error: {reason}"));
+        }
         return Ok(Exit::Usage);
     }
     if !args.quiet {
-        notes.iter().for_each(|note| view::note(&format!("note: {note}")));
+        for note in &notes {
+            view::note(&format!("note: {note}"));
+        }
     }
     std::fs::create_dir_all(&asked.folder)
         .with_context(|| format!("`{}` cannot be made", asked.folder.display()))?;
@@ -132,9 +136,13 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     Ok(exit)
 }
 
+/// Said as long as it is so.
+const UNPROVEN: &str = "how often this interval holds the truth is still being measured (`benches/capacity`); do not \
+                        promise anybody its confidence yet";
+
 /// What is to be searched, and what the user is to know of it.
 fn prepare(args: &Args, mut scenario: Scenario) -> Result<(Asked, Vec<String>), String> {
-    let mut notes = Vec::new();
+    let mut notes = vec![UNPROVEN.to_owned()];
     if let Some(key) = unlike_a_step(&scenario) {
         return Err(format!(
             "each step of a search is one rate on endpoints that stay as they are; leave `{key}` out"

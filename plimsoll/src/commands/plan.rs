@@ -82,7 +82,7 @@ fn percent(text: &str) -> Result<f64, String> {
     share.ok_or_else(|| "write a percentage above 0% and below 100%, such as 0.1%".to_owned())
 }
 
-pub(crate) fn run(args: Args) -> Result<Exit> {
+pub(crate) fn run(args: &Args) -> Result<Exit> {
     let refuse = |wrong: &str| {
         view::note(&format!("error: {wrong}"));
         Ok(Exit::Usage)
@@ -124,7 +124,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         refused: args.refused,
         wait_s: args.wait.map(|wait| wait.as_secs_f64()),
     };
-    let Some(plan) = Plan::new(&args, demand, measured, &skus, usages.as_ref(), &prices) else {
+    let Some(plan) = Plan::new(args, demand, measured, &skus, usages.as_ref(), &prices) else {
         return refuse(&format!(
             "the forecast needs more than {} instances: it is above every limit; split it over endpoints, or make \
              requests cheaper",
@@ -133,9 +133,9 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     };
     let exit = exit(&plan);
     if args.json {
-        view::json(&plan)?
+        view::json(&plan)?;
     } else {
-        view::print(&plan.text())
+        view::print(&plan.text());
     }
     Ok(exit)
 }

@@ -91,7 +91,9 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         view::json(&Assessed { assessment: &assessment, now: &fits })?;
     } else {
         show(&assessment, false)?;
-        fits.iter().for_each(|fit| view::print(&format!("now: {fit}")));
+        for fit in &fits {
+            view::print(&format!("now: {fit}"));
+        }
     }
     Ok(if assessment.fits { Exit::Success } else { Exit::Deployment })
 }

@@ -82,7 +82,7 @@ impl Found {
             bound_by: answer
                 .bound
                 .filter(|_| answer.interval().is_some())
-                .map(|bound| bound.words()),
+                .map(plimsoll_study::capacity::Bound::words),
             notes,
             folders,
             objectives,

@@ -423,12 +423,11 @@ fn wrong_shares(
     }
     let mirrored: Vec<_> = mirror.iter().filter(|(_, share)| **share > 0).collect();
     match mirrored[..] {
-        [] => None,
         [(name, _)] if traffic.get(name).is_some_and(|share| *share > 0) => {
             Some(format!("`{name}` has live traffic, so that nothing is mirrored to it"))
         }
         [(_, share)] if *share > 50 => Some(format!("{share} % are mirrored; 50 is the most")),
-        [_] => None,
+        [] | [_] => None,
         _ => Some("`mirror_traffic` is for one deployment".to_owned()),
     }
 }

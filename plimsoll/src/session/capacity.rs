@@ -111,7 +111,7 @@ impl Run<'_> {
     ) -> Result<(), Failure> {
         while let Some(load) = self.search.next() {
             self.tell(&load, view);
-            let seen = self.step(&load, site, interrupt, view).await?;
+            let seen = Box::pin(self.step(&load, site, interrupt, view)).await?;
             if !self.asked.quiet {
                 view.line(told(self.search.steps().len() + 1, &load, &seen));
             }

@@ -117,7 +117,8 @@ mod tests {
     #[test]
     fn one_odd_night_is_no_change_however_odd_it_is() {
         for place in [5, 30, 57, 58, 59] {
-            let mut values: Vec<f64> = (0..60).map(|night| 0.01 * (night * 7 % 5) as f64).collect();
+            let mut values: Vec<f64> =
+                (0..60).map(|night| 0.01 * f64::from(night * 7 % 5)).collect();
             values[place] = 3.0;
             assert_eq!(splits(&values), [], "night {place}");
         }

@@ -80,7 +80,9 @@ impl Search {
         }
         search.given = search.trials.len();
         let spread = search.space.spread(search.settings.generation, &mut search.random);
-        spread.into_iter().for_each(|candidate| search.enter(candidate));
+        for candidate in spread {
+            search.enter(candidate);
+        }
         search
     }
 

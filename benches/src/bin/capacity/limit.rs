@@ -12,7 +12,7 @@ use crate::server::Server;
 pub(crate) fn run(server: &Server, truth: f64, number: u64) -> Verdict {
     let profile = Profile::new(vec![
         Stage::hold("settle", truth, Duration::from_secs(10)).as_warmup(),
-        Stage::hold("hold", truth, Duration::from_secs(600)),
+        Stage::hold("hold", truth, Duration::from_mins(10)),
     ]);
     let mut monitor = server.monitor(&profile, 0.99).until_decided();
     let mut simulation = server.simulation(&profile, 1 << 40 | number);

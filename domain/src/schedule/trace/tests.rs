@@ -165,7 +165,8 @@ proptest! {
 
 #[test]
 fn half_of_a_trace_is_half_of_it() {
-    let rows: String = (0..20_000).map(|row| format!("{row}\n")).collect();
+    let rows: Vec<String> = (0..20_000).map(|row| row.to_string()).collect();
+    let rows = rows.join("\n") + "\n";
     let whole = trace(&format!("offset_s\n{rows}"));
     for (scale, expected) in [(0.5, 10_000), (1.5, 30_000), (3.0, 60_000)] {
         let got = due(&whole.clone().scaled(scale)).len();

@@ -15,12 +15,12 @@ const BANDWIDTH: f64 = 5e6;
 pub(super) struct Limit {
     pub(super) name: &'static str,
     pub(super) needed: f64,
-    pub(super) limit: f64,
+    pub(super) at_most: f64,
 }
 
 impl Limit {
     pub(super) fn share(&self) -> f64 {
-        self.needed / self.limit
+        self.needed / self.at_most
     }
 }
 
@@ -29,13 +29,13 @@ impl Limit {
 pub(super) fn of(demand: &Demand, payload: Option<f64>) -> Vec<Limit> {
     let rate = demand.rate_rps;
     let mut all = vec![
-        Limit { name: "requests per second", needed: rate, limit: RATE },
-        Limit { name: "connections", needed: rate * demand.service_s, limit: CONNECTIONS },
+        Limit { name: "requests per second", needed: rate, at_most: RATE },
+        Limit { name: "connections", needed: rate * demand.service_s, at_most: CONNECTIONS },
     ];
     all.extend(payload.map(|payload| Limit {
         name: "bytes per second",
         needed: rate * payload,
-        limit: BANDWIDTH,
+        at_most: BANDWIDTH,
     }));
     all.sort_by(|a, b| b.share().total_cmp(&a.share()));
     all

@@ -192,6 +192,11 @@ impl Plan {
             format!("{what}: {}", count.map_or("beyond all".to_owned(), |count| count.to_string()))
         });
         line(sensitivity.collect::<Vec<_>>().join(", "));
+        self.limits_and_sizes(line);
+        text
+    }
+
+    fn limits_and_sizes(&self, mut line: impl FnMut(String)) {
         for (index, limit) in self.limits.iter().enumerate() {
             let first =
                 if index == 0 { "the endpoint's limit that binds first: " } else { "then " };
@@ -200,7 +205,7 @@ impl Plan {
                 "{first}{} {} of {}{over}",
                 three_digits(limit.needed),
                 limit.name,
-                three_digits(limit.limit)
+                three_digits(limit.at_most)
             ));
         }
         for size in &self.sizes {
@@ -215,6 +220,5 @@ impl Plan {
                 line(format!("  {fit}"));
             }
         }
-        text
     }
 }
