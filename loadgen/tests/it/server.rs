@@ -167,14 +167,7 @@ async fn serve(
         let number = requests.fetch_add(1, Ordering::Relaxed);
         match mode {
             Mode::CloseIdle(_) => answer(&mut stream, "200 OK", "").await?,
-            Mode::Deployments => {
-                let header = if path.starts_with("/b") {
-                    "azureml-model-deployment: blue\r\n"
-                } else {
-                    "azureml-model-session: green-77\r\n"
-                };
-                answer(&mut stream, "200 OK", header).await?;
-            }
+            Mode::Deployments => answer(&mut stream, "200 OK", who_answers(&path)).await?,
             Mode::Answer(delay) | Mode::KeepOne { work: delay, .. } => {
                 tokio::time::sleep(delay).await;
                 answer(&mut stream, "200 OK", "").await?;
@@ -210,6 +203,15 @@ async fn serve(
             }
             Mode::Silent => std::future::pending().await,
         }
+    }
+}
+
+/// The header of one of two deployments, which say who they are in two ways.
+fn who_answers(path: &str) -> &'static str {
+    if path.starts_with("/b") {
+        "azureml-model-deployment: blue\r\n"
+    } else {
+        "azureml-model-session: green-77\r\n"
     }
 }
 
