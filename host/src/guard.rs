@@ -36,8 +36,8 @@ use super::cgroup;
 /// In the place of the host's process id: the guard calls itself with this, in the instance's process.
 const BECOME: &str = "become";
 
-/// In the place of a control group: there is none.
-pub(super) const NO_GROUP: &str = "-";
+/// Before the path of a control group.
+pub(super) const GROUP: &str = "--group";
 
 /// The first line of an instance's output, before its process id: the host takes it out.
 pub(super) const HELLO: &str = "plimsoll guard: process ";
@@ -70,14 +70,13 @@ struct Order {
     args: Vec<OsString>,
 }
 
-/// Guards the program of `args`, which are the host's process id, the instance's control group or `-`, the program and
-/// its arguments. The process ends as the program does; this returns only what went wrong.
+/// Guards the program of `args`, which are the host's process id, `--group` and the instance's control group if it has
+/// one, the program and its arguments. The process ends as the program does; this returns only what went wrong.
 pub fn guard(args: impl IntoIterator<Item = OsString>) -> io::Error {
     let mut args = args.into_iter().peekable();
     let inside = args.next_if(|first| first == BECOME).is_some();
     let Some(order) = read(args) else {
-        let usage =
-            "guard takes the host's process id, a control group or `-`, a program and arguments";
+        let usage = "guard takes the host's process id, `--group` and a control group if there is one, a program and arguments";
         return io::Error::other(usage);
     };
     if inside {
@@ -88,9 +87,11 @@ pub fn guard(args: impl IntoIterator<Item = OsString>) -> io::Error {
     }
 }
 
-fn read(mut args: impl Iterator<Item = OsString>) -> Option<Order> {
+fn read(args: impl Iterator<Item = OsString>) -> Option<Order> {
+    let mut args = args.peekable();
     let parent = args.next()?.to_str()?.parse().ok()?;
-    let group = Some(args.next()?).filter(|group| group != NO_GROUP).map(PathBuf::from);
+    let is_grouped = args.next_if(|next| next == GROUP).is_some();
+    let group = if is_grouped { Some(PathBuf::from(args.next()?)) } else { None };
     let program = args.next()?;
     Some(Order { parent, group, program, args: args.collect() })
 }
@@ -132,7 +133,7 @@ fn watch(order: &Order) -> Result<std::convert::Infallible, io::Error> {
     // Under this name it is there also when the file was replaced meanwhile.
     let mut instance = Command::new("/proc/self/exe");
     instance.args(["guard", BECOME, &std::process::id().to_string()]);
-    instance.arg(order.group.as_deref().map_or(NO_GROUP.as_ref(), Path::as_os_str));
+    instance.args(order.group.iter().flat_map(|group| [Path::new(GROUP), group]));
     instance.arg(&order.program).args(&order.args);
     let instance = instance.process_group(0).spawn()?;
     let instance = Pid::from_raw(instance.id().cast_signed());

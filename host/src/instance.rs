@@ -8,7 +8,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::cgroup::{Group, Groups};
-use super::guard::NO_GROUP;
+use super::guard::GROUP;
 use super::logs::{Failure, Log};
 use super::pool::Pool;
 use super::process::Process;
@@ -372,7 +372,7 @@ impl Template {
     fn command(&self, launch: &Launch, group: Option<&Group>) -> Command {
         let mut command = Command::new(&self.executable);
         command.arg("guard").arg(std::process::id().to_string());
-        command.arg(group.map_or(NO_GROUP.as_ref(), |group| group.path.as_os_str()));
+        command.args(group.iter().flat_map(|group| [Path::new(GROUP), &group.path]));
         command.arg(match &launch.program {
             Program::Plimsoll => self.executable.as_os_str(),
             Program::Path(path) => path.as_os_str(),
