@@ -1,14 +1,10 @@
 //! Which limit of a managed endpoint binds first. All can be raised by a support request.
 
+use std::num::NonZeroU32;
+
+use plimsoll_deploy::limits::EndpointLimits;
 use plimsoll_study::plan::Demand;
 use serde::Serialize;
-
-/// Requests per second of an endpoint, all deployments together.
-const RATE: f64 = 500.0;
-/// Connections that are open at a time.
-const CONNECTIONS: f64 = 500.0;
-/// Bytes per second, beyond which requests are delayed.
-const BANDWIDTH: f64 = 5e6;
 
 /// A limit, and how much of it is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -28,15 +24,16 @@ impl Limit {
 /// works; what waits comes on top.
 pub(super) fn of(demand: &Demand, payload: Option<f64>) -> Vec<Limit> {
     let rate = demand.rate_rps;
-    let mut all = vec![
-        Limit { name: "requests per second", needed: rate, at_most: RATE },
-        Limit { name: "connections", needed: rate * demand.service_s, at_most: CONNECTIONS },
+    let azure = EndpointLimits::default();
+    let needs = [
+        ("requests per second", Some(rate), azure.requests),
+        ("connections", Some(rate * demand.service_s), azure.active),
+        ("bytes per second", payload.map(|payload| rate * payload), azure.bytes),
     ];
-    all.extend(payload.map(|payload| Limit {
-        name: "bytes per second",
-        needed: rate * payload,
-        at_most: BANDWIDTH,
-    }));
+    let limit = |(name, needed, at_most): (_, Option<f64>, Option<NonZeroU32>)| {
+        Some(Limit { name, needed: needed?, at_most: at_most?.get().into() })
+    };
+    let mut all: Vec<Limit> = needs.into_iter().filter_map(limit).collect();
     all.sort_by(|a, b| b.share().total_cmp(&a.share()));
     all
 }
