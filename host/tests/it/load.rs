@@ -26,6 +26,12 @@ pub(super) struct Load {
 impl Load {
     /// So many calls a second, each on a connection of its own.
     pub(super) fn start(caller: &Caller, per_second: u32) -> Self {
+        Self::start_with(caller, per_second, r#"{"data": [[1, 2]]}"#)
+    }
+
+    /// The same, with another request.
+    pub(super) fn start_with(caller: &Caller, per_second: u32, request: &str) -> Self {
+        let request: Arc<str> = request.into();
         let stop = Arc::new(AtomicBool::new(false));
         let answered = Arc::new(AtomicUsize::new(0));
         let (caller, stopped, counted) = (caller.clone(), Arc::clone(&stop), Arc::clone(&answered));
@@ -37,8 +43,9 @@ impl Load {
                 due.tick().await;
                 let place = Arc::clone(&places).acquire_owned().await.unwrap();
                 let (caller, counted) = (caller.clone(), Arc::clone(&counted));
+                let request = Arc::clone(&request);
                 calls.spawn(async move {
-                    let call = (clock::now(), caller.score().await);
+                    let call = (clock::now(), caller.ask(&request).await);
                     drop(place);
                     counted.fetch_add(1, Ordering::Relaxed);
                     call
