@@ -6,6 +6,7 @@
 //! asked gives the same line, to the byte.
 
 use jiff::Timestamp;
+use plimsoll_domain::json_words;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -121,7 +122,7 @@ pub fn replay(rules: &Rules, file: &str, text: &str) -> Result<Replayed, (usize,
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
         let number = index + 1;
         let assumed: Assumed =
-            serde_json::from_str(line).map_err(|error| (number, error.to_string()))?;
+            serde_json::from_str(line).map_err(|error| (number, json_words(&error)))?;
         let states = read_states(file, line).map_err(|problems| (number, problems.to_string()))?;
         let [given] = states.as_slice() else { continue };
         let decision = rules.decide(assumed.parameters, &given.state);

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::iter::from_fn;
 
+use crate::json_words;
+
 /// The error and its causes, the outermost first.
 pub fn causes<'a>(
     error: &'a (dyn Error + 'static),
@@ -17,7 +19,11 @@ pub fn causes<'a>(
 
 /// The error and its causes, each only where it says something new: `cannot connect: refused`.
 pub fn with_causes(error: &(dyn Error + 'static)) -> String {
-    causes(error).fold(String::new(), |text, cause| match cause.to_string() {
+    let words = |cause: &(dyn Error + 'static)| match cause.downcast_ref::<serde_json::Error>() {
+        Some(error) => json_words(error),
+        None => cause.to_string(),
+    };
+    causes(error).fold(String::new(), |text, cause| match words(cause) {
         part if text.contains(&part) => text,
         part if text.is_empty() => part,
         part => format!("{text}: {part}"),

@@ -6,6 +6,7 @@
 pub mod causes;
 pub mod clock;
 mod generator;
+mod json;
 pub mod latencies;
 pub mod limits;
 mod names;
@@ -23,6 +24,7 @@ pub mod units;
 pub use causes::with_causes;
 pub use clock::Moment;
 pub use generator::{Generator, Pause};
+pub use json::{json_fault, json_words};
 pub use latencies::{Latencies, Quantile, SparseLatencies};
 pub use limits::{Latency, Limit, LimitCounts, Limits};
 pub use names::{Key, MOST_DEPLOYMENTS, Names, StageName};

@@ -12,6 +12,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use plimsoll_domain::json_fault;
 use serde::de::IgnoredAny;
 
 use crate::Error;
@@ -125,8 +126,7 @@ impl Payloads {
         }
         let checked = serde_json::from_slice::<IgnoredAny>(text);
         checked.map(drop).map_err(|error| {
-            let reason = error.to_string();
-            let reason = reason.split(" at line ").next().unwrap_or_default().to_owned();
+            let reason = json_fault(&error);
             let (line, column) = (first_line + error.line().saturating_sub(1), error.column());
             Error::NotJson { path: path.to_owned(), line, column, reason }
         })

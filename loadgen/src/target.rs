@@ -107,14 +107,20 @@ struct Parts {
 impl Parts {
     fn of(url: &str) -> Result<Self, Error> {
         let refuse = |reason: String| Error::Url { url: shown(url), reason };
-        let uri: Uri = url.parse().map_err(|error: hyper::http::uri::InvalidUri| {
-            refuse(format!("{error}; write it like `http://127.0.0.1:8080/score`"))
+        let without_scheme = || refuse("it must begin with http:// or https://".to_owned());
+        if !url.contains("://") {
+            return Err(without_scheme());
+        }
+        let uri: Uri = url.parse().map_err(|_| {
+            let reason = "it is malformed, or holds what a URL writes as %20 and the like; write \
+                          it like `http://127.0.0.1:8080/score`";
+            refuse(reason.to_owned())
         })?;
         let secure = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
             Some(other) => return Err(refuse(format!("`{other}` is not http or https"))),
-            None => return Err(refuse("it must begin with http:// or https://".to_owned())),
+            None => return Err(without_scheme()),
         };
         let authority = uri.authority().ok_or_else(|| refuse("it names no host".to_owned()))?;
         if authority.as_str().contains('@') {
@@ -216,9 +222,10 @@ mod tests {
             ("http://localhost:99999/", "not a URL"),
             ("http://localhost:0/", "from 1 to 65535"),
             ("http://user:pa55@localhost/", "in a header instead"),
-            ("localhost/score?code=pa55", "not a URL"),
-            ("http://local host/?code=pa55", "not a URL"),
-            ("user:pa55@localhost?code=pa55", "not a URL"),
+            ("localhost/score?code=pa55", "must begin with http"),
+            ("http://local host/?code=pa55", "a URL writes as %20"),
+            ("http://[::1/", "it is malformed"),
+            ("user:pa55@localhost?code=pa55", "must begin with http"),
             ("http://no-such-name.invalid/", "cannot resolve `no-such-name.invalid`"),
         ] {
             let message = message(url).await;

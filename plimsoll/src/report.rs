@@ -11,7 +11,7 @@
 use std::path::{Path, PathBuf};
 
 use askama::Template;
-use plimsoll_domain::plain;
+use plimsoll_domain::{json_words, plain};
 
 use crate::results::summary::Summary;
 use crate::results::{Error, Event, events, folder, timeline};
@@ -63,7 +63,7 @@ pub fn rebuild(dir: &Path) -> Result<PathBuf, Error> {
     let bytes = folder::read(&dir.join(folder::SUMMARY))
         .ok_or_else(|| no_summary("there is no such file".to_owned()))?;
     let summary: Summary =
-        serde_json::from_slice(&bytes).map_err(|error| no_summary(error.to_string()))?;
+        serde_json::from_slice(&bytes).map_err(|error| no_summary(json_words(&error)))?;
     if !Summary::is_known(&summary.schema) {
         return Err(no_summary(format!("its schema is `{}`", summary.schema)));
     }

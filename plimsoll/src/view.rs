@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use plimsoll_document::Problems;
-use plimsoll_domain::{Moment, clock, plain};
+use plimsoll_domain::{Moment, clock, plain, with_causes};
 use serde::Serialize;
 
 pub(crate) use live::{Live, Stand};
@@ -72,7 +72,7 @@ fn note_raw(text: &str) {
 
 /// Prints an error with its causes.
 pub(crate) fn error(error: &anyhow::Error) {
-    note(&format!("error: {error:#}"));
+    note(&format!("error: {}", with_causes(error.as_ref())));
 }
 
 /// Prints problems in files.

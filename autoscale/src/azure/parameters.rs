@@ -1,5 +1,6 @@
 //! What Microsoft does not document of its engine: each a parameter with a name, a default and a sentence.
 
+use plimsoll_domain::json_words;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -109,7 +110,8 @@ impl Parameters {
         };
         *place = value.parse::<u32>().map_or_else(|_| value.into(), serde_json::Value::from);
         let wrong = |error: &dyn std::fmt::Display| format!("`{assignment}`: {error}");
-        let changed: Self = serde_json::from_value(all).map_err(|error| wrong(&error))?;
+        let changed: Self =
+            serde_json::from_value(all).map_err(|error| wrong(&json_words(&error)))?;
         if changed.interval_s == 0 {
             return Err(wrong(&"evaluations need at least 1 second between them"));
         }

@@ -9,7 +9,7 @@ use plimsoll_host::local::{LocalHost, Options};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::harness::{Caller, deployment, endpoint, fixture, fixture_after, traffic};
+use super::harness::{Caller, TestHost, deployment, endpoint, fixture, fixture_after, traffic};
 
 /// The kernel answers at once; a caller that finds no place tries again after a second.
 const AT_ONCE: Duration = Duration::from_millis(900);
@@ -73,4 +73,18 @@ async fn the_host_may_open_as_many_files_as_the_system_lets_it() {
     let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
     let words: Vec<_> = files.split_whitespace().collect();
     assert_eq!(words[3], words[4], "{files}");
+}
+
+/// As ARM allows. What cannot be started at once waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_deployments_that_begin_together_all_get_ready() {
+    let host = TestHost::start().await;
+    host.driver.create_endpoint(&endpoint()).await.unwrap();
+    let ready = async |name| {
+        let spec = deployment(name, 40, 1.0);
+        host.driver.create_deployment(&spec, &mut |_| {}).await.map(|shown| shown.ready())
+    };
+    let (blue, green) = tokio::join!(ready("blue"), ready("green"));
+    assert_eq!((blue.unwrap(), green.unwrap()), (40, 40));
+    host.stop().await;
 }

@@ -6,6 +6,7 @@ use std::io;
 use nix::errno::Errno;
 use plimsoll_domain::causes::causes;
 use plimsoll_domain::{Class, with_causes};
+use rustls::{CertificateError, Error as TlsError};
 
 /// A failed connection.
 #[derive(Debug)]
@@ -29,7 +30,8 @@ impl Failure {
 
     /// The TLS handshake failed.
     pub(super) fn tls(error: &io::Error) -> Self {
-        Self::new(Class::Tls, with_causes(error))
+        let tls = error.get_ref().and_then(|error| error.downcast_ref());
+        Self::new(Class::Tls, tls.and_then(words).unwrap_or_else(|| with_causes(error)))
     }
 
     /// The exchange failed on an open connection.
@@ -37,7 +39,7 @@ impl Failure {
         let io = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>());
         let is_tls = io
             .and_then(io::Error::get_ref)
-            .is_some_and(<dyn StdError + Send + Sync>::is::<rustls::Error>);
+            .is_some_and(<dyn StdError + Send + Sync>::is::<TlsError>);
         let is_nonsense = io.is_some_and(|io| {
             matches!(io.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)
         });
@@ -52,6 +54,49 @@ impl Failure {
         };
         Self::new(class, with_causes(error))
     }
+}
+
+/// Why a handshake failed and what to do, where the library speaks to programmers.
+fn words(error: &TlsError) -> Option<String> {
+    match error {
+        TlsError::InvalidCertificate(error) => Some(certificate(error)),
+        TlsError::InvalidMessage(_) => {
+            Some("the server does not speak TLS at this port: is it http, not https?".to_owned())
+        }
+        TlsError::AlertReceived(alert) => {
+            Some(format!("the server broke off the TLS handshake ({alert:?})"))
+        }
+        _ => None,
+    }
+}
+
+fn certificate(error: &CertificateError) -> String {
+    let why = match error {
+        // A bad signature is one of another authority of the same name.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "was signed by nobody that is trusted: give its authority's certificate with --ca-file \
+             (`ca_file` in a scenario)"
+        }
+        // Above all a certificate that is its own authority, for which rustls has no error.
+        CertificateError::Other(_) => {
+            "is its own authority, or not one for a server: if it is the right one, give it with \
+             --ca-file (`ca_file` in a scenario)"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "has expired (or this machine's clock is wrong)"
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "is not valid yet (or this machine's clock is wrong)"
+        }
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            // `DnsName("example.com")`, as a rule.
+            let others = presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name));
+            let (name, others) = (expected.to_str(), others.collect::<Vec<_>>().join(", "));
+            return format!("the server's certificate is not for `{name}`, but for: {others}");
+        }
+        other => return format!("the server's certificate is not accepted: {other}"),
+    };
+    format!("the server's certificate {why}")
 }
 
 /// Whether this machine had no socket, port, descriptor or memory left.

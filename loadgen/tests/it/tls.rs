@@ -16,8 +16,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::run::{plan, run};
-use crate::server::refused;
+use crate::run::{Result, plan, run};
+use crate::server::{Mode, Server, refused};
 
 /// A private CA, with its certificate in PEM.
 fn authority() -> CertifiedIssuer<'static, KeyPair> {
@@ -77,10 +77,14 @@ async fn serve(certificate: CertificateDer<'static>, key: &KeyPair) -> String {
 }
 
 /// 100 requests to this URL, with this trust.
-async fn outcomes(url: &str, tls: &TlsOptions) -> Outcomes {
+async fn tried(url: &str, tls: &TlsOptions) -> Result {
     let mut plan = plan(&refused(), Profile::hold(100.0, Duration::from_secs(1)));
     (plan.url, plan.tls) = (url.to_owned(), tls.clone());
-    run(plan).await.all.outcomes
+    run(plan).await
+}
+
+async fn outcomes(url: &str, tls: &TlsOptions) -> Outcomes {
+    tried(url, tls).await.all.outcomes
 }
 
 #[tokio::test]
@@ -120,5 +124,33 @@ async fn a_certificate_that_is_itself_given_is_trusted_for_its_name_and_time() {
         let tls = TlsOptions { ca_file: Some(file.path().to_owned()), insecure: false };
         let found = outcomes(&url, &tls).await;
         assert_eq!((found.ok(), found.of(Class::Tls)), (ok, 100 - ok), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_that_fails_says_why_and_what_to_do() {
+    let plain = Server::start(Mode::Garbage);
+    let plain = plain.url().replace("http://", "https://");
+    let expired = own_authority(|params| params.not_after = date_time_ymd(2020, 1, 1)).await;
+    let elsewhere = own_authority(|params| {
+        params.subject_alt_names = vec![SanType::DnsName("example.com".try_into().unwrap())];
+    });
+    let elsewhere = elsewhere.await;
+    for ((url, given), said) in [
+        (server().await, "signed by nobody that is trusted: give its authority's certificate with"),
+        (own_authority(|_| {}).await, "its own authority, or not one for a server: if it is the"),
+        (expired, "has expired (or this machine's clock is wrong)"),
+        (elsewhere, "not for `localhost`, but for: example.com"),
+        ((plain, authority().pem()), "does not speak TLS at this port"),
+    ] {
+        // What it says of a name or a date is only looked at in a certificate that is trusted.
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let is_trusted = said.contains("expired") || said.contains("example.com");
+        std::fs::write(file.path(), if is_trusted { given } else { authority().pem() }).unwrap();
+        let tls = TlsOptions { ca_file: Some(file.path().to_owned()), insecure: false };
+        let result = tried(&url, &tls).await;
+        let examples = result.snapshots.iter().map(|snapshot| &snapshot.generator.examples);
+        let told: Vec<_> = examples.filter_map(|examples| examples.get(&Class::Tls)).collect();
+        assert!(told.first().is_some_and(|told| told.contains(said)), "{said}: {told:?}");
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use plimsoll_domain::json_words;
 use plimsoll_monitor::Verdict;
 use plimsoll_study::compare::{Block, Metric, Run};
 use plimsoll_study::history::value;
@@ -93,7 +94,7 @@ impl Night {
         let wrong = |reason: String| format!("`{shown}` is no night that can be read: {reason}");
         let bytes = folder::read(path).ok_or_else(|| wrong("it is no file".to_owned()))?;
         let json: serde_json::Value =
-            serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
+            serde_json::from_slice(&bytes).map_err(|error| wrong(json_words(&error)))?;
         let schema = json["schema"].as_str().unwrap_or("none");
         if schema != SCHEMA {
             return Err(wrong(format!(
@@ -101,7 +102,8 @@ impl Night {
                  needs a folder of its own"
             )));
         }
-        let night: Self = serde_json::from_value(json).map_err(|error| wrong(error.to_string()))?;
+        let night: Self =
+            serde_json::from_value(json).map_err(|error| wrong(json_words(&error)))?;
         let known = |run: &NightRun| Summary::is_known(&run.summary.schema);
         match night.runs.iter().find(|run| !known(run)) {
             Some(run) => Err(wrong(format!(

@@ -12,6 +12,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use plimsoll_domain::json_words;
 use plimsoll_monitor::ValidityState;
 use plimsoll_study::compare::{Run, Second};
 
@@ -76,7 +77,10 @@ fn text(path: &Path, name: &str) -> Result<String, String> {
 
 fn summary(path: &Path) -> Result<Summary, String> {
     let wrong = |error: serde_json::Error| {
-        format!("its `summary.json` is not what this version reads ({error}); run it again")
+        format!(
+            "its `summary.json` is not what this version reads ({}); run it again",
+            json_words(&error)
+        )
     };
     let text = text(path, folder::SUMMARY)?;
     let json: serde_json::Value = serde_json::from_str(&text).map_err(wrong)?;

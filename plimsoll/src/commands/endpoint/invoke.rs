@@ -7,6 +7,7 @@ use plimsoll_deploy::arm::ArmDriver;
 use plimsoll_deploy::arm::score::score;
 use plimsoll_deploy::spec::AuthMode;
 use plimsoll_document::read_text;
+use plimsoll_domain::json_words;
 use serde_json::Value;
 
 use super::Which;
@@ -63,8 +64,9 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
 fn body(file: &std::path::Path) -> Result<Vec<u8>, Failure> {
     let text = read_text(file)
         .map_err(|problem| Failure::Usage(format!("{}: {}", file.display(), problem.message())))?;
-    let value: Value = serde_json::from_str(&text)
-        .map_err(|error| Failure::Usage(format!("{} is no JSON: {error}", file.display())))?;
+    let value: Value = serde_json::from_str(&text).map_err(|error| {
+        Failure::Usage(format!("{} is no JSON: {}", file.display(), json_words(&error)))
+    })?;
     Ok(serde_json::to_vec(&value).context("it was JSON")?)
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use plimsoll_deploy::quota::{Fit, Usages, reserve};
 use plimsoll_deploy::sku::Sku;
+use plimsoll_domain::json_words;
 use plimsoll_domain::units::three_digits;
 use plimsoll_study::plan::{Carried, Demand};
 use serde::Serialize;
@@ -60,7 +61,7 @@ pub(super) fn measured(path: &Path) -> Result<f64, String> {
     let wrong = |what: &str| format!("{}: {what}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
     let value: serde_json::Value = serde_json::from_str(&text)
-        .map_err(|error| wrong(&format!("it is no capacity.json: {error}")))?;
+        .map_err(|error| wrong(&format!("it is no capacity.json: {}", json_words(&error))))?;
     let low = value["interval_rps"][0].as_f64();
     let instances = value["instances"].as_f64();
     match (value["schema"].as_str(), low, instances) {

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use super::*;
 
 /// Looks at the page from within, and tells the page around it.
-const PROBE: &str = r##"<script>
+const PROBE: &str = r"<script>
 addEventListener('load', function () {
   var all = function (selector) { return Array.from(document.querySelectorAll(selector)); };
   var broken = [];
@@ -43,7 +43,7 @@ addEventListener('load', function () {
   });
   parent.postMessage([innerWidth, dark, all('.plot').length, broken.length, broken.join('; ')].join(' '), '*');
 });
-</script></body>"##;
+</script></body>";
 
 /// A page around another, that wide, which keeps what it tells.
 fn frame(width: u32) -> String {
