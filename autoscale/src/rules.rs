@@ -7,7 +7,7 @@ use std::sync::Arc;
 use plimsoll_document::{Document, Problem, Problems, read_text};
 
 use crate::azure::{self, Parameters, Setting};
-use crate::hpa::Hpa;
+use crate::hpa::{Hpa, Source};
 use crate::keda::ScaledObject;
 use crate::knative::Kpa;
 use crate::utilization::{self, TargetUtilization};
@@ -148,6 +148,25 @@ impl Rules {
         let rules = setting.profiles.iter().flat_map(|profile| &profile.rules);
         let longest = rules.map(|rule| i64::from(rule.window_s) + i64::from(rule.grain_s)).max();
         longest.unwrap_or(0) + i64::from(parameters.metric_delay_s)
+    }
+
+    /// Whether they look at the memory of instances.
+    pub fn look_at_memory(&self) -> bool {
+        let hpa = match self {
+            Self::Azure(setting) => {
+                let mut rules = setting.profiles.iter().flat_map(|profile| &profile.rules);
+                let memory = "CpuMemoryUtilizationPercentage";
+                return rules.any(|rule| rule.metric.eq_ignore_ascii_case(memory));
+            }
+            Self::Hpa(hpa) => hpa,
+            Self::ScaledObject(object) => object.written(),
+            Self::Knative(_) | Self::Utilization(_) => return false,
+        };
+        let is_memory = |source: &Source| match source {
+            Source::Resource { name, container: None, .. } => name == "memory",
+            _ => false,
+        };
+        hpa.sources.iter().any(is_memory)
     }
 
     /// The seconds between two evaluations.

@@ -113,8 +113,8 @@ impl Connection {
                 return Poll::Ready(End::Stopped(stop));
             }
             relay.poll(cx, |cx| {
-                drive(driver, cx);
-                if stamp.get().is_some()
+                drive(driver, relay, stamp, cx);
+                if stamp.sent().is_some()
                     && let Some(on_sent) = on_sent.take()
                 {
                     on_sent();
@@ -142,20 +142,20 @@ impl Connection {
 
     /// When the first bytes of the last request went to the kernel, if any did.
     pub(crate) fn sent(&self) -> Option<Moment> {
-        self.stamp.get()
+        self.stamp.sent()
     }
 
     /// Whether another request can be sent; `false` if never again. A server that closes after its
     /// answer is no failure.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let Self { driver, sender, relay, .. } = self;
+        let Self { driver, sender, relay, stamp, .. } = self;
         // As a rule it is, since its work was last done; whoever polls it next sees what has come
         // of it since.
         if driver.is_some() && sender.is_ready() {
             return Poll::Ready(true);
         }
         relay.poll(cx, |cx| {
-            if drive(driver, cx) {
+            if drive(driver, relay, stamp, cx) {
                 sender.poll_ready(cx).map(|ready| ready.is_ok())
             } else {
                 Poll::Ready(false)
@@ -166,16 +166,26 @@ impl Connection {
     /// Whether the server has closed the connection, which is idle.
     pub(crate) fn is_closed(&mut self, cx: &mut Context<'_>) -> bool {
         if self.relay.was_woken() {
-            let Self { driver, relay, .. } = self;
-            let _ = relay
-                .poll(cx, |cx| if drive(driver, cx) { Poll::Pending } else { Poll::Ready(()) });
+            let Self { driver, relay, stamp, .. } = self;
+            let _ = relay.poll(cx, |cx| match drive(driver, relay, stamp, cx) {
+                true => Poll::Pending,
+                false => Poll::Ready(()),
+            });
         }
         self.driver.is_none()
     }
 }
 
 /// Does the connection's work; whether there is more to come.
-fn drive(driver: &mut Option<Pin<Box<Driver>>>, cx: &mut Context<'_>) -> bool {
+fn drive(
+    driver: &mut Option<Pin<Box<Driver>>>,
+    relay: &Relay,
+    stamp: &Stamp,
+    cx: &mut Context<'_>,
+) -> bool {
+    if relay.was_stirred() {
+        stamp.stirred();
+    }
     if driver.as_mut().is_some_and(|driver| driver.as_mut().poll(cx).is_ready()) {
         *driver = None;
     }

@@ -25,6 +25,8 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod text;
+mod trial;
+mod virtual_time;
 
 use std::time::Duration;
 
@@ -46,10 +48,14 @@ use patience::Patience;
 use sink::{Interval, Output, Sink, event};
 use source::{Event, Instances, Source};
 
+pub(crate) use autoscale::most_by_quota;
 pub(crate) use capacity::{Asked, Searched, folder as capacity_folder, search};
 pub(crate) use interleaved::{Job, interleaved};
 pub(crate) use run::{How, Printing, run};
 pub(crate) use simulation::simulation;
+pub(crate) use source::interruptible;
+pub(crate) use trial::{Trial, Who, trial};
+pub(crate) use virtual_time::VirtualRun;
 
 /// Hands every event to the session and what it makes of it to every sink, until the source ends.
 ///
@@ -221,16 +227,7 @@ impl Session {
             outputs.push(Output::Event(event(snapshot.end, EventKind::Warning, message)));
         }
         self.generator.observe(&snapshot.generator, snapshot.length());
-        if let Some(teller) = &mut self.scaling {
-            let standings = self.monitor.current();
-            let in_windows = standings.iter().filter(|one| one.objective.window().is_some());
-            let wrong = in_windows.filter_map(|one| {
-                let value = one.value?.number;
-                Some((one.objective.to_string(), !one.objective.holds(value)))
-            });
-            let wrong: Vec<_> = wrong.collect();
-            teller.interval(&snapshot, &info, &wrong);
-        }
+        self.weigh(&snapshot, &info);
         let all = snapshot.all();
         self.live.update(&snapshot, &all, &info.stage);
         self.live.objectives = self.monitor.current().iter().map(Stand::new).collect();
@@ -255,6 +252,21 @@ impl Session {
         }));
         outputs.extend(alerts.into_iter().chain(of_rules).map(Output::Alert));
         outputs
+    }
+
+    /// Tells of an interval what there is to know of autoscale rules; whether it is one that violates
+    /// an objective in windows, and is judged.
+    fn weigh(&mut self, snapshot: &Snapshot, info: &IntervalInfo) -> bool {
+        let Some(teller) = &mut self.scaling else { return false };
+        let standings = self.monitor.current();
+        let in_windows = standings.iter().filter(|one| one.objective.window().is_some());
+        let wrong = in_windows.filter_map(|one| {
+            let value = one.value?.number;
+            Some((one.objective.to_string(), !one.objective.holds(value)))
+        });
+        let wrong: Vec<_> = wrong.collect();
+        teller.interval(snapshot, info, &wrong);
+        info.phase == Phase::Measured && wrong.iter().any(|(_, is_wrong)| *is_wrong)
     }
 
     fn is_breached(&self) -> bool {

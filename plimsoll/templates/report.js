@@ -28,11 +28,18 @@
       return Math.abs(places[best] - x) > Math.abs(place - x) ? index : best;
     }, 0);
   }
+  // How many are in the cell of a column: the first filled row, and the counts from there on.
+  function countIn(column, row) {
+    var parts = column.split(' '), first = Number(parts[0]);
+    return first > row ? 0 : parts[row - first + 1] || 0;
+  }
   document.querySelectorAll('.plot').forEach(function (plot) {
     var svg = plot.querySelector('svg[data-x]');
     if (!svg) { return; }
     var places = svg.dataset.x.split('|').map(Number);
     var moments = svg.dataset.t.split('|');
+    var columns = svg.dataset.filled ? svg.dataset.filled.split('|') : [];
+    var ranges = svg.dataset.ranges ? svg.dataset.ranges.split('|') : [];
     var lines = Array.from(svg.querySelectorAll('path[data-v]')).map(function (path) {
       return { name: path.dataset.n, kind: path.getAttribute('class'), values: path.dataset.v.split('|') };
     });
@@ -44,6 +51,8 @@
       cursor.style.left = at + '%';
       tip.textContent = '';
       tip.appendChild(line(moments[index]));
+      var row = Math.floor((event.clientY - box.top) / box.height * ranges.length);
+      if (ranges[row]) { tip.appendChild(line(ranges[row] + '  ' + countIn(columns[index], row))); }
       lines.forEach(function (each) {
         tip.appendChild(line(each.name + '  ' + each.values[index], each.kind));
       });

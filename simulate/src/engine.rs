@@ -20,13 +20,10 @@ use crate::calendar::{Calendar, Due};
 use crate::fleet::Fleet;
 use crate::flight::Flights;
 use crate::sender::{Release, Sender, Unsent, nanos};
-use crate::{Counts, Error, Model};
+use crate::{Counts, Error, Looked, Model};
 
 /// The stream of random numbers that the traffic's weights draw from.
 const ROUTES: u128 = 0x726f_7574_6573;
-
-/// The metrics of a scaler are of minutes.
-const MINUTE: u64 = 60_000_000_000;
 
 /// Something that a simulation tells.
 #[derive(Debug)]
@@ -48,8 +45,6 @@ pub enum Happening {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Control {
     Snapshot,
-    Minute(usize),
-    Evaluate(usize),
     Ready { fleet: usize, serial: u64 },
     Fail { fleet: usize, instance: InstanceId },
 }
@@ -121,11 +116,6 @@ impl Simulation {
         simulation.take_next();
         simulation.plan(interval, Control::Snapshot);
         for index in 0..simulation.fleets.len() {
-            if let Some(autoscale) = simulation.fleets[index].autoscale() {
-                let every = nanos(autoscale.every);
-                simulation.plan(MINUTE, Control::Minute(index));
-                simulation.plan(every, Control::Evaluate(index));
-            }
             let open: Vec<_> = simulation.fleets[index].open().collect();
             for instance in open {
                 simulation.give_lifetime(index, instance);
@@ -149,14 +139,42 @@ impl Simulation {
     /// Moves on to the next thing to tell. After the end there is only the end.
     pub fn advance(&mut self) -> Happening {
         loop {
-            if let Some(told) = self.told.pop_front() {
+            // There is no time after that.
+            if let Some(told) = self.advance_to(Duration::MAX) {
                 return told;
             }
-            if self.is_over {
-                return Happening::Ended;
-            }
-            self.step();
         }
+    }
+
+    /// Moves on to the next thing to tell by `until`; if there is none, to `until` itself: of that
+    /// moment everything has happened then but its arrivals.
+    pub fn advance_to(&mut self, until: Duration) -> Option<Happening> {
+        let until = nanos(until);
+        loop {
+            if let Some(told) = self.told.pop_front() {
+                return Some(told);
+            }
+            if self.is_over {
+                return Some(Happening::Ended);
+            }
+            if !self.step(until) {
+                self.now = self.now.max(until);
+                return None;
+            }
+        }
+    }
+
+    /// The deployment, by its place in the model, is to have so many instances, and one at least. It
+    /// takes one change after the other: this one begins when the one before is done, unless another
+    /// count is wanted until then.
+    pub fn want(&mut self, deployment: usize, count: u32) {
+        self.fleets[deployment].target = count.max(1);
+        self.pursue(deployment);
+    }
+
+    /// The instances of the deployment at this place in the model, as who looks at them sees them.
+    pub fn look(&self, deployment: usize) -> Looked {
+        self.fleets[deployment].look(self.now)
     }
 
     fn take_next(&mut self) {
@@ -164,7 +182,8 @@ impl Simulation {
         self.next_at = self.next.map_or(u64::MAX, |next| nanos(next.due));
     }
 
-    fn step(&mut self) {
+    /// Does what happens next, if that is by `until`; whether it was.
+    fn step(&mut self, until: u64) -> bool {
         let work = self.calendar.next_at();
         let patience = self.patience_ends_at();
         let control = self.agenda.peek().map_or(u64::MAX, |Reverse((at, _))| *at);
@@ -172,8 +191,15 @@ impl Simulation {
         if self.next.is_none() {
             let end = self.ends_at();
             if at >= end && !(at == end && (work == end || patience == end)) {
-                return self.finish(end);
+                if end <= until {
+                    self.finish(end);
+                }
+                return end <= until;
             }
+        }
+        let is_arrival = at < work.min(patience).min(control);
+        if at > until || is_arrival && at == until {
+            return false;
         }
         self.now = at;
         if at == work {
@@ -194,6 +220,7 @@ impl Simulation {
         while let Some(unsent) = self.sender.next_to_send() {
             self.send(unsent);
         }
+        true
     }
 
     /// When the run ends if nothing else becomes due: with its schedule, or when nothing is under
@@ -257,38 +284,24 @@ impl Simulation {
                 self.snapshot(now);
                 self.plan(now + self.interval, Control::Snapshot);
             }
-            Control::Minute(index) => {
-                self.fleets[index].end_minute(now);
-                self.plan(now + MINUTE, Control::Minute(index));
-            }
-            Control::Evaluate(index) => {
-                if let Some(wanted) = self.fleets[index].evaluate(now) {
-                    self.scale(index, wanted);
-                }
-                if let Some(autoscale) = self.fleets[index].autoscale() {
-                    let every = nanos(autoscale.every);
-                    self.plan(now + every, Control::Evaluate(index));
-                }
-            }
             Control::Ready { fleet, serial } => {
-                if let Some(instance) = self.fleets[fleet].ready(serial, now) {
-                    self.give_lifetime(fleet, instance);
-                    self.serve_backlog(fleet);
-                    self.tell_instances();
-                }
+                let instance = self.fleets[fleet].ready(serial);
+                self.give_lifetime(fleet, instance);
+                self.serve_backlog(fleet);
+                self.tell_instances();
+                self.pursue(fleet);
             }
             Control::Fail { fleet, instance } => self.fail(fleet, instance),
         }
     }
 
-    fn scale(&mut self, index: usize, wanted: u32) {
-        let before = self.fleets[index].counts();
-        for (serial, takes) in self.fleets[index].want(wanted, self.now) {
+    /// Begins with the change that is wanted, unless another is under way.
+    fn pursue(&mut self, index: usize) {
+        let Some(started) = self.fleets[index].change() else { return };
+        for (serial, takes) in started {
             self.plan(self.now.saturating_add(takes), Control::Ready { fleet: index, serial });
         }
-        if self.fleets[index].counts() != before {
-            self.tell_instances();
-        }
+        self.tell_instances();
     }
 
     fn give_lifetime(&mut self, fleet: usize, instance: InstanceId) {

@@ -5,9 +5,10 @@
 //! counted is counted by [`plimsoll_domain::Recorder`], and what comes out are the same snapshots as
 //! those of a live run. What is modelled here is what stands in for machines: instances that work on
 //! so many requests at a time ([`Deployment`]), how long each takes ([`Service`]), how long an
-//! instance takes to start, and when it fails.
+//! instance takes to start, and when it fails. How many there are says the caller ([`Simulation::want`]),
+//! who is shown what they do ([`Simulation::look`]): autoscale rules are not here.
 //!
-//! There is no task, no clock and no file: a simulation is a value, and [`Simulation::next`] moves it
+//! There is no task, no clock and no file: a simulation is a value, and [`Simulation::advance`] moves it
 //! on. The same model and seed give the same snapshots. Nothing grows with the length of the run.
 //!
 //! Not modelled: the network (a request arrives when it is sent), the generator's own lateness (it
@@ -17,12 +18,12 @@ mod calendar;
 mod engine;
 mod fleet;
 mod flight;
+mod looked;
 mod model;
-mod scaling;
 mod sender;
 mod service;
 
 pub use engine::{Happening, Simulation};
+pub use looked::{Counts, InstanceLook, Looked};
 pub use model::{Client, Deployment, Error, Model};
-pub use scaling::{Autoscale, Counts, Evaluation, Minute, Scaler};
 pub use service::Service;

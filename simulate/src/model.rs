@@ -6,7 +6,7 @@ use std::time::Duration;
 use plimsoll_domain::schedule::Arrivals;
 use plimsoll_domain::{Limits, Names};
 
-use crate::{Autoscale, Service};
+use crate::Service;
 
 /// A run of load on deployments.
 #[derive(Debug)]
@@ -66,8 +66,6 @@ pub struct Deployment {
     pub provisioning: Service,
     /// The mean time until an instance fails, and is started anew; `None` if none does.
     pub mean_time_to_failure: Option<Duration>,
-    /// Who decides how many instances there are; `None` for always as many.
-    pub autoscale: Option<Autoscale>,
 }
 
 impl Deployment {
@@ -88,7 +86,6 @@ impl Deployment {
             error_rate: 0.0,
             provisioning: Service::constant(Duration::ZERO),
             mean_time_to_failure: None,
-            autoscale: None,
         }
     }
 }
@@ -145,14 +142,6 @@ impl Model {
             }
             if deployment.mean_time_to_failure == Some(Duration::ZERO) {
                 return wrong("a mean time to failure of 0 lets no instance live");
-            }
-            if let Some(autoscale) = &deployment.autoscale {
-                if autoscale.every.is_zero() {
-                    return wrong("an autoscaler that is asked every 0 s is asked for ever");
-                }
-                if autoscale.ceiling < deployment.instances.get() {
-                    return wrong("the quota's ceiling is below the instances that it begins with");
-                }
             }
         }
         if self.client.timeout.is_zero() {

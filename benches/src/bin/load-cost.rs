@@ -34,7 +34,9 @@ fn main() -> Result<()> {
     let plan = LoadPlan {
         limits: Limits {
             max_connections: Some(connections.parse()?),
+            // All are sent, however slow the machine is.
             request_timeout: Duration::from_mins(5),
+            drain: Duration::from_mins(5),
             ..Limits::default()
         },
         workers: NonZeroUsize::new(1),

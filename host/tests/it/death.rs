@@ -149,7 +149,7 @@ fn parent_of(pid: u32) -> u32 {
     parent.unwrap().trim().parse().unwrap()
 }
 
-fn kill_now(pid: u32) {
+pub(super) fn kill_now(pid: u32) {
     kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).unwrap();
 }
 

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) const TOKEN: &str = "test-token";
 
 /// Longer than anything here may take.
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 pub(super) struct TestHost {
     pub(super) driver: ArmDriver,
@@ -156,7 +156,7 @@ impl Caller {
         self.send(&[("content-type", "application/json")], body).await
     }
 
-    async fn send(&self, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(super) async fn send(&self, headers: &[(&str, &str)], body: &str) -> Answer {
         let bearer = format!("Bearer {}", self.key.expose_secret());
         let mut all = vec![("authorization", bearer.as_str())];
         all.extend(headers);

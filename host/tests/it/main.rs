@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should stop there, and one that skips says so"
 )]
 
+mod conformance;
 mod control;
 mod death;
 mod gateway;

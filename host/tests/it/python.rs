@@ -269,7 +269,7 @@ async fn follow(output: impl AsyncRead + Unpin, log: watch::Sender<String>) {
 }
 
 /// Ready to be started, or the reason on standard output why that cannot be tested here.
-async fn prepare(spec: &DeploymentSpec) -> Option<Prepared> {
+pub(super) async fn prepare(spec: &DeploymentSpec) -> Option<Prepared> {
     match build(spec, &cache()).await {
         Ok(prepared) => Some(prepared),
         Err(error) if no_python(&error) || no_packages(&error) => None,
@@ -277,7 +277,7 @@ async fn prepare(spec: &DeploymentSpec) -> Option<Prepared> {
     }
 }
 
-fn cache() -> PathBuf {
+pub(super) fn cache() -> PathBuf {
     let cache = std::env::var_os("PLIMSOLL_CACHE_DIR").map(PathBuf::from);
     cache.unwrap_or_else(|| scenarios("../.cache/plimsoll"))
 }
@@ -307,7 +307,7 @@ fn no_packages(error: &Error) -> bool {
 }
 
 /// The deployment of `scenarios/score-py`, as its file says.
-fn scenario() -> DeploymentSpec {
+pub(super) fn scenario() -> DeploymentSpec {
     let folder = scenarios("score-py");
     let text = fs::read_to_string(folder.join("blue-deployment.yml")).unwrap();
     let document = Document::parse("blue-deployment.yml", &text).unwrap();
@@ -317,13 +317,13 @@ fn scenario() -> DeploymentSpec {
     spec.unwrap()
 }
 
-fn expected() -> Vec<f64> {
+pub(super) fn expected() -> Vec<f64> {
     let text = fs::read_to_string(scenarios("models/expected.json")).unwrap();
     let expected: serde_json::Value = serde_json::from_str(&text).unwrap();
     expected["predictions"].as_array().unwrap().iter().map(|p| p.as_f64().unwrap()).collect()
 }
 
-fn scenarios(path: &str) -> PathBuf {
+pub(super) fn scenarios(path: &str) -> PathBuf {
     let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
     let scenarios = scenarios.canonicalize().unwrap();
     match path.strip_prefix("../") {

@@ -9,7 +9,9 @@
 //! The same goes for handing over a request and for dropping what is left of an answer, outside of
 //! such a poll but in the same task: [`Relay::quietly`].
 //!
-//! A connection is polled and woken on one thread only, its worker's. The two flags rest on that:
+//! What wakes it from outside is the socket; nothing else has its waker while the task is not polled.
+//!
+//! A connection is polled and woken on one thread only, its worker's. The flags rest on that:
 //! between threads a wake-up could be lost just as a poll ends.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +33,7 @@ struct Inner {
     task: OnceLock<Waker>,
     polling: AtomicBool,
     woken: AtomicBool,
+    stirred: AtomicBool,
 }
 
 impl Wake for Inner {
@@ -41,6 +44,7 @@ impl Wake for Inner {
     fn wake_by_ref(self: &Arc<Self>) {
         self.woken.store(true, Ordering::Relaxed);
         if !self.polling.load(Ordering::Relaxed) {
+            self.stirred.store(true, Ordering::Relaxed);
             self.wake_task();
         }
     }
@@ -59,6 +63,7 @@ impl Default for Relay {
         let inner = Arc::<Inner>::default();
         // What it is for has not been polled yet, so it wants to be.
         inner.woken.store(true, Ordering::Relaxed);
+        inner.stirred.store(true, Ordering::Relaxed);
         let waker = Waker::from(Arc::clone(&inner));
         Self { inner, waker }
     }
@@ -71,7 +76,7 @@ impl Relay {
         cx: &mut Context<'_>,
         mut work: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        let Inner { task, polling, woken } = &*self.inner;
+        let Inner { task, polling, woken, .. } = &*self.inner;
         task.get_or_init(|| cx.waker().clone());
         polling.store(true, Ordering::Relaxed);
         let mut own = Context::from_waker(&self.waker);
@@ -96,6 +101,16 @@ impl Relay {
         let done = does();
         self.inner.polling.store(false, Ordering::Relaxed);
         done
+    }
+
+    /// Whether the socket has woken it since this was last asked, or has never been polled with its
+    /// waker.
+    pub(super) fn was_stirred(&self) -> bool {
+        let was = self.inner.stirred.load(Ordering::Relaxed);
+        if was {
+            self.inner.stirred.store(false, Ordering::Relaxed);
+        }
+        was
     }
 
     /// Whether something has woken it since it was last polled.
@@ -133,6 +148,8 @@ mod tests {
             if rounds == 3 { Poll::Ready(()) } else { Poll::Pending }
         });
         assert_eq!((polled, rounds, task.0.load(Ordering::SeqCst)), (Poll::Ready(()), 3, 0));
+        assert!(relay.was_stirred(), "it had never been polled before");
+        assert!(!relay.was_stirred(), "what it does itself is not the socket");
 
         let mut kept = None;
         let polled = relay.poll(&mut cx, |own| {
@@ -141,7 +158,7 @@ mod tests {
         });
         assert!(polled.is_pending() && !relay.was_woken());
         kept.unwrap().wake();
-        assert!(relay.was_woken());
+        assert!(relay.was_woken() && relay.was_stirred());
         assert_eq!(task.0.load(Ordering::SeqCst), 1, "what comes from outside wakes the task");
     }
 

@@ -1,5 +1,9 @@
 //! The byte stream under a connection, which notes when the first bytes of a request went to the
 //! kernel. That is when a request is sent; the call to the HTTP client comes earlier.
+//!
+//! It also notes that nothing has come. HTTP's client asks for more each time it is polled, six times
+//! in an exchange of which one can find something; as long as the socket has woken nobody, the answer
+//! is the one before.
 
 use std::cell::Cell;
 use std::io;
@@ -10,23 +14,49 @@ use std::task::{Context, Poll};
 use plimsoll_domain::{Moment, clock};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop::has_budget_remaining;
 use tokio_rustls::client::TlsStream;
 
-/// When the first write since the last [`Stamp::clear`] was accepted.
+/// What is known of a byte stream, to be shared with whoever polls it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Stamp(Rc<Cell<Option<Moment>>>);
+pub(super) struct Stamp(Rc<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    sent: Cell<Option<Moment>>,
+    reading: Cell<Reading>,
+}
+
+/// What can be said of the next read without asking the socket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Reading {
+    /// Nothing: whoever reads does not tell when the socket has woken it.
+    #[default]
+    Unknown,
+    /// There may be something.
+    Stirred,
+    /// Nothing has come.
+    Silent,
+}
 
 impl Stamp {
     pub(super) fn clear(&self) {
-        self.0.set(None);
+        self.0.sent.set(None);
     }
 
-    pub(super) fn get(&self) -> Option<Moment> {
-        self.0.get()
+    /// When the first write since the last [`Self::clear`] was accepted.
+    pub(super) fn sent(&self) -> Option<Moment> {
+        self.0.sent.get()
+    }
+
+    /// The socket has woken the waker that it was last polled with, or is polled with another one
+    /// from now on: it is to be asked again. Whoever says so once says so each time.
+    pub(super) fn stirred(&self) {
+        self.0.reading.set(Reading::Stirred);
     }
 }
 
-/// A TCP stream whose first write is stamped.
+/// A TCP stream whose first write is stamped, and that is not asked for what cannot have come.
 pub(super) struct Stamped {
     tcp: TcpStream,
     stamp: Stamp,
@@ -44,7 +74,17 @@ impl AsyncRead for Stamped {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(cx, buffer)
+        let Self { tcp, stamp } = &mut *self;
+        let reading = &stamp.0.reading;
+        if reading.get() == Reading::Silent {
+            return Poll::Pending;
+        }
+        let read = Pin::new(tcp).poll_read(cx, buffer);
+        // A task that has used up its turn is told to wait without a look at the socket.
+        if reading.get() == Reading::Stirred && read.is_pending() && has_budget_remaining() {
+            reading.set(Reading::Silent);
+        }
+        read
     }
 }
 
@@ -55,10 +95,10 @@ impl AsyncWrite for Stamped {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         // Read before the call: on a loopback the call may well include the server's work.
-        let at = self.stamp.get().unwrap_or_else(clock::now);
+        let at = self.stamp.sent().unwrap_or_else(clock::now);
         let written = Pin::new(&mut self.tcp).poll_write(cx, bytes);
         if let Poll::Ready(Ok(1..)) = written {
-            self.stamp.0.set(Some(at));
+            self.stamp.0.sent.set(Some(at));
         }
         written
     }

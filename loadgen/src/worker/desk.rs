@@ -15,6 +15,9 @@ use super::pauses;
 use super::queue::{Next, Order, Pending, Queue, Rules, SlotId};
 use crate::connection::{Answer, Failure};
 
+#[cfg(test)]
+mod tests;
+
 /// A ceiling on the send rate, over all workers.
 pub(crate) type Ceiling = Option<Arc<DefaultDirectRateLimiter>>;
 

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use plimsoll_domain::schedule::{ArrivalProcess, Profile};
 use plimsoll_domain::{Class, Latency, Limit, LimitCounts, Limits, Pause, Tally};
@@ -49,6 +50,9 @@ async fn stopped<T: DeserializeOwned>(test: &str, server: &Server, after: u64) -
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     kill(pid, Signal::SIGSTOP).unwrap();
+    // It goes on until one of its threads has run and seen the signal.
+    let stopped = waitpid(pid, Some(WaitPidFlag::WUNTRACED)).unwrap();
+    assert_eq!(stopped, WaitStatus::Stopped(pid, Signal::SIGSTOP));
     tokio::time::sleep(STOPPED).await;
     kill(pid, Signal::SIGCONT).unwrap();
     let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();

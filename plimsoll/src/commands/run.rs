@@ -62,7 +62,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
     let printing = args.outputs.override_in(&mut scenario);
     let how = if args.simulate {
         match session::simulation(&scenario) {
-            Ok(simulation) => How::Simulated(Box::new(simulation)),
+            Ok(run) => How::Simulated(Box::new(run)),
             Err(reasons) => {
                 for reason in &reasons {
                     view::note(&format!("error: {reason}"));

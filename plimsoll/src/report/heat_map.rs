@@ -28,6 +28,10 @@ pub(super) struct HeatMap {
     pub(super) bands: Vec<Band>,
     /// What is shown under the pointer: places on the axis, what stands there, and the counts.
     pub(super) places: String,
+    /// The counts of each column's cells; see [`filled`].
+    pub(super) filled: String,
+    /// The response times of each row, from the top.
+    pub(super) ranges: String,
     pub(super) moments: String,
     pub(super) answers: String,
     pub(super) failed: String,
@@ -55,6 +59,8 @@ pub(super) fn heat_map(run: &Run) -> Option<HeatMap> {
         y: ticks(low, high),
         bands: bands(&run.rows),
         places: places(heat),
+        filled: filled(heat, high),
+        ranges: ranges(low, high),
         moments: moments(heat),
         answers: list(&answers),
         failed: list(&failed),
@@ -72,6 +78,37 @@ fn edge(heat: &Heat, column: usize) -> f64 {
 fn places(heat: &Heat) -> String {
     let middle = |column| edge(heat, column).midpoint(edge(heat, column + 1)) / heat.duration_s;
     let each = (0..heat.columns).map(|column| coordinate(middle(column) * SIZE));
+    each.collect::<Vec<_>>().join("|")
+}
+
+/// The counts of each column's cells: the row of the first that is not empty, from the top, and from
+/// there on each row's count; nothing between two blanks is an empty cell.
+fn filled(heat: &Heat, high: u16) -> String {
+    let column = |column: usize| {
+        let mut text = String::new();
+        let mut next = None;
+        for (row, cells) in heat.cells.iter().rev().filter(|(_, cells)| cells[column] > 0) {
+            let row = high - 1 - row;
+            let blanks = match next {
+                None => {
+                    let _ = write!(text, "{row}");
+                    1
+                }
+                Some(next) => row - next + 1,
+            };
+            let _ = write!(text, "{}{}", " ".repeat(usize::from(blanks)), cells[column]);
+            next = Some(row + 1);
+        }
+        text
+    };
+    (0..heat.columns).map(column).collect::<Vec<_>>().join("|")
+}
+
+/// The response times of each row.
+fn ranges(low: u16, high: u16) -> String {
+    let edge =
+        |row: u16| words::ms(FIRST_ROW_NS * 10f64.powf(f64::from(row) / ROWS_PER_DECADE) / 1e6);
+    let each = (low..high).rev().map(|row| format!("{} to {}", edge(row), edge(row + 1)));
     each.collect::<Vec<_>>().join("|")
 }
 
@@ -106,7 +143,7 @@ fn row_range(heat: &Heat) -> Option<(u16, u16)> {
     Some((low, (last + 2).max(low + ROWS_PER_DECADE as u16)))
 }
 
-/// One path per shade; neighbours of the same shade in a row are one rectangle.
+/// One path per shade; neighbours of the same shade in a row are one line, as thick as a row is high.
 fn cells(heat: &Heat, low: u16, high: u16, most: u64) -> String {
     let mut paths: BTreeMap<u64, String> = BTreeMap::new();
     for (row, counts) in &heat.cells {
@@ -118,7 +155,7 @@ fn cells(heat: &Heat, low: u16, high: u16, most: u64) -> String {
             let width = run.count();
             if shade > 0 {
                 let path = paths.entry(shade).or_default();
-                let _ = write!(path, "M{column} {y}h{width}v1h-{width}z");
+                let _ = write!(path, "M{column} {y}h{width}");
             }
             column += width;
         }
@@ -189,6 +226,17 @@ mod tests {
         assert_eq!(shade(1, 1), SHADES);
     }
 
+    #[test]
+    fn each_cell_has_its_count_and_its_times() {
+        let cells_of =
+            BTreeMap::from([(20, vec![5, 0, 2]), (21, vec![7, 0, 0]), (24, vec![0, 0, 9])]);
+        let heat = Heat { cells: cells_of, ..Heat::new(3.0) };
+        assert_eq!(filled(&heat, 35), "13 7 5||10 9    2");
+        let ranges = ranges(16, 33);
+        assert_eq!(ranges.split('|').count(), 17);
+        assert!(ranges.ends_with(&format!("|{} to {}", words::ms(0.01), words::ms(0.011_548))));
+    }
+
     // The last column of 3.5 s is half as wide, and the axis ends with it.
     #[test]
     fn the_axis_is_that_of_the_other_charts() {
@@ -198,10 +246,10 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_of_one_shade_are_one_rectangle() {
+    fn neighbours_of_one_shade_are_one_line() {
         let cells_of = BTreeMap::from([(20u16, vec![5, 5, 0, 5])]);
         let heat = Heat { cells: cells_of, ..Heat::new(4.0) };
         let svg = cells(&heat, 19, 35, 5);
-        assert_eq!(svg, r#"<path class="h8" d="M0 14h2v1h-2zM3 14h1v1h-1z"/>"#);
+        assert_eq!(svg, r#"<path class="h8" d="M0 14h2M3 14h1"/>"#);
     }
 }

@@ -9,6 +9,8 @@ use super::*;
 use crate::results::tests::synthetic::{self, Shape, write_run};
 use crate::results::{EventKind, Results};
 
+mod browser;
+
 fn page_of(shape: &Shape) -> (String, Summary) {
     let folder = tempfile::tempdir().unwrap();
     let (results, summary) = write_run(folder.path(), shape);

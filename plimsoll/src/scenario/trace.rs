@@ -88,7 +88,15 @@ impl Scenario {
     /// # Errors
     /// What is wrong with the file, or does not fit the scenario.
     pub(crate) fn replay(&mut self, file: &Path) -> Result<(), String> {
-        let trace = read(file)?;
+        self.replay_as(file, 1.0, 1.0)
+    }
+
+    /// The same so many times as fast, and with so many times the arrivals.
+    ///
+    /// # Errors
+    /// As [`Scenario::replay`].
+    pub(crate) fn replay_as(&mut self, file: &Path, speed: f64, scale: f64) -> Result<(), String> {
+        let trace = read(file)?.at_speed(speed).scaled(scale);
         self.load.profile = profile(&trace, Duration::ZERO)?;
         self.load.trace = Some(trace);
         match self.misfit() {

@@ -77,7 +77,7 @@ fn with_count(scenario: &Scenario, name: &str, count: NonZeroU32) -> Vec<Deploym
 
 /// The most instances of a deployment that the quota has room for beside the others, the reserve
 /// counted in; `None` if no limits are known.
-fn most_by_quota(scenario: &Scenario, name: &str) -> Option<u32> {
+pub(crate) fn most_by_quota(scenario: &Scenario, name: &str) -> Option<u32> {
     let limits = scenario.quota.limits.as_ref()?;
     let fits = |count: &u32| {
         let count = NonZeroU32::new(*count).unwrap_or(NonZeroU32::MIN);
@@ -261,6 +261,11 @@ impl Teller {
         let judge = |objective: Objective| (objective, objective.judge(&findings));
         let judged = self.objectives.into_iter().map(judge).collect();
         Worth { deployment: self.deployment, compression, judged, findings }
+    }
+
+    /// Takes something that the controller did into account, and tells nothing.
+    pub(super) fn note(&mut self, happening: &Happening) {
+        self.course.happened(happening);
     }
 
     /// What there is to tell of something that the controller did.

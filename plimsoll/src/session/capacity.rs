@@ -159,9 +159,7 @@ impl Run<'_> {
                 Box::pin(loading).await.map(|(session, _)| session)
             }
             None => match super::simulation(&scenario) {
-                Ok(simulation) => {
-                    in_virtual_time(session, simulation, interrupt, &mut folder, view).await
-                }
+                Ok(run) => in_virtual_time(session, run, interrupt, &mut folder, view).await,
                 Err(reasons) => Err(Failure::Plan(anyhow::anyhow!(reasons.join("; ")))),
             },
         };

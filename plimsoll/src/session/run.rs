@@ -10,7 +10,6 @@ use plimsoll_domain::clock;
 use plimsoll_loadgen::Target;
 use plimsoll_monitor::otlp::{Config, Run as OtlpRun};
 use plimsoll_monitor::{Judgement, Verdict};
-use plimsoll_simulate::Simulation;
 
 use super::conclude::{self, Ended};
 use super::measured::{Cut, Measured};
@@ -19,7 +18,7 @@ use super::shift::Shifter;
 use super::sink::{Folder, Sink, Telemetry, config, switched_off};
 use super::site::{self, Site};
 use super::source::{Interrupt, LiveSource, SimulatedSource};
-use super::{Failure, Session, autoscale, drive, plan, reach};
+use super::{Failure, Session, VirtualRun, autoscale, drive, plan, reach, simulation};
 use crate::exit::Exit;
 use crate::report::annotations::Annotations;
 use crate::results::summary::{Machine, ObjectiveResult, Run, ScenarioName, Summary};
@@ -43,7 +42,7 @@ pub(crate) enum How {
     /// Load on its endpoint.
     Live,
     /// In virtual time.
-    Simulated(Box<Simulation>),
+    Simulated(Box<VirtualRun>),
 }
 
 /// Runs a scenario and tells how it ended.
@@ -85,7 +84,7 @@ async fn session(scenario: &Scenario, how: How, printing: Printing) -> Result<Ex
     let ended = match how {
         _ if !fits => Err(Failure::Quota),
         How::Live => Box::pin(on_site(scenario, otlp, &interrupt, &mut folder, &mut view)).await,
-        How::Simulated(simulation) => {
+        How::Simulated(run) => {
             if let Some(receiver) = otlp {
                 let note = format!(
                     "nothing is exported to {receiver}: a simulation's times are not those of a clock"
@@ -94,8 +93,9 @@ async fn session(scenario: &Scenario, how: How, printing: Printing) -> Result<Ex
                 folder.results.event(&Event::new(0.0, EventKind::Warning, note));
             }
             let session = Session::new(scenario);
-            let run = in_virtual_time(session, *simulation, &interrupt, &mut folder, &mut view);
-            run.await.map(Session::finish)
+            note_begins(scenario, &mut folder, &mut view);
+            let ran = in_virtual_time(session, *run, &interrupt, &mut folder, &mut view);
+            ran.await.map(Session::finish)
         }
     };
     view.clear();
@@ -133,10 +133,22 @@ fn quota(scenario: &Scenario, summary: &mut Summary, printing: Printing) -> bool
     check.fits
 }
 
+/// When it is to simulated rules, if their scenario does not say.
+fn note_begins(scenario: &Scenario, folder: &mut Folder, view: &mut View) {
+    if scenario.autoscale.as_ref().is_some_and(|autoscale| autoscale.begins.is_none()) {
+        let note = format!(
+            "to the autoscale rules the simulation begins at {}, a Monday; `begins` of `autoscale` says another",
+            simulation::BEGINS
+        );
+        view.line(format!("note: {note}"));
+        folder.results.event(&Event::new(0.0, EventKind::Deployment, note));
+    }
+}
+
 /// Runs a simulation: nothing is brought up, and nothing is sent.
 pub(super) async fn in_virtual_time(
     mut session: Session,
-    simulation: Simulation,
+    run: VirtualRun,
     interrupt: &Interrupt,
     folder: &mut Folder,
     view: &mut View,
@@ -144,7 +156,7 @@ pub(super) async fn in_virtual_time(
     let nothing = "simulated: nothing is brought up, and no request is sent";
     view.line(nothing);
     folder.results.event(&Event::new(0.0, EventKind::Deployment, nothing));
-    let mut source = SimulatedSource::new(simulation, clock::wall(), interrupt.stop.clone());
+    let mut source = SimulatedSource::new(run, clock::wall(), interrupt.stop.clone());
     let mut sinks: [&mut dyn Sink; 2] = [folder, view];
     drive(&mut source, &mut session, &mut sinks).await?;
     Ok(session)

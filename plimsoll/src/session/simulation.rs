@@ -1,13 +1,16 @@
 //! From a scenario to its simulation: what stands in for its endpoint, or why nothing can.
 
 use std::num::NonZeroU32;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use plimsoll_deploy::spec::{DeploymentSpec, ServiceTime};
+use jiff::Timestamp;
+use plimsoll_deploy::spec::{DeploymentSpec, Probe, ServiceTime};
 use plimsoll_domain::Names;
 use plimsoll_domain::schedule::Mix;
 use plimsoll_simulate::{Client, Deployment, Model, Service, Simulation};
 
+use super::autoscale;
+use super::virtual_time::{Scaled, VirtualRun};
 use crate::scenario::{Deployed, Place, Scenario};
 
 /// The length of a snapshot's interval, as in a live run.
@@ -25,11 +28,47 @@ fn exists(target: &str) -> String {
     )
 }
 
-/// The simulation of a scenario.
+/// When it is to autoscale rules whose scenario does not say when it begins: a Monday, and the same in
+/// every run, so that a run repeats.
+pub(super) const BEGINS: Timestamp = Timestamp::constant(1_767_571_200, 0);
+
+/// A scenario in virtual time.
 ///
 /// # Errors
 /// Everything that cannot be simulated, a sentence each, with what would help.
-pub(crate) fn simulation(scenario: &Scenario) -> Result<Simulation, Vec<String>> {
+pub(crate) fn simulation(scenario: &Scenario) -> Result<VirtualRun, Vec<String>> {
+    let (model, deployed) = model(scenario)?;
+    let scaled = scaled(scenario, deployed)?;
+    let simulation = Simulation::new(model).map_err(|error| vec![error.to_string()])?;
+    Ok(VirtualRun::new(simulation, scaled))
+}
+
+/// The same with a schedule in the place of its autoscale rules: so many instances of the deployment
+/// that they scale from each of these times on, ready at once.
+///
+/// # Errors
+/// As [`simulation`].
+pub(super) fn scheduled(
+    scenario: &Scenario,
+    steps: &[(Duration, u32)],
+) -> Result<VirtualRun, Vec<String>> {
+    let (mut model, deployed) = model(scenario)?;
+    let Some(scaled) = scaled(scenario, deployed)? else {
+        return Err(vec![
+            "there are no autoscale rules whose place a schedule could take".to_owned(),
+        ]);
+    };
+    let own = &mut model.deployments[scaled.place()];
+    own.provisioning = Service::constant(Duration::ZERO);
+    own.instances =
+        steps.first().and_then(|(_, count)| NonZeroU32::new(*count)).unwrap_or(own.instances);
+    let simulation = Simulation::new(model).map_err(|error| vec![error.to_string()])?;
+    let place = scaled.place();
+    Ok(VirtualRun::scheduled(simulation, place, steps))
+}
+
+/// What stands in for a scenario's endpoint.
+fn model(scenario: &Scenario) -> Result<(Model, &Deployed), Vec<String>> {
     let deployed = match &scenario.place {
         Place::Deployed(deployed) => deployed,
         Place::Existing(existing) => {
@@ -50,11 +89,6 @@ pub(crate) fn simulation(scenario: &Scenario) -> Result<Simulation, Vec<String>>
         .collect();
     if !problems.is_empty() {
         return Err(problems);
-    }
-    if scenario.autoscale.is_some() {
-        let message =
-            "--simulate: `autoscale` is not simulated; run the scenario, or leave the key out";
-        return Err(vec![message.to_owned()]);
     }
     let load = &scenario.load;
     let weights: Vec<_> = scenario.requests.iter().map(|request| request.weight).collect();
@@ -82,7 +116,33 @@ pub(crate) fn simulation(scenario: &Scenario) -> Result<Simulation, Vec<String>>
         interval: INTERVAL,
         seed: scenario.seed,
     };
-    Simulation::new(model).map_err(|error| vec![error.to_string()])
+    Ok((model, deployed))
+}
+
+/// What the scenario's autoscale rules scale, if it has any.
+fn scaled(scenario: &Scenario, deployed: &Deployed) -> Result<Option<Scaled>, Vec<String>> {
+    let begins = SystemTime::UNIX_EPOCH + Duration::from_secs(BEGINS.as_second().unsigned_abs());
+    let Some(controller) = autoscale::controller(scenario, begins) else { return Ok(None) };
+    let controller = controller.map_err(|wrong| vec![format!("--simulate: {wrong}")])?;
+    if scenario.autoscale.as_ref().is_some_and(|of| of.rules.look_at_memory()) {
+        let message = "--simulate: the autoscale rules look at memory, and how much of it simulated \
+                       instances take is not known; leave these rules out";
+        return Err(vec![message.to_owned()]);
+    }
+    let name = controller.deployment();
+    let place = deployed.deployments.iter().position(|spec| spec.name == name);
+    Ok(place.map(|place| Scaled::new(controller, place)))
+}
+
+/// How long an instance takes that answers after `start`: until its readiness probe has found it ready,
+/// as the local host asks it.
+fn ready_after(readiness: &Probe, start: Duration) -> Duration {
+    let Probe { initial_delay, period, success_threshold, .. } = *readiness;
+    let failed = start.saturating_sub(initial_delay).as_nanos().div_ceil(period.as_nanos().max(1));
+    let probes = u32::try_from(failed)
+        .unwrap_or(u32::MAX)
+        .saturating_add(success_threshold.saturating_sub(1));
+    initial_delay.saturating_add(period.saturating_mul(probes))
 }
 
 fn deployment(spec: &DeploymentSpec, deployed: &Deployed) -> Result<Deployment, String> {
@@ -95,14 +155,14 @@ fn deployment(spec: &DeploymentSpec, deployed: &Deployed) -> Result<Deployment, 
     };
     let wrong = |why: String| format!("deployment `{name}`: {why}");
     synthetic.check().map_err(wrong)?;
-    let start = ServiceTime::Constant { ms: synthetic.start_ms };
+    let start = Duration::try_from_secs_f64(synthetic.start_ms / 1e3).unwrap_or(Duration::MAX);
     let service = |of: &ServiceTime| Service::given(of).map_err(|error| wrong(error.to_string()));
     let settings = &spec.request_settings;
     Ok(Deployment {
         weight: deployed.traffic.get(name).copied().unwrap_or_default().into(),
         timeout: settings.request_timeout,
         error_rate: synthetic.error_rate,
-        provisioning: service(&start)?,
+        provisioning: Service::constant(ready_after(&spec.readiness_probe, start)),
         ..Deployment::new(
             name.clone(),
             spec.instance_count,
@@ -110,4 +170,23 @@ fn deployment(spec: &DeploymentSpec, deployed: &Deployed) -> Result<Deployment, 
             service(&synthetic.service_time)?,
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_ready_with_the_first_probes_after_its_start() {
+        let second = Duration::from_secs(1);
+        let probe = Probe { initial_delay: 10 * second, period: 4 * second, ..Probe::default() };
+        let twice = Probe { success_threshold: 2, ..probe.clone() };
+        for (probe, start, ready) in
+            [(&probe, 0, 10), (&probe, 10, 10), (&probe, 11, 14), (&twice, 0, 14)]
+        {
+            assert_eq!(ready_after(probe, start * second), ready * second, "{start}");
+        }
+        // A Monday, as the note says.
+        assert_eq!(BEGINS.to_string(), "2026-01-05T00:00:00Z");
+    }
 }

@@ -17,8 +17,12 @@ use super::sink::event;
 use crate::results::{self, EventKind, InstanceCount};
 
 pub(super) use interrupt::Interrupt;
+pub(crate) use interrupt::interruptible;
 pub(super) use live::{LiveSource, Scaling};
 pub(super) use simulated::SimulatedSource;
+
+/// Between two looks at instances that rules scale.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Tells what happens in a run.
 pub(super) trait Source {

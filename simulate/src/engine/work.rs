@@ -20,7 +20,6 @@ impl Simulation {
         let index = self.route(key.request);
         let fleet = &mut self.fleets[index];
         let (work, right) = fleet.draw();
-        fleet.count_request();
         let flight = Flight {
             key,
             fleet: index as u16,
@@ -43,7 +42,6 @@ impl Simulation {
                 fleet.backlog.push_back((ticket, id));
             }
             Decision::Refuse(refusal) => {
-                fleet.count_refusal();
                 self.end(&flight, refused(refusal), None);
             }
         }
@@ -61,7 +59,7 @@ impl Simulation {
             }
             Taken::Full => {
                 self.stop_waiting(id, model_error(503), None);
-                self.fleets[index].admission.free(instance);
+                self.fleets[index].free(instance, self.now);
             }
         }
     }
@@ -90,11 +88,13 @@ impl Simulation {
             if flight.is_awaited {
                 let outcome = if flight.right { Outcome::status(200) } else { model_error(500) };
                 self.stop_waiting(id, outcome, Some(flight.begun));
-                self.fleets[index].admission.free(instance);
+                self.fleets[index].free(instance, self.now);
             }
-            if let Some(next) = self.fleets[index].finished(instance, self.now) {
+            if let Some(next) = self.fleets[index].finished(instance) {
                 self.work(next, true);
                 self.flights.forget(next);
+            } else {
+                self.pursue(index);
             }
         }
         self.flights.forget(id);
@@ -109,7 +109,7 @@ impl Simulation {
         if flight.is_awaited {
             self.stop_waiting(id, self.expiry(index), None);
             if let Some(instance) = flight.instance {
-                self.fleets[index].admission.free(instance);
+                self.fleets[index].free(instance, self.now);
             }
         }
         self.flights.forget(id);
@@ -158,7 +158,7 @@ impl Simulation {
 
     /// An instance breaks off, and another is started.
     pub(super) fn fail(&mut self, index: usize, instance: InstanceId) {
-        let Some(queue) = self.fleets[index].fail(instance, self.now) else { return };
+        let Some(queue) = self.fleets[index].fail(instance) else { return };
         let refused_all = self.fleets[index].admission.remove(instance);
         let own = |flight: &Flight| {
             usize::from(flight.fleet) == index && flight.instance == Some(instance)
@@ -166,7 +166,7 @@ impl Simulation {
         let awaited = self.flights.awaited().filter(|(_, flight)| own(flight));
         for id in awaited.map(|(id, _)| id).collect::<Vec<_>>() {
             self.stop_waiting(id, model_error(502), None);
-            self.fleets[index].admission.free(instance);
+            self.fleets[index].free(instance, self.now);
         }
         self.flights.leave(own);
         for id in queue {
@@ -174,7 +174,6 @@ impl Simulation {
         }
         if !refused_all.is_empty() {
             for (_, id) in std::mem::take(&mut self.fleets[index].backlog) {
-                self.fleets[index].count_refusal();
                 self.stop_waiting(id, refused(Refusal::NotReady), None);
             }
         }
@@ -217,13 +216,10 @@ impl Simulation {
     /// A request has ended for its caller.
     fn end(&mut self, flight: &Flight, outcome: Outcome, begun: Option<u64>) {
         self.sender.in_flight -= 1;
-        let fleet = &mut self.fleets[usize::from(flight.fleet)];
+        let fleet = &self.fleets[usize::from(flight.fleet)];
         let is_answered = outcome.is_answered();
         // Only an answer says whose it is.
         let deployment = if is_answered { fleet.number } else { 0 };
-        if is_answered {
-            fleet.count_answer(self.now - flight.sent);
-        }
         let sent = Moment::from_nanos(flight.sent);
         let due = Moment::from_nanos(flight.due);
         let sample = Sample {

@@ -1,32 +1,43 @@
-//! A scaler's counts become instances: after a while, within the quota, and without cutting work off.
+//! Counts that are wanted from outside become instances: after a while, one change after the other,
+//! and without cutting work off.
 
-use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use plimsoll_domain::Class;
-use plimsoll_domain::schedule::{ArrivalProcess, Profile, Stage};
-use plimsoll_simulate::{Autoscale, Deployment, Evaluation, Minute, Service, Simulation};
+use plimsoll_domain::schedule::{ArrivalProcess, Profile};
+use plimsoll_simulate::{Deployment, Happening, InstanceLook, Looked, Service, Simulation};
 
 use super::support::{SECOND, Told, count, millis, model};
 
-const MINUTE: std::time::Duration = std::time::Duration::from_mins(1);
+const MINUTE: Duration = Duration::from_mins(1);
 
-fn scaled(
-    ceiling: u32,
-    scaler: impl FnMut(&Evaluation<'_>) -> Option<u32> + Send + 'static,
-) -> Deployment {
+fn blue(instances: u32, service_ms: u64) -> Deployment {
     Deployment {
         provisioning: Service::constant(90 * SECOND),
-        autoscale: Some(Autoscale { every: MINUTE, ceiling, scaler: Box::new(scaler) }),
-        ..Deployment::new("blue", count(1), count(2), Service::constant(millis(20)))
+        ..Deployment::new("blue", count(instances), count(2), Service::constant(millis(service_ms)))
     }
 }
 
+/// Ten minutes at a rate, in which counts are wanted at times.
+fn run(rate: f64, blue: Deployment, wanted: &[(Duration, u32)]) -> Told {
+    let profile = Profile::hold(rate, 10 * MINUTE);
+    let mut simulation =
+        Simulation::new(model(&profile, ArrivalProcess::Constant, blue)).expect("a model");
+    let mut told = Told::default();
+    for (at, count) in wanted {
+        while let Some(happening) = simulation.advance_to(*at) {
+            told.take(happening);
+        }
+        assert_eq!(simulation.now(), *at);
+        simulation.want(0, *count);
+    }
+    while told.take(simulation.advance()) {}
+    told
+}
+
 #[test]
-fn instances_follow_the_scaler_after_their_start() {
-    let profile = Profile::hold(10.0, 10 * MINUTE);
-    // Three from the second minute on, and one from the sixth.
-    let blue = scaled(10, |seen| Some(if seen.now < 6 * MINUTE { 3 } else { 1 }));
-    let told = Told::of(model(&profile, ArrivalProcess::Constant, blue));
+fn instances_follow_what_is_wanted_after_their_start() {
+    let told = run(10.0, blue(1, 20), &[(MINUTE, 3), (6 * MINUTE, 0)]);
     let ready = told.ready();
     assert_eq!(ready, [(0.0, 1), (60.0, 1), (150.0, 2), (150.0, 3), (360.0, 1)]);
     let counts = &told.counts[1].1[0];
@@ -34,69 +45,59 @@ fn instances_follow_the_scaler_after_their_start() {
 }
 
 #[test]
-fn the_quota_is_a_ceiling_and_one_instance_stays() {
-    let profile = Profile::hold(10.0, 10 * MINUTE);
-    let blue = scaled(4, |seen| Some(if seen.now < 5 * MINUTE { 100 } else { 0 }));
-    let told = Told::of(model(&profile, ArrivalProcess::Constant, blue));
-    let most = told.ready().iter().map(|(_, ready)| *ready).max();
-    assert_eq!((most, told.ready().last().unwrap().1), (Some(4), 1));
+fn a_change_waits_for_the_one_before_and_then_only_the_newest_is_made() {
+    let told = run(10.0, blue(1, 20), &[(MINUTE, 3), (70 * SECOND, 5), (80 * SECOND, 2)]);
+    assert_eq!(told.ready(), [(0.0, 1), (60.0, 1), (150.0, 2), (150.0, 3), (150.0, 2)]);
 }
 
 #[test]
-fn an_instance_that_leaves_finishes_its_work() {
-    let profile = Profile::hold(100.0, 3 * MINUTE);
-    let blue = Deployment {
-        instances: count(5),
-        service: Service::constant(millis(45)),
-        ..scaled(5, |_| Some(3))
-    };
-    let told = Told::of(model(&profile, ArrivalProcess::Constant, blue));
+fn an_instance_that_leaves_finishes_its_work_before_the_next_change() {
+    let told = run(1.0, blue(5, 4000), &[(MINUTE, 3), (MINUTE + SECOND, 4)]);
     let all = told.whole().all();
-    assert_eq!(told.ready().last().unwrap().1, 3);
     assert_eq!(all.outcomes.of(Class::Ok), all.offered);
-    assert_eq!(all.response.max(), Some(millis(45)));
+    assert_eq!(all.response.max(), Some(4 * SECOND));
+    // The work of those that left takes up to 4 s, and then an instance starts in 90 s.
+    let ready = told.ready();
+    assert_eq!((ready[1], ready.last().expect("a count").1), ((60.0, 3), 4));
+    let took = ready.last().expect("a count").0 - 60.0 - 90.0;
+    assert!((1.5..4.0).contains(&took), "{ready:?}");
 }
 
 #[test]
-fn what_is_too_many_before_it_is_ready_never_comes() {
-    let profile = Profile::hold(10.0, 10 * MINUTE);
-    let blue = scaled(10, |seen| Some(if seen.now == MINUTE { 5 } else { 2 }));
-    let told = Told::of(model(&profile, ArrivalProcess::Constant, blue));
-    assert_eq!(told.ready(), [(0.0, 1), (60.0, 1), (120.0, 1), (150.0, 2)]);
+fn a_look_shows_what_an_instance_did_so_far() {
+    // Four requests a second of 1.5 s each, on 4 instances of 2 slots: 6 slots are taken.
+    let profile = Profile::hold(4.0, 10 * MINUTE);
+    let model = model(&profile, ArrivalProcess::Constant, blue(4, 1500));
+    let mut simulation = Simulation::new(model).expect("a model");
+    let at = |simulation: &mut Simulation, until: Duration| {
+        while simulation.advance_to(until).is_some() {}
+        simulation.look(0)
+    };
+    let a_moment = millis(100);
+    let early = at(&mut simulation, MINUTE + a_moment);
+    let busy: u32 = early.instances.iter().map(|one| one.in_flight).sum();
+    assert_eq!((early.waiting, busy), (0, 6));
+    simulation.want(0, 5);
+    let late = at(&mut simulation, 2 * MINUTE + a_moment);
+    let worked = |looked: &Looked| looked.instances.iter().map(|one| one.working).sum::<Duration>();
+    assert_eq!(worked(&late) - worked(&early), 6 * MINUTE);
+    let starts = InstanceLook { number: 4, ready: false, working: Duration::ZERO, in_flight: 0 };
+    assert_eq!(late.instances[4], starts);
+    let numbers: Vec<_> = at(&mut simulation, 3 * MINUTE).instances;
+    let numbers: Vec<_> = numbers.iter().map(|one| (one.number, one.ready)).collect();
+    assert_eq!(numbers, [(0, true), (1, true), (2, true), (3, true), (4, true)]);
 }
 
 #[test]
-fn minutes_say_what_happened_in_them() {
-    let seen: Arc<Mutex<Vec<Minute>>> = Arc::default();
-    let minutes = Arc::clone(&seen);
-    let profile = Profile::new(vec![
-        Stage::hold("calm", 10.0, MINUTE),
-        Stage::hold("busy", 50.0, MINUTE),
-        Stage::hold("over", 400.0, MINUTE),
-    ]);
-    let blue = scaled(1, move |seen| {
-        minutes.lock().unwrap().extend_from_slice(seen.minutes);
-        None
-    });
-    let told = Told::of(model(&profile, ArrivalProcess::Constant, blue));
-    let seen = seen.lock().unwrap();
-    let requests: Vec<_> = seen.iter().map(|minute| minute.requests).collect();
-    assert_eq!(requests, [600, 3000, 24_000]);
-    // One instance of two slots: 10/s × 20 ms = 0.2 of 2.
-    let busy: Vec<_> = seen.iter().map(|minute| (minute.busy * 1e3).round()).collect();
-    assert_eq!(busy, [100.0, 500.0, 1000.0]);
-    assert_eq!((seen[1].refused, seen[1].instances), (0, 1.0));
-    assert_eq!(seen[1].latency.quantile(0.99), Some(millis(20)));
-    assert_eq!(seen[1].start, MINUTE);
-    assert_eq!(told.whole().all().outcomes.of(Class::RefusedAdmission), seen[2].refused);
-    assert!(seen[2].refused > 10_000);
-}
-
-#[test]
-fn a_scaler_that_cannot_be_asked_is_refused() {
-    let profile = Profile::hold(10.0, MINUTE);
-    let mut blue = scaled(1, |_| None);
-    blue.instances = count(2);
-    let error = Simulation::new(model(&profile, ArrivalProcess::Constant, blue)).unwrap_err();
-    assert!(error.to_string().contains("ceiling"), "{error}");
+fn nobody_who_asks_for_moments_changes_what_happens() {
+    let whole = run(30.0, blue(1, 50), &[]);
+    let moments: Vec<_> = (1..1200).map(|half| (half * Duration::from_millis(500), 1)).collect();
+    let parts = run(30.0, blue(1, 50), &moments);
+    assert_eq!(whole.snapshots, parts.snapshots);
+    assert!(matches!(
+        Simulation::new(model(&Profile::hold(1.0, SECOND), ArrivalProcess::Constant, blue(1, 1)))
+            .expect("a model")
+            .advance_to(Duration::ZERO),
+        Some(Happening::Instances { .. })
+    ));
 }

@@ -73,13 +73,18 @@ impl Told {
     pub(crate) fn of(model: Model) -> Self {
         let mut simulation = Simulation::new(model).unwrap();
         let mut told = Self::default();
-        loop {
-            match simulation.advance() {
-                Happening::Interval(snapshot) => told.snapshots.push(*snapshot),
-                Happening::Instances { at, counts } => told.counts.push((at, counts)),
-                Happening::Ended => return told,
-            }
+        while told.take(simulation.advance()) {}
+        told
+    }
+
+    /// Takes one thing; whether more comes.
+    pub(crate) fn take(&mut self, happening: Happening) -> bool {
+        match happening {
+            Happening::Interval(snapshot) => self.snapshots.push(*snapshot),
+            Happening::Instances { at, counts } => self.counts.push((at, counts)),
+            Happening::Ended => return false,
         }
+        true
     }
 
     pub(crate) fn whole(&self) -> Snapshot {

@@ -24,6 +24,30 @@ use crate::exit::Exit;
 /// meanwhile.
 const NOTICED: Duration = Duration::from_secs(5);
 
+/// Does work of the processor alone, which looks now and then whether the first of these was cancelled
+/// (the first signal) or the second (the second signal).
+///
+/// # Errors
+/// Signals cannot be listened to.
+pub(crate) fn interruptible<T: Send>(
+    work: impl FnOnce(CancellationToken, CancellationToken) -> T + Send,
+) -> std::io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let interrupt = runtime.block_on(async { Interrupt::listen() })?;
+    let (stop, abort) = (interrupt.stop.clone(), interrupt.abort.clone());
+    let result = std::thread::scope(|scope| {
+        let (working, done) = oneshot::channel::<()>();
+        let worker = scope.spawn(move || {
+            let _working = working;
+            work(stop, abort)
+        });
+        // It is dropped, never sent.
+        let _ = runtime.block_on(done);
+        worker.join()
+    });
+    Ok(result.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+}
+
 /// Tells when the user wants the run to end.
 #[derive(Debug)]
 pub(in crate::session) struct Interrupt {

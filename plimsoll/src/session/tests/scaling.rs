@@ -171,3 +171,15 @@ fn what_the_quota_has_no_room_for_is_refused_in_azures_words_and_tried_again() {
     assert!(wait.to_string().contains("\"part\":\"quota\""), "{wait}");
     assert!(!run.text("timeline.csv").is_empty());
 }
+
+#[test]
+fn a_simulation_knows_nothing_of_memory_and_says_so() {
+    let mut scenario = scenario();
+    let rules = "az monitor autoscale create --count 2 --min-count 1 --max-count 9\n\
+                 az monitor autoscale rule create --condition \"CpuMemoryUtilizationPercentage > 70 \
+                 avg 5m\" --scale out 1\n";
+    let rules = plimsoll_autoscale::RulesFile::parse("rules.sh", rules).expect("rules").rules;
+    scenario.autoscale.as_mut().expect("it has rules").rules = rules;
+    let reasons = crate::session::simulation(&scenario).expect_err("it is refused").join("; ");
+    assert!(reasons.contains("look at memory"), "{reasons}");
+}

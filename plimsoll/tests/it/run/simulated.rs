@@ -150,3 +150,29 @@ fn a_trace_may_be_given_and_what_is_wrong_with_one_is_told_with_its_line() {
         assert!(ran.stderr.contains(what), "{}", ran.stderr);
     }
 }
+
+#[test]
+fn rules_scale_a_simulation_as_they_scale_a_live_run_and_the_same_in_every_run() {
+    for (scenario, exit, changes) in [
+        ("scenarios/autoscale-azure", 0, 2),
+        ("scenarios/autoscale-too-slow", 3, 1),
+        ("scenarios/autoscale-hpa", 0, 6),
+    ] {
+        let run = || Ran::with_out(&["run", scenario, "--simulate"]).must_exit(exit);
+        let ran = run();
+        let summary = ran.summary();
+        assert_eq!(summary["schema"], "plimsoll.simulated-summary/v2");
+        assert_eq!(summary["autoscale"]["changes"], changes, "{scenario}: {summary:#}");
+        let waits = summary["autoscale"]["scale_outs"][0]["waits"].to_string();
+        assert!(waits.contains("\"part\":\"provisioning\""), "{waits}");
+        let page = text(&ran, "report.html");
+        for words in ["<h2>Simulated: ", "Autoscale rules", "Instances: wanted, started, ready"] {
+            assert!(page.contains(words), "{scenario}: {words}");
+        }
+        assert!(text(&ran, "events.jsonl").contains("the simulation begins at 2026-01-05"));
+        let again = run();
+        for file in ["autoscale.jsonl", "timeline.csv"] {
+            assert_eq!(text(&ran, file), text(&again, file), "{scenario}: {file}");
+        }
+    }
+}

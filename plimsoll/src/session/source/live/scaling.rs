@@ -14,10 +14,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::Event;
-use crate::session::source::Instances;
+use crate::session::source::{Instances, LOOK_EVERY};
 
-/// Between two looks at the instances.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Between a change that failed and the next attempt.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Failures that may wait for the session; of more, nobody learns more.
