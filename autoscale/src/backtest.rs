@@ -123,7 +123,8 @@ pub fn replay(rules: &Rules, file: &str, text: &str) -> Result<Replayed, (usize,
         let number = index + 1;
         let assumed: Assumed =
             serde_json::from_str(line).map_err(|error| (number, json_words(&error)))?;
-        let states = read_states(file, line).map_err(|problems| (number, problems.to_string()))?;
+        let states =
+            read_states(file, line, None).map_err(|problems| (number, problems.to_string()))?;
         let [given] = states.as_slice() else { continue };
         let decision = rules.decide(assumed.parameters, &given.state);
         let again = record_line(assumed.parameters, &given.state, &decision);

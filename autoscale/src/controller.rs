@@ -13,8 +13,11 @@
 //! - a scale-out that the quota has no room for fails whole, as the operation does: the count stays,
 //!   and no cooldown begins, so that it is tried again;
 //! - a change is under way until every instance that it added is ready, or every one that it removed is
-//!   gone; until then Azure's engine skips its runs.
+//!   gone; until then Azure's engine skips its runs. (A cluster's engines do not.)
 
+mod need;
+
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -23,6 +26,8 @@ use plimsoll_domain::Snapshot;
 use crate::azure::Parameters;
 use crate::pipeline::{Pipeline, Subject, Unread, Usage};
 use crate::{Evaluation, Memory, RuleTime, Rules, State};
+
+pub use need::Need;
 
 /// How long an evaluation waits for the interval that ends with it, in time of the run.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -74,6 +79,8 @@ pub struct Controller {
     observed: Duration,
     /// The next evaluation.
     next: Timestamp,
+    /// When the last evaluation was, which way it would have gone without guards, and from which count.
+    last: (Duration, Option<(Ordering, u32)>),
 }
 
 /// What there is to do, and what happened.
@@ -94,6 +101,8 @@ pub enum Happening {
         at: Duration,
         /// With what, and what came of it.
         evaluation: Box<Evaluation>,
+        /// Of rules for a cluster: what lies before an evaluation that is the first to want another count.
+        need: Option<Need>,
     },
     /// The count that is wanted changed.
     Scaled {
@@ -161,6 +170,7 @@ impl Controller {
             is_changing: false,
             usage: None,
             observed: Duration::ZERO,
+            last: (Duration::ZERO, None),
         };
         controller.next = controller.after(controller.next);
         Ok(controller)
@@ -267,7 +277,7 @@ impl Controller {
             now,
             replicas: self.wanted,
             instances: Vec::new(),
-            in_progress: self.is_changing,
+            in_progress: self.is_changing && self.rules.wait_for_changes(),
             metrics: Vec::new(),
             memory: self.memory.clone(),
         };
@@ -276,8 +286,9 @@ impl Controller {
         let decision = self.rules.decide(self.parameters, &state);
         let (from, to) = (self.wanted, decision.replicas);
         let memory = decision.memory.clone();
+        let need = self.need(at, &decision);
         let evaluation = Box::new(Evaluation { state, decision });
-        happenings.push(Happening::Decided { at, evaluation });
+        happenings.push(Happening::Decided { at, evaluation, need });
         if let Some(most) = self.quota.filter(|most| to > from && to > *most) {
             happenings.push(Happening::Refused { at, from, to, most });
             return;

@@ -21,6 +21,23 @@ pub struct Decision {
     pub memory: Memory,
 }
 
+impl Decision {
+    /// The count that it would have come to without its guards, if that is another than `current`.
+    pub(crate) fn needed(&self, current: u32) -> Option<u32> {
+        // What lies within a tolerance is no need.
+        let is_tolerated = self.held == Some(Held::Tolerance);
+        let unguarded = if is_tolerated { self.replicas } else { self.unguarded };
+        let most = unguarded.max(self.replicas);
+        if most > current {
+            return Some(most);
+        }
+        // Nor is a wish for fewer than the minimum, or one of metrics that are not there.
+        let is_bound = matches!(self.held, Some(Held::Clamp | Held::Disabled | Held::MissingData));
+        let least = if is_bound { self.replicas } else { unguarded.min(self.replicas) };
+        (least < current).then_some(least)
+    }
+}
+
 /// A guard that held a decision back or changed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -20,7 +20,7 @@ use plimsoll_domain::{Latencies, Outcomes, Snapshot};
 use crate::{Metric, RuleTime, Rules, State};
 
 pub use cluster::Measure;
-pub use feeds::{Named, Unread};
+pub use feeds::{Named, Unread, looks_at};
 
 /// The machine of an instance.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -141,6 +141,15 @@ impl Interval {
     }
 }
 
+/// How a cluster's metrics are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// As they are told: late, scraped, and averaged over their windows.
+    Told,
+    /// As they are in the newest interval.
+    AtOnce,
+}
+
 /// Turns counts into the metrics that some rules see.
 #[derive(Debug)]
 pub struct Pipeline(Kind);
@@ -205,7 +214,38 @@ impl Pipeline {
     ) {
         match &mut self.0 {
             Kind::Minutes(minutes) => state.metrics = minutes.visible(now, lookback_s),
-            Kind::Cluster(cluster) => cluster.show(now, pending, state),
+            Kind::Cluster(cluster) => cluster.show(pending, state, Sight::Told),
+        }
+    }
+
+    /// The same of a cluster's metrics, at the state's moment; nothing of Azure's.
+    pub(crate) fn show_cluster(&self, pending: usize, state: &mut State, sight: Sight) {
+        if let Kind::Cluster(cluster) = &self.0 {
+            cluster.show(pending, state, sight);
+        }
+    }
+
+    /// The ends of a cluster's intervals up to a moment that are still known, in the run.
+    pub(crate) fn ends(&self, until: Duration) -> Vec<Duration> {
+        match &self.0 {
+            Kind::Minutes(_) => Vec::new(),
+            Kind::Cluster(cluster) => cluster.ends(until),
+        }
+    }
+
+    /// The longest time over which a cluster's metrics are averaged, in rule time.
+    pub(crate) fn window(&self) -> Duration {
+        match &self.0 {
+            Kind::Minutes(_) => Duration::ZERO,
+            Kind::Cluster(cluster) => cluster.window(),
+        }
+    }
+
+    /// How old a cluster's metrics are before any window, in rule time: their delay, and the scrape.
+    pub(crate) fn delay(&self) -> Duration {
+        match &self.0 {
+            Kind::Minutes(_) => Duration::ZERO,
+            Kind::Cluster(cluster) => cluster.delay(),
         }
     }
 

@@ -97,6 +97,47 @@ impl Rules {
         }
     }
 
+    /// What kind of rules they are.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Azure(_) => Kind::Azure,
+            Self::Hpa(_) => Kind::Hpa,
+            Self::ScaledObject(_) => Kind::ScaledObject,
+            Self::Knative(_) => Kind::Knative,
+            Self::Utilization(_) => Kind::Utilization,
+        }
+    }
+
+    /// Whether their engine skips its runs while the last change of the count is under way, as Azure
+    /// Monitor's does. A cluster's do not: they go by the pods that there are.
+    pub fn wait_for_changes(&self) -> bool {
+        matches!(self, Self::Azure(_))
+    }
+
+    /// What a state holds that their engine never looks at, and that was meant to change a decision:
+    /// its place, and why.
+    pub(crate) fn unheard(&self, state: &State) -> Vec<(&'static str, String)> {
+        let kind = self.kind();
+        let mut unheard = Vec::new();
+        if state.in_progress && !self.wait_for_changes() {
+            let why = "does not wait for a change that is under way: its pods tell how far it is";
+            unheard.push(("in_progress", format!("{} {why}", kind.words())));
+        }
+        let memory = &state.memory;
+        let of = [
+            ("memory/hpa", memory.hpa.is_some(), matches!(kind, Kind::Hpa | Kind::ScaledObject)),
+            ("memory/keda", memory.keda.is_some(), kind == Kind::ScaledObject),
+            ("memory/knative", memory.knative.is_some(), kind == Kind::Knative),
+            ("memory/utilization", memory.utilization.is_some(), kind == Kind::Utilization),
+            ("memory/azure", memory.azure.is_some(), kind == Kind::Azure),
+        ];
+        let foreign = of.into_iter().filter(|(_, is_there, is_own)| *is_there && !is_own);
+        unheard.extend(
+            foreign.map(|(at, ..)| (at, format!("{} does not remember this", kind.words()))),
+        );
+        unheard
+    }
+
     /// How many seconds before an evaluation it may look back.
     pub fn lookback_s(&self, parameters: Parameters) -> i64 {
         let setting = match self {
@@ -143,6 +184,33 @@ impl Rules {
 /// Prometheus takes the last sample of a series for its value.
 const STALE_S: i64 = 300;
 
+/// Languages in which people write rules and that are not read: how files of them end, and what to do.
+const NOT_READ: &[(&str, &str, &str)] = &[
+    (
+        "bicep",
+        "Bicep",
+        "build it with `az bicep build --file FILE`, and give the JSON that it writes",
+    ),
+    (
+        "py",
+        "Python",
+        "apply it, and give what `az monitor autoscale show` prints, or write it as a script of \
+         `az monitor autoscale` commands",
+    ),
+    ("ipynb", "a notebook", "give what `az monitor autoscale show` prints"),
+    ("tf", "Terraform", "apply it, and give what `az monitor autoscale show` prints"),
+    ("ps1", "PowerShell", "give what `Get-AzAutoscaleSetting | ConvertTo-Json -Depth 9` prints"),
+];
+
+/// The language of a file, if it is one that is not read.
+fn not_read(file: &str) -> Option<Problem> {
+    let ending = Path::new(file).extension()?.to_str()?;
+    let is_it = |(known, ..): &&(&str, &str, &str)| known.eq_ignore_ascii_case(ending);
+    let (_, language, hint) = NOT_READ.iter().find(is_it)?;
+    let message = format!("this is {language}, and rules in {language} are not read");
+    Some(Problem::of_file(file, message).hint(*hint))
+}
+
 /// The rules, or what is wrong with them.
 fn kept(read: Result<Rules, Problems>, problems: &mut Problems) -> Option<Rules> {
     read.map_err(|wrong| problems.append(wrong)).ok()
@@ -184,6 +252,10 @@ impl RulesFile {
     /// As [`RulesFile::open`].
     pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
         let mut problems = Problems::new();
+        if let Some(problem) = not_read(file) {
+            problems.push(problem);
+            return Err(problems);
+        }
         if azure::is_script(text) {
             let read = azure::read_script(file, text, &mut problems);
             let (file, source) = (Arc::from(file), Arc::from(text));
@@ -233,5 +305,29 @@ impl RulesFile {
                 Problem::new(file, source, span.start..span.start + line, message)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_that_are_not_read_are_told_by_name() {
+        for (file, language) in [
+            ("infra/scale.bicep", "Bicep"),
+            ("deploy.py", "Python"),
+            ("SCALE.TF", "Terraform"),
+            ("scale.ps1", "PowerShell"),
+            ("scale.ipynb", "a notebook"),
+        ] {
+            // Also where the text looks like a script that is read.
+            let text = "az monitor autoscale create --count 1 --min-count 1 --max-count 3\n";
+            let told = RulesFile::parse(file, text).expect_err(file).to_string();
+            assert!(told.contains(&format!("rules in {language} are not read")), "{told}");
+            assert!(told.contains(file) && told.contains("give"), "{told}");
+        }
+        let text = "az monitor autoscale create --count 1 --min-count 1 --max-count 3\n";
+        assert!(RulesFile::parse("scale.sh", text).is_ok());
     }
 }

@@ -223,7 +223,8 @@ fn gap(series: &Metric) -> Option<String> {
     let longest = steps.iter().copied().max()?;
     let count = steps.len();
     steps.sort_unstable();
-    let usual = steps[count / 2].0.max(60);
+    // Of two in the middle the shorter: a gap is no usual step.
+    let usual = steps[(count - 1) / 2].0.max(60);
     let gaps = steps.iter().filter(|(step, _)| *step > 2 * usual).count();
     (gaps > 0).then(|| {
         let at =
@@ -253,6 +254,9 @@ mod tests {
         assert_eq!(samples.span(), Some((at(0), at(600))));
         let visible = samples.visible(at(120), 60);
         assert_eq!((visible.len(), visible[0].points.len()), (2, 1));
+        // Two steps, of which one is the gap.
+        let short = read("time,metric,value\n0,Cpu,1\n60,Cpu,1\n1200,Cpu,1\n").expect("right");
+        assert!(short.gaps[0].contains("1140 s"), "{:?}", short.gaps);
         let iso = read("time,metric,value\n2026-11-28T10:00:00Z,Cpu,1\n").expect("right");
         assert!(!iso.offsets);
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use plimsoll_document::{Document, Format, Problems, Scalar, Wrong};
 
-use crate::{Memory, State};
+use crate::{Memory, Rules, State};
 
 const FORMATS: &[Format] = &[Format {
     name: "date-time",
@@ -24,11 +24,12 @@ pub struct Given {
     pub has_memory: bool,
 }
 
-/// Reads one state, or as many as there are lines.
+/// Reads one state, or as many as there are lines. If the rules that they are for are known, what their
+/// engine would never look at is wrong, too.
 ///
 /// # Errors
 /// All that is wrong, in all lines.
-pub fn read_states(file: &str, text: &str) -> Result<Vec<Given>, Problems> {
+pub fn read_states(file: &str, text: &str, rules: Option<&Rules>) -> Result<Vec<Given>, Problems> {
     let mut problems = Problems::new();
     let whole = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
     let lines: Vec<(usize, &str)> = text.lines().enumerate().collect();
@@ -42,7 +43,7 @@ pub fn read_states(file: &str, text: &str) -> Result<Vec<Given>, Problems> {
         return Err(problems);
     }
     if whole || !first.is_some_and(|(_, line)| sequence(line)) {
-        let given = one(&Document::parse(file, text)?, &mut problems);
+        let given = one(&Document::parse(file, text)?, rules, &mut problems);
         return problems.or(given.map(|given| vec![given]));
     }
     let mut all = Vec::new();
@@ -50,13 +51,13 @@ pub fn read_states(file: &str, text: &str) -> Result<Vec<Given>, Problems> {
         let name = format!("{file}, line {}", index + 1);
         match Document::parse(&name, line) {
             Err(found) => problems.append(found),
-            Ok(document) => all.extend(one(&document, &mut problems)),
+            Ok(document) => all.extend(one(&document, rules, &mut problems)),
         }
     }
     problems.or(Some(all))
 }
 
-fn one(document: &Document, problems: &mut Problems) -> Option<Given> {
+fn one(document: &Document, rules: Option<&Rules>, problems: &mut Problems) -> Option<Given> {
     let before = problems.len();
     let (state, at) = if document.has("/state") {
         let line: Option<Line> = document.read(FORMATS, problems);
@@ -65,6 +66,10 @@ fn one(document: &Document, problems: &mut Problems) -> Option<Given> {
         (document.read::<State>(FORMATS, problems)?, "")
     };
     check(&state, document, at, problems);
+    for (member, message) in rules.iter().flat_map(|rules| rules.unheard(&state)) {
+        let problem = document.problem_at(&format!("{at}/{member}"), &message);
+        problems.push(problem.hint("leave it out"));
+    }
     let has_memory = document.has(&format!("{at}/memory"));
     (problems.len() == before).then_some(Given { state, has_memory })
 }
@@ -138,29 +143,45 @@ mod tests {
 
     #[test]
     fn a_state_is_read_and_all_its_problems_told() {
-        let all = read_states("s.json", STATE).unwrap_or_else(|problems| panic!("{problems}"));
+        let all =
+            read_states("s.json", STATE, None).unwrap_or_else(|problems| panic!("{problems}"));
         assert_eq!((all.len(), all[0].has_memory), (1, false));
         assert_eq!(all[0].state.instances[1].phase, Phase::Pending);
         let wrong = STATE
             .replace("\"b\"", "\"a\"")
             .replace("09:58", "09:59:30")
             .replace("\"replicas\"", "\"replica\"");
-        let problems = read_states("s.json", &wrong).expect_err("wrong").to_string();
+        let problems = read_states("s.json", &wrong, None).expect_err("wrong").to_string();
         for words in ["unknown key `replica`", "is no moment"] {
             assert!(problems.contains(words), "{words}: {problems}");
         }
         let wrong = STATE.replace("\"b\"", "\"a\"").replace("09:58:00", "09:59:30");
-        let problems = read_states("s.json", &wrong).expect_err("wrong").to_string();
+        let problems = read_states("s.json", &wrong, None).expect_err("wrong").to_string();
         for words in ["a second instance is named `a`", "goes back in time", "s.json:3:"] {
             assert!(problems.contains(words), "{words}: {problems}");
         }
         for text in
             ["", "\n\n", "[]", "{}", "{\"now\": 1e999}", "{\"now\": \"x\", \"replicas\": -1}"]
         {
-            assert!(read_states("s.json", text).is_err(), "{text}");
+            assert!(read_states("s.json", text, None).is_err(), "{text}");
         }
         let nan = STATE.replace("1.5", ".nan");
-        assert!(read_states("s.json", &nan).is_err());
+        assert!(read_states("s.json", &nan, None).is_err());
+    }
+
+    #[test]
+    fn what_an_engine_never_looks_at_is_refused() {
+        let hpa = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nspec:\n  \
+            scaleTargetRef: {kind: Deployment, name: a}\n  maxReplicas: 3\n";
+        let azure = "az monitor autoscale create --count 1 --min-count 1 --max-count 3\n";
+        let rules = |text: &str| crate::RulesFile::parse("r", text).expect("they are right").rules;
+        let text = "{\"now\": \"2026-11-28T10:00:00Z\", \"replicas\": 2,\n \"in_progress\": true,\n \
+            \"memory\": {\"azure\": {\"acted\": \"2026-11-28T09:00:00Z\", \"cooldown_s\": 9}}}";
+        let told = read_states("s.json", text, Some(&rules(hpa))).expect_err("both").to_string();
+        assert!(told.contains("HorizontalPodAutoscaler does not wait"), "{told}");
+        assert!(told.contains("s.json:2") && told.contains("does not remember this"), "{told}");
+        assert!(read_states("s.json", text, Some(&rules(azure))).is_ok());
+        assert!(read_states("s.json", text, None).is_ok());
     }
 
     #[test]
@@ -176,7 +197,8 @@ mod tests {
             format!("{{\"state\": {}, \"decision\": {{\"replicas\": 2}}}}", line(3, "")),
         ]
         .join("\n");
-        let states = read_states("s.jsonl", &text).unwrap_or_else(|problems| panic!("{problems}"));
+        let states =
+            read_states("s.jsonl", &text, None).unwrap_or_else(|problems| panic!("{problems}"));
         assert_eq!(states.len(), 4);
         let answer = |state: &State| {
             let acted = state.now;
@@ -191,9 +213,10 @@ mod tests {
         assert_eq!(acted(2).as_deref(), Some("2026-11-28T09:00:00Z"));
         assert_eq!(acted(3).as_deref(), Some("2026-11-28T10:02:00Z"));
         let back = [line(1, ""), line(0, "")].join("\n");
-        let states = read_states("s.jsonl", &back).unwrap_or_else(|problems| panic!("{problems}"));
+        let states =
+            read_states("s.jsonl", &back, None).unwrap_or_else(|problems| panic!("{problems}"));
         assert_eq!(carry_on(states, answer), Err(1));
-        let problems = read_states("s.jsonl", &[line(1, ""), "{".to_owned()].join("\n"));
+        let problems = read_states("s.jsonl", &[line(1, ""), "{".to_owned()].join("\n"), None);
         assert!(problems.expect_err("wrong").to_string().contains("line 2"));
     }
 }

@@ -15,15 +15,18 @@
 //!   *Elasticity in Cloud Computing* (ICAC 2013), as an extreme instead of a mean.
 //! - *Flaps*: changes of direction of the count beyond those of the load's own rate.
 //! - *Instance hours*: from when an instance has its machine, as it is billed.
-//! - *Lateness* of a scale-out: see [`lateness`].
+//! - *Lateness* of a scale-out or scale-in: see [`lateness`].
 
+mod beginning;
+mod episodes;
 pub mod lateness;
 pub mod objective;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lateness::{Episodes, Lateness, Part};
+use episodes::Episodes;
+use lateness::{Lateness, Part};
 
 use crate::azure::Parameters;
 use crate::controller::Happening;
@@ -119,6 +122,8 @@ pub struct Asked {
 pub struct Findings {
     /// Every scale-out, with what it waited for; also one that never came.
     pub scale_outs: Vec<Lateness>,
+    /// Every scale-in, with what it waited for; also one that never came.
+    pub scale_ins: Vec<Lateness>,
     /// What the scale-outs that came while an objective was violated waited for the most, in rule time.
     pub culprit: Option<(Part, Duration)>,
     /// Time in violation of any objective, in rule time.
@@ -263,16 +268,23 @@ impl Course {
         }
     }
 
-    /// What it was worth until `end`.
+    /// What it was worth until `end`, at which the run ends.
     pub fn findings(mut self, end: Duration) -> Findings {
         self.close_minute();
+        self.so_far(end)
+    }
+
+    /// What it is worth until `end` so far: of the minute that goes on nothing is known yet, and what
+    /// is still waited for counts for as long as it lasts.
+    pub fn so_far(mut self, end: Duration) -> Findings {
         self.machines(end, self.there.0);
         let factor = self.time.compression().factor();
-        let scale_outs = self.episodes.finish(end);
+        let (scale_outs, scale_ins) = self.episodes.finish(end);
         let culprit = culprit(&scale_outs, &self.violations, end);
         let back_under = self.stretches.into_iter().filter(|(_, of)| !of.longest.is_zero());
         Findings {
             scale_outs,
+            scale_ins,
             culprit,
             violation: self.violated * factor,
             back_under: back_under
@@ -305,7 +317,7 @@ fn culprit(
     end: Duration,
 ) -> Option<(Part, Duration)> {
     let meanwhile = |lateness: &&Lateness| {
-        let ready = lateness.ready.unwrap_or(end);
+        let ready = lateness.came.unwrap_or(end);
         violations.iter().any(|(from, to)| lateness.since < *to && *from < ready)
     };
     let mut parts: BTreeMap<Part, Duration> = BTreeMap::new();

@@ -19,11 +19,26 @@ use crate::objective::{Amount, Objective};
 /// When to raise an alert.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertRule {
-    name: String,
     objective: Objective,
-    for_: Duration,
-    keep_firing_for: Duration,
-    severity: Severity,
+    terms: AlertTerms,
+}
+
+/// What an alert says of itself, and how long it waits: all of a rule but what tells its value, which
+/// need not be an objective of the monitor's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertTerms {
+    /// The rule's name.
+    pub name: String,
+    /// What must hold, in words.
+    pub objective: String,
+    /// The bound.
+    pub threshold: Amount,
+    /// For how long it must not hold before the alert fires.
+    pub hold: Duration,
+    /// For how long it must hold again before the alert resolves.
+    pub keep_firing_for: Duration,
+    /// How urgent it is.
+    pub severity: Severity,
 }
 
 /// How urgent an alert is.
@@ -95,7 +110,7 @@ impl AlertRule {
     pub fn try_new(
         name: impl Into<String>,
         objective: Objective,
-        for_: Duration,
+        hold: Duration,
         keep_firing_for: Duration,
         severity: Severity,
     ) -> Result<Self, AlertError> {
@@ -103,17 +118,25 @@ impl AlertRule {
         if objective.window().is_none() {
             return Err(AlertError::NoWindow(name));
         }
-        Ok(Self { name, objective, for_, keep_firing_for, severity })
+        let terms = AlertTerms {
+            name,
+            objective: objective.to_string(),
+            threshold: objective.threshold(),
+            hold,
+            keep_firing_for,
+            severity,
+        };
+        Ok(Self { objective, terms })
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.terms.name
     }
 
     /// For how long it must not hold before the alert fires.
     pub fn hold(&self) -> Duration {
-        self.for_
+        self.terms.hold
     }
 
     /// What must hold.
@@ -121,6 +144,13 @@ impl AlertRule {
         &self.objective
     }
 
+    /// All of it but how the objective is evaluated.
+    pub fn terms(&self) -> &AlertTerms {
+        &self.terms
+    }
+}
+
+impl AlertTerms {
     /// The same for every event of the same rule: FNV-1a over name and objective, which unlike the
     /// standard library's hash is the same in every release.
     pub fn fingerprint(&self) -> String {
@@ -156,10 +186,10 @@ impl Severity {
 /// By how much the interval's end may be early: a tenth of an interval.
 const SLACK: Duration = Duration::from_millis(100);
 
-/// A rule and where it stands.
+/// An alert and where it stands.
 #[derive(Debug, Clone)]
 pub struct Alert {
-    rule: AlertRule,
+    terms: AlertTerms,
     state: AlertState,
     /// Since when values are wrong (pending), or right again (firing).
     since: Option<Duration>,
@@ -169,13 +199,13 @@ pub struct Alert {
 
 impl Alert {
     /// An alert that nothing happened to yet.
-    pub fn new(rule: AlertRule) -> Self {
-        Self { rule, state: AlertState::Inactive, since: None, value: None }
+    pub fn new(terms: AlertTerms) -> Self {
+        Self { terms, state: AlertState::Inactive, since: None, value: None }
     }
 
-    /// Its rule.
-    pub fn rule(&self) -> &AlertRule {
-        &self.rule
+    /// What it says of itself.
+    pub fn terms(&self) -> &AlertTerms {
+        &self.terms
     }
 
     /// Where it stands.
@@ -195,10 +225,10 @@ impl Alert {
                 self.since = None;
                 return None;
             }
-            (AlertState::Firing, false) if self.lasted(now, self.rule.keep_firing_for) => {
+            (AlertState::Firing, false) if self.lasted(now, self.terms.keep_firing_for) => {
                 AlertState::Resolved
             }
-            (_, true) if self.lasted(now, self.rule.for_) => AlertState::Firing,
+            (_, true) if self.lasted(now, self.terms.hold) => AlertState::Firing,
             (AlertState::Inactive | AlertState::Resolved, true) => AlertState::Pending,
             _ => return None,
         };
@@ -230,14 +260,14 @@ impl Alert {
     fn event(&self, at: Duration, from: AlertState, value: Amount, run_ended: bool) -> AlertEvent {
         AlertEvent {
             at,
-            rule: self.rule.name.clone(),
-            severity: self.rule.severity,
-            objective: self.rule.objective.to_string(),
+            rule: self.terms.name.clone(),
+            severity: self.terms.severity,
+            objective: self.terms.objective.clone(),
             from,
             to: self.state,
             value,
-            threshold: self.rule.objective.threshold(),
-            fingerprint: self.rule.fingerprint(),
+            threshold: self.terms.threshold,
+            fingerprint: self.terms.fingerprint(),
             run_ended,
         }
     }
@@ -256,8 +286,8 @@ mod tests {
 
     /// Steps once a second through `values` (`x` wrong, `.` right, `?` no data) and returns the
     /// changes: the second and the state that it brought.
-    fn changes(rule: AlertRule, values: &str) -> Vec<(u64, AlertState)> {
-        let mut alert = Alert::new(rule);
+    fn changes(rule: &AlertRule, values: &str) -> Vec<(u64, AlertState)> {
+        let mut alert = Alert::new(rule.terms().clone());
         let mut changes = Vec::new();
         for (second, value) in values.chars().enumerate() {
             let now = Duration::from_secs(second as u64);
@@ -302,13 +332,13 @@ mod tests {
             (1, 1, "????", vec![]),
         ];
         for (for_, keep, values, wanted) in cases {
-            assert_eq!(changes(rule(for_, keep), values), wanted, "{for_} {keep} {values}");
+            assert_eq!(changes(&rule(for_, keep), values), wanted, "{for_} {keep} {values}");
         }
     }
 
     #[test]
     fn two_milliseconds_of_jitter_are_no_second() {
-        let mut alert = Alert::new(rule(5, 0));
+        let mut alert = Alert::new(rule(5, 0).terms().clone());
         let slow = Amount::latency(Duration::from_millis(300));
         let mut fired = None;
         for second in 1..9u64 {
@@ -325,7 +355,7 @@ mod tests {
         let slow = Amount::latency(Duration::from_millis(300));
         let end = Duration::from_secs(9);
         let ended = |for_, steps: u64| {
-            let mut alert = Alert::new(rule(for_, 0));
+            let mut alert = Alert::new(rule(for_, 0).terms().clone());
             (0..steps)
                 .for_each(|second| drop(alert.step(Duration::from_secs(second), slow, false)));
             alert.end(end).map(|event| (event.from, event.to, event.at, event.run_ended))
@@ -345,11 +375,11 @@ mod tests {
 
     #[test]
     fn fingerprints_tell_rules_apart_and_never_change() {
-        assert_eq!(rule(1, 1).fingerprint(), rule(2, 2).fingerprint());
+        assert_eq!(rule(1, 1).terms().fingerprint(), rule(2, 2).terms().fingerprint());
         let other = "p99 < 201ms in every 1s".parse().unwrap();
         let zero = Duration::ZERO;
         let other = AlertRule::try_new("slow", other, zero, zero, Severity::Info).unwrap();
-        assert_ne!(rule(1, 1).fingerprint(), other.fingerprint());
-        assert_eq!(rule(1, 1).fingerprint().len(), 16);
+        assert_ne!(rule(1, 1).terms().fingerprint(), other.terms().fingerprint());
+        assert_eq!(rule(1, 1).terms().fingerprint().len(), 16);
     }
 }

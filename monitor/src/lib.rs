@@ -23,7 +23,7 @@ pub mod verdict;
 mod window;
 pub mod window_record;
 
-pub use alert::{Alert, AlertError, AlertEvent, AlertRule, AlertState, Severity};
+pub use alert::{Alert, AlertError, AlertEvent, AlertRule, AlertState, AlertTerms, Severity};
 pub use batches::{Batch, Batches};
 pub use inference::{Inference, Interval, Question, Undecided, infer, walk_above};
 pub use monitor::{DEFAULT_CONFIDENCE, Monitor, MonitorConfig, Report, Standing, limits};

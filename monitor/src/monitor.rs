@@ -58,6 +58,7 @@ pub struct Monitor {
 #[derive(Debug)]
 struct Watch {
     alert: Alert,
+    objective: Objective,
     group: usize,
     measured: Range<Duration>,
 }
@@ -131,9 +132,9 @@ impl Monitor {
         };
         let tracks = objectives.iter().map(track).collect();
         let watch = |rule: &AlertRule| {
-            let (group, measured) =
-                (groups.of(rule.objective()), rule.objective().measured(&profile));
-            Watch { alert: Alert::new(rule.clone()), group, measured }
+            let objective = rule.objective().clone();
+            let (group, measured) = (groups.of(&objective), objective.measured(&profile));
+            Watch { alert: Alert::new(rule.terms().clone()), objective, group, measured }
         };
         let alerts = alerts.iter().map(watch).collect();
         let totals = vec![Selected::default(); groups.len()];
@@ -223,8 +224,7 @@ impl Monitor {
         windows: &BTreeMap<(Duration, usize), Window>,
     ) -> Vec<AlertEvent> {
         let mut events = Vec::new();
-        for Watch { alert, group, measured } in &mut self.alerts {
-            let objective = alert.rule().objective();
+        for Watch { alert, objective, group, measured } in &mut self.alerts {
             let length = objective.window().expect("an alert has a window");
             let window = windows.get(&(length, *group));
             let Some(window) = window.filter(|w| is_judged(objective, w, measured)) else {
@@ -336,7 +336,7 @@ impl Monitor {
     fn newest_windows(&self) -> BTreeMap<(Duration, usize), Window> {
         let tracks = self.tracks.iter().map(|track| (track.objective.window(), track.group));
         let alerts = self.alerts.iter();
-        let alerts = alerts.map(|watch| (watch.alert.rule().objective().window(), watch.group));
+        let alerts = alerts.map(|watch| (watch.objective.window(), watch.group));
         let mut windows = BTreeMap::new();
         for (length, group) in tracks.chain(alerts) {
             let Some(length) = length.filter(|l| !windows.contains_key(&(*l, group))) else {

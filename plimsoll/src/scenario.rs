@@ -30,7 +30,8 @@ use plimsoll_loadgen::{Error as LoadError, Payloads};
 use plimsoll_monitor::{AlertRule, Objective};
 
 pub use address::Address;
-pub use autoscale::Autoscale;
+pub(crate) use autoscale::amount;
+pub use autoscale::{Autoscale, RulesAlert};
 pub use formats::FORMATS;
 pub(crate) use formats::give_up_after;
 pub use headers::Headers;

@@ -193,7 +193,9 @@ impl Session {
 
     /// Alerts end with the run, and say so.
     fn end_alerts(&mut self) -> Vec<Output<'static>> {
-        self.monitor.end_alerts().into_iter().map(Output::Alert).collect()
+        let mut alerts = self.monitor.end_alerts();
+        alerts.extend(self.scaling.iter_mut().flat_map(Teller::end_alerts));
+        alerts.into_iter().map(Output::Alert).collect()
     }
 
     fn interval(&mut self, snapshot: Snapshot) -> Vec<Output<'_>> {
@@ -236,18 +238,19 @@ impl Session {
             let message = patience::message(snapshot.end);
             outputs.push(Output::Event(event(snapshot.end, EventKind::Warning, message)));
         }
+        let of_rules: Vec<_> = self.scaling.iter_mut().flat_map(Teller::take_alerts).collect();
         let (snapshot, all, info) = self.newest.insert((snapshot, all, info));
         outputs.push(Output::Interval(Interval {
             snapshot,
             all,
             info,
             instances: &self.instances,
-            scaling: self.scaling.as_ref().map(|teller| &teller.standing),
+            scaling: self.scaling.as_ref(),
             live: &self.live,
             generator: &self.generator,
             monitor: &self.monitor,
         }));
-        outputs.extend(alerts.into_iter().map(Output::Alert));
+        outputs.extend(alerts.into_iter().chain(of_rules).map(Output::Alert));
         outputs
     }
 

@@ -60,7 +60,7 @@ fn instances_come_when_their_machines_do_and_changes_hold_the_rules_back() {
     let provisioned = all.iter().find(|one| matches!(one, Happening::Provisioned { .. }));
     assert_eq!(provisioned, Some(&Happening::Provisioned { at: Duration::from_secs(8), there: 3 }));
     let held = all.iter().find_map(|one| match one {
-        Happening::Decided { at, evaluation } if at.as_secs() == 5 => evaluation.decision.held,
+        Happening::Decided { at, evaluation, .. } if at.as_secs() == 5 => evaluation.decision.held,
         _ => None,
     });
     assert_eq!(held, Some(Held::InProgress));
@@ -122,4 +122,35 @@ fn an_evaluation_waits_for_what_it_looks_at_but_not_for_ever() {
     assert_eq!(turn.happenings.len(), 1);
     controller.observe(&snapshot(1, "blue", &[(200, 10)], &[5]));
     assert_eq!(controller.next_wake(), second * 2);
+}
+
+const EXTERNAL: &str = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: h}\nspec:\n  \
+    scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: d}\n  maxReplicas: 9\n  metrics:\n  \
+    - type: External\n    external: {metric: {name: requests_per_second}, target: {type: AverageValue, averageValue: 10}}\n";
+
+/// Ten answers a second until second 100, then twenty. The mean of a minute is beyond the tolerance of
+/// 10 % with the seventh such second, and can be read 5 s later, at 112; the next evaluation is at 120.
+#[test]
+fn what_a_cluster_waits_for_is_split_into_delay_window_and_tick() {
+    let subject = Subject { metric_delay: Duration::from_secs(5), ..subject() };
+    let rules = crate::pipeline::tests::rules(EXTERNAL);
+    let plan = Plan { rules, subject, time: time(1), ..plan(Duration::ZERO) };
+    let mut controller = Controller::new(plan).expect("it is measured");
+    let mut needs = Vec::new();
+    for second in 0..=140 {
+        let at = Duration::from_secs(second);
+        controller.usage(usage(at, &[("a", Duration::ZERO)]));
+        if second > 0 {
+            let answers = if second - 1 < 100 { 10 } else { 20 };
+            controller.observe(&snapshot(second - 1, "blue", &[(200, answers)], &[5]));
+        }
+        for happening in controller.step(at).happenings {
+            if let Happening::Decided { at, need: Some(need), .. } = happening {
+                needs.push((at.as_secs(), need));
+            }
+        }
+    }
+    let seconds = Duration::from_secs;
+    let need = Need { metric: seconds(5), window: seconds(7), tick: seconds(8) };
+    assert_eq!(needs.first(), Some(&(120, need)), "{needs:?}");
 }

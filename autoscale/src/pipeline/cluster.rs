@@ -11,8 +11,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_domain::Latencies;
 
-use super::feeds::ClusterFeed;
-use super::{Answers, Interval, Processor, Subject, Usage};
+use super::feeds::{self, ClusterFeed};
+use super::{Answers, Interval, Processor, Sight, Subject, Usage};
 use crate::{Instance, Metric, Phase, Reading, RuleTime, Rules, State};
 
 /// How often pods are scraped, in rule time.
@@ -68,6 +68,8 @@ pub(super) struct Cluster {
     /// Of Knative: the metric and its two windows in seconds.
     knative: Option<(&'static str, [(&'static str, i64); 2])>,
     polls_router: bool,
+    /// Whether rules look at what a metrics server scrapes.
+    scrapes: bool,
     subject: Subject,
     time: RuleTime,
     intervals: VecDeque<Interval>,
@@ -92,7 +94,8 @@ impl Cluster {
         };
         let polls_router = matches!(rules, Rules::Utilization(_));
         let (intervals, looks, seen) = <_>::default();
-        Self { feeds, knative, polls_router, subject, time, intervals, looks, seen }
+        let scrapes = feeds::scrapes(rules);
+        Self { feeds, knative, polls_router, scrapes, subject, time, intervals, looks, seen }
     }
 
     pub(super) fn deployment(&self) -> &str {
@@ -119,10 +122,14 @@ impl Cluster {
     }
 
     /// Puts what can be seen at `now` into a state.
-    pub(super) fn show(&self, now: Timestamp, pending: usize, state: &mut State) {
-        let delay = SignedDuration::try_from(self.subject.metric_delay).unwrap_or_default();
+    pub(super) fn show(&self, pending: usize, state: &mut State, sight: Sight) {
+        let now = state.now;
+        let delay = match sight {
+            Sight::Told => SignedDuration::try_from(self.subject.metric_delay).unwrap_or_default(),
+            Sight::AtOnce => SignedDuration::ZERO,
+        };
         let newest = self.time.run_at(now.checked_sub(delay).unwrap_or(now));
-        state.instances = self.instances(now, newest);
+        state.instances = self.instances(now, newest, sight);
         let pending = (1..=pending).map(|number| Instance {
             name: format!("pending-{number}"),
             phase: Phase::Pending,
@@ -133,7 +140,7 @@ impl Cluster {
         });
         state.instances.extend(pending);
         for feed in &self.feeds {
-            let value = self.measured(feed.measure, newest);
+            let value = self.measured(feed.measure, newest, sight);
             if feed.per_pod {
                 let ready = |pod: &&mut Instance| pod.phase == Phase::Ready;
                 let count = state.instances.iter().filter(|pod| pod.phase == Phase::Ready).count();
@@ -158,12 +165,12 @@ impl Cluster {
             for (name, measure) in
                 [("busy_replicas", Measure::Busy), ("queued_requests", Measure::Queued)]
             {
-                state.metrics.push(valued(name, self.measured(measure, newest)));
+                state.metrics.push(valued(name, self.measured(measure, newest, sight)));
             }
         }
         if let Some((metric, windows)) = self.knative {
             for (name, seconds) in windows {
-                let over = Duration::from_secs(seconds.unsigned_abs());
+                let over = sight.over(Duration::from_secs(seconds.unsigned_abs()));
                 let value = if metric == "rps" {
                     self.rate(newest, over, |answers| answers.outcomes.answered())
                 } else {
@@ -175,16 +182,38 @@ impl Cluster {
         }
     }
 
-    fn instances(&self, now: Timestamp, newest: Duration) -> Vec<Instance> {
+    /// The ends of the intervals up to a moment.
+    pub(super) fn ends(&self, until: Duration) -> Vec<Duration> {
+        let ends = self.intervals.iter().map(|interval| interval.end);
+        ends.take_while(|end| *end <= until).collect()
+    }
+
+    pub(super) fn window(&self) -> Duration {
+        let knative = self.knative.iter().flat_map(|(_, windows)| windows);
+        let longest = knative.map(|(_, seconds)| seconds.unsigned_abs()).max();
+        longest.map_or(WINDOW, Duration::from_secs)
+    }
+
+    pub(super) fn delay(&self) -> Duration {
+        let scrape = if self.scrapes { SCRAPE } else { Duration::ZERO };
+        self.subject.metric_delay + scrape
+    }
+
+    fn instances(&self, now: Timestamp, newest: Duration, sight: Sight) -> Vec<Instance> {
         let Some(last) = self.looks.iter().rfind(|look| look.at <= self.time.run_at(now)) else {
             return Vec::new();
         };
         let scrape = self.time.run(SCRAPE);
         let nanos = newest.as_nanos() - newest.as_nanos() % scrape.as_nanos().max(1);
         let end = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let end = if sight == Sight::AtOnce { newest } else { end };
         let after = self.looks.iter().rfind(|look| look.at <= end);
-        let before = end.checked_sub(scrape);
-        let before = before.and_then(|at| self.looks.iter().rfind(|look| look.at <= at));
+        let before = match (sight, after) {
+            (Sight::AtOnce, Some(after)) => self.looks.iter().rfind(|look| look.at < after.at),
+            _ => {
+                end.checked_sub(scrape).and_then(|at| self.looks.iter().rfind(|look| look.at <= at))
+            }
+        };
         let between = before.zip(after).filter(|(before, after)| before.at < after.at);
         let machine = self.subject.machine;
         let each = |instance: &super::InstanceUse| {
@@ -227,16 +256,17 @@ impl Cluster {
         [("cpu".to_owned(), machine.cores), ("memory".to_owned(), machine.memory_bytes)].into()
     }
 
-    fn measured(&self, measure: Measure, newest: Duration) -> Option<f64> {
+    fn measured(&self, measure: Measure, newest: Duration, sight: Sight) -> Option<f64> {
+        let window = sight.over(WINDOW);
         let last = || self.looks.iter().rfind(|look| look.at <= newest);
         let slots = |look: &Usage| f64::from(look.ready()) * f64::from(self.subject.machine.slots);
         let working = |look: &Usage| look.instances.iter().map(|i| i.in_flight).sum::<u32>();
         match measure {
-            Measure::Rate => self.rate(newest, WINDOW, |answers| answers.outcomes.answered()),
-            Measure::Refused => self.rate(newest, WINDOW, |answers| {
+            Measure::Rate => self.rate(newest, window, |answers| answers.outcomes.answered()),
+            Measure::Refused => self.rate(newest, window, |answers| {
                 answers.outcomes.statuses().get(&429).copied().unwrap_or_default()
             }),
-            Measure::Concurrency => self.concurrency(newest, WINDOW),
+            Measure::Concurrency => self.concurrency(newest, window),
             Measure::Queued => last().map(|look| f64::from(look.waiting)),
             Measure::Busy => last().map(|look| {
                 look.instances.iter().filter(|instance| instance.in_flight > 0).count() as f64
@@ -246,7 +276,7 @@ impl Cluster {
                 .map(|look| 100.0 * f64::from(working(look)) / slots(look)),
             Measure::Latency(quantile) => {
                 let mut all = Latencies::default();
-                self.within(newest, WINDOW).for_each(|interval| {
+                self.within(newest, window).for_each(|interval| {
                     self.own(interval).for_each(|answers| all.merge(&answers.latency));
                 });
                 let value = all.quantile(f64::from(quantile) / 1000.0);
@@ -300,6 +330,16 @@ impl Cluster {
 
     fn own<'a>(&'a self, interval: &'a Interval) -> impl Iterator<Item = &'a Answers> {
         interval.answers.iter().filter(|answers| answers.deployment == self.subject.deployment)
+    }
+}
+
+impl Sight {
+    /// Over how long something is averaged that is told over `window`.
+    fn over(self, window: Duration) -> Duration {
+        match self {
+            Self::Told => window,
+            Self::AtOnce => Duration::ZERO,
+        }
     }
 }
 

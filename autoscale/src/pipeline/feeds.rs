@@ -6,7 +6,7 @@ use super::Subject;
 use super::cluster::Measure;
 use crate::Rules;
 use crate::azure::{Dimension, Rule, Setting};
-use crate::hpa::{Hpa, Source};
+use crate::hpa::Source;
 use crate::lint::{Emitted, Scope, emitted};
 
 /// Names of metrics in rules for a cluster, and what is measured for each.
@@ -230,49 +230,67 @@ pub(super) fn cluster(rules: &Rules, named: &Named) -> Result<Vec<ClusterFeed>, 
                 .to_owned(),
         });
     }
-    let mut add = |name: &str, resource: Option<String>, dimensions, per_pod: bool| {
-        let measure = named.get(name).copied().or_else(|| Measure::named(name));
-        match measure {
-            Some(measure) => feeds.push(ClusterFeed {
-                name: name.to_owned(),
-                measure,
-                resource,
-                dimensions,
-                per_pod,
-            }),
-            None => wrong.push(unknown(name)),
-        }
-    };
-    let hpa = match rules {
-        Rules::Hpa(hpa) => Some(hpa),
-        Rules::ScaledObject(object) => {
-            for name in object.numbers() {
-                add(name, None, BTreeMap::new(), false);
+    for (name, resource, dimensions, per_pod) in wanted(rules) {
+        match named.get(&name).copied().or_else(|| Measure::named(&name)) {
+            Some(measure) => {
+                feeds.push(ClusterFeed { name, measure, resource, dimensions, per_pod });
             }
-            None
-        }
-        _ => None,
-    };
-    for source in hpa.into_iter().flat_map(|hpa: &Hpa| &hpa.sources) {
-        match source {
-            Source::Resource { name, container: None, .. } if name == "cpu" || name == "memory" => {
-            }
-            Source::Resource { name, container, .. } => {
-                let of =
-                    container.as_ref().map_or_else(String::new, |of| format!(" of container {of}"));
-                add(&format!("{name}{of}"), None, BTreeMap::new(), true);
-            }
-            Source::Pods { metric, .. } => add(&metric.name, None, BTreeMap::new(), true),
-            Source::Object { object, metric, .. } => {
-                let resource = Some(format!("{}/{}", object.kind, object.name));
-                add(&metric.name, resource, metric.selector.labels(), false);
-            }
-            Source::External { metric, .. } => {
-                add(&metric.name, None, metric.selector.labels(), false);
-            }
+            None => wrong.push(unknown(&name)),
         }
     }
     if wrong.is_empty() { Ok(feeds) } else { Err(wrong) }
+}
+
+/// A metric by its name, the object that it is of, its labels, and whether each pod reports it.
+type Wanted = (String, Option<String>, BTreeMap<String, String>, bool);
+
+/// The metrics that rules for a cluster name.
+fn wanted(rules: &Rules) -> Vec<Wanted> {
+    let hpa = match rules {
+        Rules::Hpa(hpa) => hpa,
+        Rules::ScaledObject(object) => {
+            let numbers = object.numbers();
+            return numbers.map(|name| (name.to_owned(), None, BTreeMap::new(), false)).collect();
+        }
+        _ => return Vec::new(),
+    };
+    let wanted = |source: &Source| match source {
+        // Every metrics server has these.
+        Source::Resource { name, container: None, .. } if name == "cpu" || name == "memory" => None,
+        Source::Resource { name, container, .. } => {
+            let of =
+                container.as_ref().map_or_else(String::new, |of| format!(" of container {of}"));
+            Some((format!("{name}{of}"), None, BTreeMap::new(), true))
+        }
+        Source::Pods { metric, .. } => Some((metric.name.clone(), None, BTreeMap::new(), true)),
+        Source::Object { object, metric, .. } => {
+            let resource = Some(format!("{}/{}", object.kind, object.name));
+            Some((metric.name.clone(), resource, metric.selector.labels(), false))
+        }
+        Source::External { metric, .. } => {
+            Some((metric.name.clone(), None, metric.selector.labels(), false))
+        }
+    };
+    hpa.sources.iter().filter_map(wanted).collect()
+}
+
+/// Whether rules look at processor or memory of pods, which a metrics server scrapes.
+pub(super) fn scrapes(rules: &Rules) -> bool {
+    let hpa = match rules {
+        Rules::Hpa(hpa) => hpa,
+        Rules::ScaledObject(object) => object.written(),
+        _ => return false,
+    };
+    let is_scraped = |source: &Source| {
+        matches!(source, Source::Resource { name, container: None, .. }
+            if name == "cpu" || name == "memory")
+    };
+    hpa.sources.iter().any(is_scraped)
+}
+
+/// Whether a metric of that name is one that [`Named`] can say something of.
+pub fn looks_at(rules: &Rules, name: &str) -> bool {
+    wanted(rules).iter().any(|(known, ..)| known == name)
 }
 
 fn unknown(name: &str) -> Unread {

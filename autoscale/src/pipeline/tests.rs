@@ -1,4 +1,5 @@
 use plimsoll_domain::{Key, Names, Outcome, Tally};
+use proptest::prelude::*;
 
 use super::*;
 use crate::{Compression, RulesFile};
@@ -108,6 +109,44 @@ fn a_grain_is_shown_when_its_delay_has_passed() {
     let whole = pipeline.published();
     assert_eq!(whole[0].points.len(), 4);
     assert!((whole[0].points[1].value - 20.0).abs() < 0.02, "{whole:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// The percentiles that rules see of a grain are those of its requests, of all its intervals together,
+    /// within the 0.1 % of a histogram of three digits.
+    #[test]
+    fn percentiles_of_a_grain_are_those_of_its_requests(
+        micros in prop::collection::vec(1_000_u64..60_000_000, 1..400),
+        intervals in 1_usize..5,
+    ) {
+        let quantiles = [("P50", 50), ("P90", 90), ("P95", 95), ("P99", 99)];
+        let condition = |name: &str| format!("\"RequestLatency_{name} > 70 avg 5m\" --scale out 1");
+        let conditions: Vec<String> = quantiles.iter().map(|(name, _)| condition(name)).collect();
+        let conditions: Vec<&str> = conditions.iter().map(String::as_str).collect();
+        let mut pipeline =
+            Pipeline::new(&script(&conditions), &subject(), time(12)).expect("it is measured");
+        for (second, part) in micros.chunks(micros.len().div_ceil(intervals)).enumerate() {
+            let mut snapshot = snapshot(second as u64, "blue", &[], &[]);
+            for tally in snapshot.tallies.values_mut() {
+                for micros in part {
+                    tally.service.record(Duration::from_micros(*micros));
+                }
+            }
+            pipeline.interval(&snapshot);
+        }
+        let metrics = shown(&mut pipeline, time(12).at(Duration::from_secs(5)));
+        let mut sorted = micros;
+        sorted.sort_unstable();
+        for (name, percent) in quantiles {
+            let rank = (sorted.len() * percent).div_ceil(100);
+            let exact = sorted[rank - 1] as f64 / 1e3;
+            let of = |metric: &&Metric| metric.name.ends_with(name);
+            let seen = metrics.iter().find(of).expect("it is looked at").points[0].value;
+            prop_assert!((seen / exact - 1.0).abs() <= 0.001, "{name}: {seen} of {exact}");
+        }
+    }
 }
 
 #[test]

@@ -30,11 +30,24 @@ pub enum Indicator {
     LargestStep,
 }
 
+/// What an indicator is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unit {
+pub enum Unit {
+    /// Seconds of rule time.
     Time,
+    /// Shares, from 0 to 1; written in percent.
     Percent,
+    /// Instances, changes or hours.
     Count,
+}
+
+/// What an indicator comes to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Figure {
+    /// In the indicator's unit.
+    pub value: f64,
+    /// Whether this is a time of something that goes on: it will be more.
+    pub goes_on: bool,
 }
 
 impl Indicator {
@@ -56,7 +69,8 @@ impl Indicator {
         Self::ALL.iter().find(|(_, of)| *of == self).map_or("", |(name, _)| name)
     }
 
-    fn unit(self) -> Unit {
+    /// What it is counted in.
+    pub fn unit(self) -> Unit {
         match self {
             Self::FirstExtra | Self::BackUnder | Self::Violation => Unit::Time,
             Self::Refused => Unit::Percent,
@@ -66,6 +80,39 @@ impl Indicator {
             | Self::InstanceHours
             | Self::LargestStep => Unit::Count,
         }
+    }
+
+    /// What it comes to.
+    ///
+    /// # Errors
+    /// Why there is nothing to tell.
+    pub fn figure(self, findings: &Findings) -> Result<Figure, &'static str> {
+        let seconds = |time: Duration| time.as_secs_f64();
+        let whole = |value: f64| Figure { value, goes_on: false };
+        Ok(match self {
+            Self::FirstExtra => {
+                let first = findings.scale_outs.first();
+                let first = first.ok_or("no more instances were ever wanted")?;
+                Figure { value: seconds(first.total()), goes_on: first.came.is_none() }
+            }
+            Self::BackUnder => {
+                let longest = findings.back_under.iter().max_by_key(|(_, time, _)| *time);
+                longest.map_or(whole(0.0), |(_, time, ended)| Figure {
+                    value: seconds(*time),
+                    goes_on: !ended,
+                })
+            }
+            Self::Violation => whole(seconds(findings.violation)),
+            Self::Refused => match findings.refused {
+                (_, 0) => return Err("no request was answered"),
+                (refused, all) => whole(refused as f64 / all as f64),
+            },
+            Self::Overshoot => whole(findings.overshoot.into()),
+            Self::Undershoot => whole(findings.undershoot.into()),
+            Self::Flaps => whole(findings.flaps.into()),
+            Self::InstanceHours => whole(findings.instance_hours),
+            Self::LargestStep => whole(findings.largest_step.into()),
+        })
     }
 }
 
@@ -133,50 +180,23 @@ impl Objective {
         Ok(Self { indicator: *indicator, inclusive, bound })
     }
 
-    /// Whether it held.
+    /// Whether it held. What had not ended is beyond its bound if it was so already, and undecided
+    /// else: it would have become more.
     pub fn judge(&self, findings: &Findings) -> Judged {
-        let seconds = |time: Duration| time.as_secs_f64();
-        let value = match self.indicator {
-            Indicator::FirstExtra => {
-                let Some(first) = findings.scale_outs.first() else {
-                    return Judged::Undecided("no more instances were ever wanted");
-                };
-                if first.ready.is_none() {
-                    return self.unfinished(seconds(first.total()));
-                }
-                seconds(first.total())
-            }
-            Indicator::BackUnder => {
-                let longest = findings.back_under.iter().max_by_key(|(_, time, _)| *time);
-                match longest {
-                    Some((_, time, false)) => return self.unfinished(seconds(*time)),
-                    Some((_, time, true)) => seconds(*time),
-                    None => 0.0,
-                }
-            }
-            Indicator::Violation => seconds(findings.violation),
-            Indicator::Refused => match findings.refused {
-                (_, 0) => return Judged::Undecided("no request was answered"),
-                (refused, all) => refused as f64 / all as f64,
-            },
-            Indicator::Overshoot => findings.overshoot.into(),
-            Indicator::Undershoot => findings.undershoot.into(),
-            Indicator::Flaps => findings.flaps.into(),
-            Indicator::InstanceHours => findings.instance_hours,
-            Indicator::LargestStep => findings.largest_step.into(),
+        let Figure { value, goes_on } = match self.indicator.figure(findings) {
+            Ok(figure) => figure,
+            Err(why) => return Judged::Undecided(why),
         };
-        if self.holds(value) { Judged::Met(value) } else { Judged::Breached(value) }
-    }
-
-    /// What had not ended after so many seconds is beyond a bound of no more, and undecided else.
-    fn unfinished(&self, seconds: f64) -> Judged {
-        if self.holds(seconds) {
-            return Judged::Undecided("the run ended before what was waited for came");
+        match (self.holds(value), goes_on) {
+            (true, false) => Judged::Met(value),
+            (true, true) => Judged::Undecided("the run ended before what was waited for came"),
+            (false, false) => Judged::Breached(value),
+            (false, true) => Judged::Breached(f64::INFINITY),
         }
-        Judged::Breached(f64::INFINITY)
     }
 
-    fn holds(&self, value: f64) -> bool {
+    /// Whether a value is within the bound.
+    pub fn holds(&self, value: f64) -> bool {
         if self.inclusive { value <= self.bound } else { value < self.bound }
     }
 

@@ -77,7 +77,7 @@ fn every_minute_of_a_scale_out_has_its_cause() {
     let first = &findings.scale_outs[0];
     assert_eq!((first.since, first.from, first.to), (Duration::from_secs(10), 1, 2));
     assert_eq!(
-        (first.decided, first.ready),
+        (first.decided, first.came),
         (Some(Duration::from_secs(16)), Some(Duration::from_secs(20)))
     );
     let parts = [(Part::Metric, 3), (Part::Window, 3), (Part::Provisioning, 4)];
@@ -86,7 +86,7 @@ fn every_minute_of_a_scale_out_has_its_cause() {
     assert_eq!(second.decided, Some(Duration::from_secs(26)));
     assert_eq!(second.longest(), Some((Part::Cooldown, Duration::from_mins(5))), "{second:?}");
     let all = second.total().as_secs();
-    let whole = second.ready.expect("it came").saturating_sub(second.since).as_secs() * 60;
+    let whole = second.came.expect("it came").saturating_sub(second.since).as_secs() * 60;
     assert_eq!(all, whole, "the parts are all of the time: {second:?}");
 }
 
@@ -115,7 +115,7 @@ fn the_figures_are_those_of_the_load() {
 fn what_the_quota_refuses_waits_for_the_quota_and_never_comes() {
     let findings = run(30, (10, 31), Some(1));
     let first = &findings.scale_outs[0];
-    assert_eq!((first.decided, first.ready), (None, None));
+    assert_eq!((first.decided, first.came), (None, None));
     assert_eq!(first.longest().map(|(part, _)| part), Some(Part::Quota), "{first:?}");
     let judge = |text: &str| Objective::parse(text).expect(text).judge(&findings);
     assert_eq!(judge("time to first extra ready instance < 5m"), Judged::Breached(f64::INFINITY));
@@ -152,4 +152,23 @@ fn objectives_are_read_and_printed_alike() {
     assert!(!Objective::is_meant("p99 < 200ms"));
     let spans = [0, 59, 60, 3600, 3725].map(|seconds| span(Duration::from_secs(seconds)));
     assert_eq!(spans, ["0s", "59s", "1m", "1h", "1h 2m 5s"]);
+}
+
+/// Idle from minute 40 on, with the count that 30 minutes of work left. The first idle grain, 40, can be
+/// read at 43. The mean of five grains is below 30 with the fourth, at 46.
+#[test]
+fn every_minute_of_a_scale_in_has_its_cause() {
+    let findings = run(90, (10, 40), None);
+    let first = &findings.scale_ins[0];
+    assert_eq!(first.since, Duration::from_secs(40), "{first:?}");
+    assert_eq!(first.to, first.from - 1);
+    assert_eq!(minutes(first)[..2], [(Part::Metric, 3), (Part::Window, 3)], "{first:?}");
+    let whole = first.came.expect("it came").saturating_sub(first.since).as_secs() * 60;
+    assert_eq!(first.total().as_secs(), whole, "the parts are all of the time: {first:?}");
+    // The next waits for the cooldown of five minutes, and for the change before.
+    let second = &findings.scale_ins[1];
+    let waited: Vec<Part> = second.parts.iter().map(|(part, _)| *part).collect();
+    assert!(waited.contains(&Part::Cooldown), "{second:?}");
+    let last = findings.scale_ins.last().expect("there are some");
+    assert_eq!((last.to, last.came.is_some()), (1, true), "down to the minimum, and no further");
 }

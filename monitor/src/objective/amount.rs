@@ -31,6 +31,9 @@ pub enum Unit {
     /// Rates.
     #[serde(rename = "rps")]
     PerSecond,
+    /// Things that are counted.
+    #[serde(rename = "count")]
+    Count,
 }
 
 /// Shares are told apart to this many parts of one, so that `0.7%` and `0.007` are one number.
@@ -52,6 +55,16 @@ impl Amount {
     /// A share of one.
     pub fn share(value: f64) -> Self {
         Self { number: value, unit: Unit::Share }
+    }
+
+    /// A time in seconds.
+    pub fn seconds(value: f64) -> Self {
+        Self { number: value * 1e3, unit: Unit::Milliseconds }
+    }
+
+    /// How many there are of something.
+    pub fn count(value: f64) -> Self {
+        Self { number: value, unit: Unit::Count }
     }
 
     /// A number per second.
@@ -79,6 +92,7 @@ impl Amount {
             (Unit::Milliseconds, None) => format!("{}ms", three_digits(self.number)),
             (Unit::Share, _) => format!("{}%", three_digits(self.number * 100.0)),
             (Unit::PerSecond, _) => format!("{}/s", three_digits(self.number)),
+            (Unit::Count, _) => three_digits(self.number),
         }
     }
 }
@@ -95,6 +109,7 @@ impl fmt::Display for Amount {
                 write!(f, "{}%", (self.number * SHARE_PARTS).round() / (SHARE_PARTS / 100.0))
             }
             Unit::PerSecond => write!(f, "{}/s", self.number),
+            Unit::Count => write!(f, "{}", self.number),
         }
     }
 }
@@ -125,6 +140,7 @@ mod tests {
             (Amount::share(0.001), "0.1%", "0.1%"),
             (Amount::share(0.123_456), "12.3%", "12.3456%"),
             (Amount::per_second(449.96), "450/s", "449.96/s"),
+            (Amount::count(2.5), "2.5", "2.5"),
             (Amount::quantile(Quantile::Infinite), "∞", "∞"),
         ];
         for (amount, short, exact) in cases {

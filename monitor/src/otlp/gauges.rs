@@ -35,7 +35,7 @@ pub struct Instances {
 }
 
 /// How the autoscale rules of one deployment stand.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Autoscale {
     /// The deployment's name.
     pub deployment: String,
@@ -53,6 +53,8 @@ pub struct Autoscale {
     pub refused: u64,
     /// The guard that holds the rules back, if one does.
     pub held: Option<String>,
+    /// What indicators of the rules come to so far, by name.
+    pub indicators: Vec<(&'static str, Amount)>,
 }
 
 /// An objective and how it stands.
@@ -77,7 +79,7 @@ impl Gauges {
             threshold: standing.objective.threshold(),
             verdict: standing.verdict,
         };
-        let alert = |alert: &Alert| (alert.rule().name().to_owned(), alert.state());
+        let alert = |alert: &Alert| (alert.terms().name.clone(), alert.state());
         Self {
             at,
             objectives: standings.iter().map(objective).collect(),

@@ -28,7 +28,7 @@ pub(super) fn whole(count: u64) -> i64 {
 pub(super) fn base(amount: Amount) -> (f64, &'static str) {
     match amount.unit {
         Unit::Milliseconds => (amount.number / 1e3, "s"),
-        Unit::Share => (amount.number, "1"),
+        Unit::Share | Unit::Count => (amount.number, "1"),
         Unit::PerSecond => (amount.number, "{request}/s"),
     }
 }

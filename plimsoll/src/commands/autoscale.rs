@@ -11,11 +11,13 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::Subcommand;
+use plimsoll_autoscale::Kind;
 use plimsoll_autoscale::azure::{PARAMETERS, Parameters};
 use plimsoll_document::{Problem, Problems, decode, read_text};
 
 use super::help;
 use crate::exit::Exit;
+use crate::view;
 
 /// `plimsoll autoscale`
 #[derive(Debug, clap::Args)]
@@ -74,6 +76,16 @@ impl Assumed {
         }
         self.assume.iter().try_fold(Parameters::default(), |all, text| all.with(text))
     }
+}
+
+/// Whether something that is asked means nothing to rules of this kind; says so.
+fn means_nothing(is_asked: bool, what: &str, kind: Kind) -> bool {
+    let is_wrong = is_asked && kind != Kind::Azure;
+    if is_wrong {
+        let of = kind.words();
+        view::note(&format!("error: {what} is about Azure Monitor; these rules are {of}"));
+    }
+    is_wrong
 }
 
 /// The text of a file, or of standard input for `-`, with the name that problems give it.

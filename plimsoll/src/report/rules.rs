@@ -12,7 +12,7 @@ use super::objectives::verdict_words;
 use super::rate_charts::{bands, duration};
 use super::scale::{Scale, time_ticks};
 use super::{Run, words};
-use crate::results::summary::{Autoscale, ScaleOut, Wait};
+use crate::results::summary::{Autoscale, ScaleIn, ScaleOut, Wait};
 use crate::results::timeline::Row;
 use crate::results::{Event, EventKind};
 
@@ -24,7 +24,7 @@ const MOST: usize = 50;
 pub(super) struct Rules {
     pub(super) lead: String,
     pub(super) objectives: Vec<Objective>,
-    pub(super) scale_outs: Vec<Late>,
+    pub(super) changes: Vec<Late>,
     pub(super) figures: String,
     pub(super) note: String,
 }
@@ -39,7 +39,7 @@ pub(super) struct Objective {
     pub(super) value: String,
 }
 
-/// A scale-out and what it waited for.
+/// A scale-out or scale-in and what it waited for.
 #[derive(Debug)]
 pub(super) struct Late {
     pub(super) at: String,
@@ -69,11 +69,13 @@ pub(super) fn rules(of: &Autoscale) -> Rules {
         let (class, symbol, verdict) = verdict_words(one.verdict);
         Objective { name: one.name.clone(), class, symbol, verdict, value: one.shown.clone() }
     };
-    let more = of.scale_outs.len().saturating_sub(MOST);
+    let left_out = |count: usize| count.saturating_sub(MOST);
+    let more = left_out(of.scale_outs.len()) + left_out(of.scale_ins.len());
+    let outs = of.scale_outs.iter().take(MOST).map(out);
     Rules {
         lead,
         objectives: of.objectives.iter().map(objective).collect(),
-        scale_outs: of.scale_outs.iter().take(MOST).map(late).collect(),
+        changes: outs.chain(of.scale_ins.iter().take(MOST).map(inward)).collect(),
         figures: format!(
             "{}, the largest of {}; {} instance hours; at most {} beyond demand and {} short of it; {}; \
              {} of {} answers were refusals.",
@@ -90,18 +92,31 @@ pub(super) fn rules(of: &Autoscale) -> Rules {
     }
 }
 
-fn late(of: &ScaleOut) -> Late {
-    let waits: Vec<String> = of.waits.iter().map(waited).collect();
+fn out(of: &ScaleOut) -> Late {
+    let until = match (of.decided_t_s, of.ready_t_s) {
+        (_, Some(_)) => "first extra instance ready",
+        (Some(_), None) => "none was ready",
+        (None, None) => "the rules had not acted",
+    };
+    late(of.t_s, (of.from, of.to), until, &of.waits)
+}
+
+fn inward(of: &ScaleIn) -> Late {
+    let until = match (of.decided_t_s, of.gone_t_s) {
+        (_, Some(_)) => "first instance fewer",
+        (Some(_), None) => "none went",
+        (None, None) => "the rules had not acted",
+    };
+    late(of.t_s, (of.from, of.to), until, &of.waits)
+}
+
+fn late(t_s: f64, (from, to): (u32, u32), until: &'static str, waits: &[Wait]) -> Late {
     Late {
-        at: words::span(of.t_s),
-        change: format!("{} → {}", of.from, of.to),
-        total: time(of.waits.iter().map(|wait| wait.seconds).sum()),
-        until: match (of.decided_t_s, of.ready_t_s) {
-            (_, Some(_)) => "first extra instance ready",
-            (Some(_), None) => "none was ready",
-            (None, None) => "the rules had not acted",
-        },
-        waits: waits.join(", "),
+        at: words::span(t_s),
+        change: format!("{from} → {to}"),
+        total: time(waits.iter().map(|wait| wait.seconds).sum()),
+        until,
+        waits: waits.iter().map(waited).collect::<Vec<_>>().join(", "),
     }
 }
 

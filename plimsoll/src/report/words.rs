@@ -150,6 +150,7 @@ pub(super) fn in_unit(value: f64, unit: Unit) -> String {
         Unit::Milliseconds => ms(value),
         Unit::Share => percentage(value),
         Unit::PerSecond => rate(value),
+        Unit::Count => number(value),
     }
 }
 

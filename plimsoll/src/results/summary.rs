@@ -16,7 +16,7 @@ use plimsoll_monitor::{Validity, ValidityState, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use autoscale::{Autoscale, BackUnder, RuleObjective, ScaleOut, Wait};
+pub use autoscale::{Autoscale, BackUnder, RuleObjective, ScaleIn, ScaleOut, Wait};
 pub use deployed::{Deployment, Otlp, Quota, QuotaFamily};
 pub use generator::GeneratorTotals;
 pub use group::{GroupResult, Groups};

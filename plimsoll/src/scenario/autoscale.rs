@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use plimsoll_autoscale::azure::Parameters;
-use plimsoll_autoscale::pipeline::{Machine, Measure, Named, Pipeline, Processor, Subject};
-use plimsoll_autoscale::verdict::objective::Objective;
+use plimsoll_autoscale::pipeline::{self, Machine, Measure, Named, Pipeline, Processor, Subject};
+use plimsoll_autoscale::verdict::objective::{Indicator, Objective, Unit};
 use plimsoll_autoscale::{Compression, RuleTime, Rules, RulesFile};
 use plimsoll_deploy::service_time::ServiceTimes;
 use plimsoll_deploy::sku::Sku;
 use plimsoll_deploy::spec::{DeploymentSpec, Kubernetes, Platform, ServiceTime};
 use plimsoll_domain::quantity;
 use plimsoll_domain::units::{format_duration, parse_duration};
+use plimsoll_monitor::{AlertTerms, Amount};
 
 use super::parts::Reader;
 use super::raw::{RawAutoscale, RawDrawn, RawProvisioning};
@@ -46,6 +47,33 @@ pub struct Autoscale {
     pub begins: Option<Timestamp>,
     /// What is asked of the rules.
     pub objectives: Vec<Objective>,
+    /// What is told of them while it happens.
+    pub alerts: Vec<RulesAlert>,
+}
+
+/// An alert on rules: on the value that an indicator has so far.
+#[derive(Debug, Clone)]
+pub struct RulesAlert {
+    /// What must hold.
+    pub objective: Objective,
+    /// What it says of itself, and how long it waits, in time of the run.
+    pub terms: AlertTerms,
+}
+
+/// A value of an indicator of rules.
+pub(crate) fn amount(indicator: Indicator, value: f64) -> Amount {
+    match indicator.unit() {
+        Unit::Time => Amount::seconds(value),
+        Unit::Percent => Amount::share(value),
+        Unit::Count => Amount::count(value),
+    }
+}
+
+/// What is asked of rules elsewhere in a scenario than under `autoscale`.
+#[derive(Debug, Default)]
+pub(super) struct OfRules {
+    pub(super) objectives: Vec<Objective>,
+    pub(super) alerts: Vec<RulesAlert>,
 }
 
 /// Whether an objective asks something of rules.
@@ -82,29 +110,26 @@ impl Reader<'_> {
     pub(super) fn objectives_of_rules(&mut self, texts: &[String]) -> Vec<Objective> {
         let mut objectives = Vec::new();
         for (index, text) in texts.iter().enumerate() {
-            if !is_of_rules(text) {
-                continue;
-            }
-            let path = format!("/objectives/{index}");
-            match Objective::parse(text) {
-                Ok(objective) => objectives.push(objective),
-                Err(wrong) => self.push(&path, &wrong),
-            }
-            if !self.document.has("/autoscale") {
-                self.push(
-                    &path,
-                    "this asks something of autoscale rules, and there is no `autoscale`",
-                );
+            if is_of_rules(text) {
+                objectives.extend(self.objective_of_rules(&format!("/objectives/{index}"), text));
             }
         }
         objectives
+    }
+
+    /// An objective that asks something of rules.
+    pub(super) fn objective_of_rules(&mut self, path: &str, text: &str) -> Option<Objective> {
+        if !self.document.has("/autoscale") {
+            self.push(path, "this asks something of autoscale rules, and there is no `autoscale`");
+        }
+        Objective::parse(text).map_err(|wrong| self.push(path, &wrong)).ok()
     }
 
     pub(super) fn autoscale(
         &mut self,
         raw: RawAutoscale,
         place: Option<&Place>,
-        objectives: Vec<Objective>,
+        of_rules: OfRules,
     ) -> Option<Autoscale> {
         let deployed = match place? {
             Place::Deployed(deployed) => deployed,
@@ -126,6 +151,7 @@ impl Reader<'_> {
         let begins = raw.begins.as_deref().and_then(|text| self.moment(text));
         let ((path, file), spec) = file.zip(spec)?;
         self.fits(&file.rules, spec);
+        self.is_heard(&raw, &file.rules, &named);
         let given = raw.metric_delay.and_then(|text| parse_duration(&text).ok());
         let is_azure = matches!(file.rules, Rules::Azure(_));
         let usual = if is_azure { AZURE_DELAY } else { Duration::ZERO };
@@ -150,7 +176,8 @@ impl Reader<'_> {
             compression,
             provisioning: provisioning?,
             begins,
-            objectives,
+            objectives: of_rules.objectives,
+            alerts: of_rules.alerts,
         })
     }
 
@@ -198,6 +225,23 @@ impl Reader<'_> {
             let message = "Azure Monitor does not scale deployments on Kubernetes";
             let hint = "give them `scale_settings`, or a HorizontalPodAutoscaler";
             self.problems.push(self.document.problem_at("/autoscale/rules", message).hint(hint));
+        }
+    }
+
+    /// What means nothing to rules of this kind.
+    fn is_heard(&mut self, raw: &RawAutoscale, rules: &Rules, named: &Named) {
+        let kind = rules.kind().words();
+        let is_azure = matches!(rules, Rules::Azure(_));
+        if !is_azure && raw.assume.iter().flatten().next().is_some() {
+            let message = format!("these are assumptions on Azure Monitor; the rules are {kind}");
+            let problem = self.document.problem_at_key("/autoscale/assume", &message);
+            self.problems.push(problem.hint("leave them out"));
+        }
+        for name in named.keys().filter(|name| !pipeline::looks_at(rules, name)) {
+            let at = format!("/autoscale/metrics/{}", plimsoll_document::escape(name));
+            let message = format!("no rule looks at `{name}`; the rules are {kind}");
+            let hint = "only metrics that rules for a cluster name may stand for another";
+            self.problems.push(self.document.problem_at_key(&at, &message).hint(hint));
         }
     }
 

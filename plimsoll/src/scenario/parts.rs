@@ -1,9 +1,10 @@
 //! From the raw form of a scenario to the checked one, part by part, collecting every problem.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use plimsoll_autoscale::verdict::objective::Objective as RulesObjective;
 use plimsoll_deploy::files::{FileKind, read_size};
 use plimsoll_deploy::quota::Usages;
 use plimsoll_deploy::shift::{Shares, Shift};
@@ -12,9 +13,9 @@ use plimsoll_document::{Document, Problems, read_text};
 use plimsoll_domain::schedule::{ArrivalProcess, Profile};
 use plimsoll_domain::units::parse_duration;
 use plimsoll_loadgen::Target;
-use plimsoll_monitor::{AlertRule, Objective, Severity};
+use plimsoll_monitor::{AlertRule, AlertTerms, Objective, Severity};
 
-use super::autoscale::is_of_rules;
+use super::autoscale::{OfRules, RulesAlert, amount, is_of_rules};
 use super::formats::give_up_after;
 use super::names::Known;
 use super::raw::{RawAlert, RawArrivals, RawLoad, RawQuota, RawScenario, RawSeverity, RawTarget};
@@ -41,8 +42,11 @@ impl Reader<'_> {
         let profile = load.as_ref().map(|load| load.profile.clone()).unwrap_or_default();
         let known = Known::new(&profile, &requests, place.as_ref());
         let objectives = self.objectives(raw.objectives.as_deref().unwrap_or_default(), &known);
-        let of_rules = self.objectives_of_rules(raw.objectives.as_deref().unwrap_or_default());
-        let alerts = self.alerts(raw.alerts.unwrap_or_default(), &known);
+        let mut of_rules = OfRules {
+            objectives: self.objectives_of_rules(raw.objectives.as_deref().unwrap_or_default()),
+            alerts: Vec::new(),
+        };
+        let alerts = self.alerts(raw.alerts.unwrap_or_default(), &known, &mut of_rules.alerts);
         let quota = self.quota(raw.quota);
         let autoscale = raw.autoscale.and_then(|raw| self.autoscale(raw, place.as_ref(), of_rules));
         let outputs = raw.outputs;
@@ -324,40 +328,43 @@ impl Reader<'_> {
         }
     }
 
-    fn alerts(&mut self, raw: Vec<RawAlert>, known: &Known) -> Vec<AlertRule> {
-        let span = |text: Option<String>| {
-            text.and_then(|text| parse_duration(&text).ok()).unwrap_or_default()
-        };
+    /// The alerts on the load; those on autoscale rules are added to the others.
+    fn alerts(
+        &mut self,
+        raw: Vec<RawAlert>,
+        known: &Known,
+        of_rules: &mut Vec<RulesAlert>,
+    ) -> Vec<AlertRule> {
         let mut alerts = Vec::new();
+        let mut names = BTreeSet::new();
         for (index, raw) in raw.into_iter().enumerate() {
             let path = format!("/alerts/{index}/objective");
-            let Some(objective) =
-                raw.objective.as_deref().and_then(|text| self.objective(&path, text, known))
-            else {
-                continue;
-            };
-            let severity = match raw.severity {
-                Some(RawSeverity::Info) => Severity::Info,
-                Some(RawSeverity::Warning) | None => Severity::Warning,
-                Some(RawSeverity::Critical) => Severity::Critical,
-            };
-            let name = raw.name.unwrap_or_else(|| objective.to_string());
-            match AlertRule::try_new(
-                name,
-                objective,
-                span(raw.hold),
-                span(raw.keep_firing_for),
-                severity,
-            ) {
-                Ok(rule) => {
-                    if alerts.iter().any(|other: &AlertRule| other.name() == rule.name()) {
-                        let message = format!("there are two alerts named `{}`", rule.name());
-                        self.push(&format!("/alerts/{index}/name"), &message);
+            let Some(text) = raw.objective.as_deref() else { continue };
+            let name = if is_of_rules(text) {
+                let Some(objective) = self.objective_of_rules(&path, text) else { continue };
+                let alert = on_rule(&raw, objective);
+                let name = alert.terms.name.clone();
+                of_rules.push(alert);
+                name
+            } else {
+                let Some(objective) = self.objective(&path, text, known) else { continue };
+                let name = raw.name.clone().unwrap_or_else(|| objective.to_string());
+                let (hold, keep) = (span(raw.hold.as_ref()), span(raw.keep_firing_for.as_ref()));
+                let severity = severity(raw.severity);
+                match AlertRule::try_new(name.clone(), objective, hold, keep, severity) {
+                    Ok(rule) => alerts.push(rule),
+                    Err(error) => {
+                        self.push(&path, &error.to_string());
+                        continue;
                     }
-                    alerts.push(rule);
                 }
-                Err(error) => self.push(&path, &error.to_string()),
+                name
+            };
+            if names.contains(&name) {
+                let message = format!("there are two alerts named `{name}`");
+                self.push(&format!("/alerts/{index}/name"), &message);
             }
+            names.insert(name);
         }
         alerts
     }
@@ -430,4 +437,30 @@ fn wrong_shares(
         [] | [_] => None,
         _ => Some("`mirror_traffic` is for one deployment".to_owned()),
     }
+}
+
+/// A time that was checked with its schema.
+fn span(text: Option<&String>) -> Duration {
+    text.and_then(|text| parse_duration(text).ok()).unwrap_or_default()
+}
+
+fn severity(raw: Option<RawSeverity>) -> Severity {
+    match raw {
+        Some(RawSeverity::Info) => Severity::Info,
+        Some(RawSeverity::Warning) | None => Severity::Warning,
+        Some(RawSeverity::Critical) => Severity::Critical,
+    }
+}
+
+fn on_rule(raw: &RawAlert, objective: RulesObjective) -> RulesAlert {
+    let text = objective.to_string();
+    let terms = AlertTerms {
+        name: raw.name.clone().unwrap_or_else(|| text.clone()),
+        objective: text,
+        threshold: amount(objective.indicator, objective.bound),
+        hold: span(raw.hold.as_ref()),
+        keep_firing_for: span(raw.keep_firing_for.as_ref()),
+        severity: severity(raw.severity),
+    };
+    RulesAlert { objective, terms }
 }

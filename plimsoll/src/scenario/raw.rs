@@ -231,7 +231,8 @@ pub struct RawAlert {
     /// The alert's name.
     #[schemars(required)]
     pub name: Option<String>,
-    /// The objective whose breach it tells, with its window: `p99 < 200ms in every 5s`.
+    /// The objective whose breach it tells, with its window: `p99 < 200ms in every 5s`. Of autoscale
+    /// rules it looks at the value so far: `time back under < 5m`.
     #[schemars(required)]
     pub objective: Option<String>,
     /// Breached for this long before it fires; `0s` if absent.

@@ -7,21 +7,23 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use plimsoll_autoscale::azure::{MOST_INSTANCES, Parameters};
 use plimsoll_autoscale::controller::{Controller, Happening, Plan};
-use plimsoll_autoscale::verdict::lateness::{Lateness, Part};
-use plimsoll_autoscale::verdict::objective::{Judged, Objective};
-use plimsoll_autoscale::verdict::{Asked, Course, Findings};
+use plimsoll_autoscale::verdict::objective::{Indicator, Objective};
+use plimsoll_autoscale::verdict::{Asked, Course};
 use plimsoll_autoscale::{Decision, Evaluation, Held, RuleTime, record_line};
 use plimsoll_deploy::quota::QuotaPlan;
 use plimsoll_deploy::spec::DeploymentSpec;
 use plimsoll_domain::{Class, Snapshot};
-use plimsoll_monitor::Verdict;
+use plimsoll_monitor::{Alert, AlertEvent, Amount};
 use rand_pcg::Pcg64;
 
 use super::sink::{Output, event};
 use super::source::Instances;
-use crate::results::summary as file;
 use crate::results::{EventKind, IntervalInfo, Phase};
-use crate::scenario::{Autoscale, Place, Scenario};
+use crate::scenario::{Autoscale, Place, Scenario, amount};
+
+mod worth;
+
+pub(super) use worth::Worth;
 
 /// The stream of random numbers that say how long machines take.
 const MACHINES: u128 = 0x6d61_6368_696e_6573;
@@ -110,89 +112,11 @@ pub(super) struct Teller {
     pub(super) standing: Standing,
     course: Course,
     objectives: Vec<Objective>,
-}
-
-/// What rules were worth.
-#[derive(Debug)]
-pub(super) struct Worth {
-    /// The deployment that they scale.
-    pub(super) deployment: String,
-    /// How many times faster they went.
-    pub(super) compression: u32,
-    /// The figures.
-    pub(super) findings: Findings,
-    /// The objectives on them.
-    pub(super) judged: Vec<(Objective, Judged)>,
-}
-
-impl Worth {
-    /// The verdict of all objectives on rules together; `None` without any.
-    pub(super) fn verdict(&self) -> Option<Verdict> {
-        let verdicts = || self.judged.iter().map(|(_, judged)| verdict(*judged));
-        let worst = [Verdict::Breached, Verdict::Inconclusive, Verdict::Met];
-        worst.into_iter().find(|worst| verdicts().any(|verdict| verdict == *worst))
-    }
-}
-
-impl Worth {
-    /// As results have it.
-    pub(super) fn result(&self) -> file::Autoscale {
-        let wait = |(part, time): &(Part, Duration)| file::Wait {
-            part: part.words().to_owned(),
-            seconds: time.as_secs_f64(),
-        };
-        let seconds = |at: Duration| at.as_secs_f64();
-        let objective = |(objective, judged): &(Objective, Judged)| {
-            let (value, shown) = match *judged {
-                Judged::Met(value) | Judged::Breached(value) => {
-                    (Some(value).filter(|value| value.is_finite()), objective.show(value))
-                }
-                Judged::Undecided(why) => (None, why.to_owned()),
-            };
-            let verdict = verdict(*judged);
-            file::RuleObjective { name: objective.to_string(), verdict, value, shown }
-        };
-        let scale_out = |lateness: &Lateness| file::ScaleOut {
-            t_s: seconds(lateness.since),
-            decided_t_s: lateness.decided.map(seconds),
-            ready_t_s: lateness.ready.map(seconds),
-            from: lateness.from,
-            to: lateness.to,
-            waits: lateness.parts.iter().map(wait).collect(),
-        };
-        let back_under = |(objective, time, ended): &(String, Duration, bool)| file::BackUnder {
-            objective: objective.clone(),
-            seconds: seconds(*time),
-            ended: *ended,
-        };
-        let of = &self.findings;
-        file::Autoscale {
-            deployment: self.deployment.clone(),
-            time_compression: self.compression,
-            objectives: self.judged.iter().map(objective).collect(),
-            scale_outs: of.scale_outs.iter().map(scale_out).collect(),
-            culprit: of.culprit.as_ref().map(wait),
-            violation_s: seconds(of.violation),
-            back_under: of.back_under.iter().map(back_under).collect(),
-            refused: of.refused.0,
-            answered: of.refused.1,
-            overshoot: of.overshoot,
-            undershoot: of.undershoot,
-            flaps: of.flaps,
-            instance_hours: of.instance_hours,
-            largest_step: of.largest_step,
-            changes: of.changes,
-        }
-    }
-}
-
-/// The verdict on one objective.
-pub(super) fn verdict(judged: Judged) -> Verdict {
-    match judged {
-        Judged::Met(_) => Verdict::Met,
-        Judged::Breached(_) => Verdict::Breached,
-        Judged::Undecided(_) => Verdict::Inconclusive,
-    }
+    alerts: Vec<(Objective, Alert)>,
+    /// Those whose state changed since they were taken.
+    changed: Vec<AlertEvent>,
+    /// Until when intervals were told.
+    until: Duration,
 }
 
 /// How rules and their instances stand.
@@ -232,6 +156,13 @@ impl Teller {
         Some(Self {
             course: Course::new(autoscale.rules.clone(), parameters, time, count, slots),
             objectives: autoscale.objectives.clone(),
+            alerts: autoscale
+                .alerts
+                .iter()
+                .map(|alert| (alert.objective, Alert::new(alert.terms.clone())))
+                .collect(),
+            changed: Vec::new(),
+            until: Duration::ZERO,
             deployment: subject.deployment.clone(),
             parameters,
             scenario: Box::new(scenario.clone()),
@@ -245,6 +176,32 @@ impl Teller {
                 ..Standing::default()
             },
         })
+    }
+
+    /// The alerts on the rules.
+    pub(super) fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.alerts.iter().map(|(_, alert)| alert)
+    }
+
+    /// The run is over, and the alerts with it.
+    pub(super) fn end_alerts(&mut self) -> Vec<AlertEvent> {
+        let end = self.until;
+        self.alerts.iter_mut().filter_map(|(_, alert)| alert.end(end)).collect()
+    }
+
+    /// The alerts whose state has changed.
+    pub(super) fn take_alerts(&mut self) -> Vec<AlertEvent> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// What the indicators come to so far; those of which something is known.
+    pub(super) fn indicators(&self) -> Vec<(&'static str, Amount)> {
+        let findings = self.course.clone().so_far(self.until);
+        let known = Indicator::ALL.iter().filter_map(|(name, indicator)| {
+            let figure = indicator.figure(&findings).ok()?;
+            Some((*name, amount(*indicator, figure.value)))
+        });
+        known.collect()
     }
 
     /// An interval is over; `wrong` says of each objective in windows whether the newest is.
@@ -275,6 +232,19 @@ impl Teller {
         if asked.judged {
             self.course.violated(snapshot.start, snapshot.end, wrong);
         }
+        self.until = snapshot.end;
+        if !self.alerts.is_empty() {
+            self.step_alerts();
+        }
+    }
+
+    fn step_alerts(&mut self) {
+        let findings = self.course.clone().so_far(self.until);
+        let step = |(objective, alert): &mut (Objective, Alert)| {
+            let value = objective.indicator.figure(&findings).ok()?.value;
+            alert.step(self.until, amount(objective.indicator, value), objective.holds(value))
+        };
+        self.changed.extend(self.alerts.iter_mut().filter_map(step));
     }
 
     /// So many instances are ready.
@@ -306,7 +276,7 @@ impl Teller {
             event(at, kind, message).with("deployment", name.as_str())
         };
         match happening {
-            Happening::Decided { at, evaluation } => self.decided(*at, evaluation),
+            Happening::Decided { at, evaluation, .. } => self.decided(*at, evaluation),
             Happening::Scaled { at, from, to } => {
                 self.standing.wanted = *to;
                 self.standing.changes += 1;

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use plimsoll_domain::{Snapshot, Tally};
 use plimsoll_monitor::{AlertEvent, Monitor};
 
-use super::autoscale::Standing;
+use super::autoscale::Teller;
 use super::failure::Failure;
 use super::source::Instances;
 use crate::results::summary::GeneratorTotals;
@@ -62,7 +62,7 @@ pub(super) struct Interval<'a> {
     /// The instances of each deployment; empty where nothing is known.
     pub(super) instances: &'a [Instances],
     /// How autoscale rules stand, if there are any.
-    pub(super) scaling: Option<&'a Standing>,
+    pub(super) scaling: Option<&'a Teller>,
     /// The figures for a person.
     pub(super) live: &'a Live,
     /// The generator's state over the run so far.

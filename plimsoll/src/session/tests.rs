@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::results::timeline;
 use script::{Answer, Scripted, calm, counted, ended, run, run_in, slow};
 
-mod scaling;
+pub(super) mod scaling;
 pub(super) mod script;
 
 /// A warm-up, a hold with two slow seconds, and an instance that goes and comes back.

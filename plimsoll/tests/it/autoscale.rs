@@ -75,3 +75,44 @@ fn a_history_is_explained_and_its_record_replays() {
     let other = ["autoscale", "explain", "--rules", "other.sh", "--replay", "r.jsonl"];
     assert_eq!(plimsoll(folder.path(), &other).status.code(), Some(3));
 }
+
+const HPA: &str = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: h}\nspec:\n  \
+    scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: d}\n  maxReplicas: 5\n";
+
+/// What is asked and would change nothing is an error that names it, not passed over.
+#[test]
+fn what_means_nothing_to_rules_is_refused_by_name() {
+    let folder = folder();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text);
+    write("hpa.yml", HPA).expect("written");
+    write("scale.bicep", "resource scale 'Microsoft.Insights/autoscaleSettings@2022-10-01' = {}\n")
+        .expect("written");
+    let changing = r#"{"now": "2026-11-28T10:00:00Z", "replicas": 2, "in_progress": true}"#;
+    write("changing.json", changing).expect("written");
+    let moment = "time,metric,value\n2026-11-28T10:00:00Z,CpuUtilizationPercentage,85\n";
+    write("iso.csv", moment).expect("written");
+    let decide = ["decide", "--rules", "hpa.yml", "--state"];
+    let explain = ["explain", "--rules", "hpa.yml", "--metrics", "cpu.csv"];
+    let replay = ["explain", "--rules", "rules.sh", "--replay", "r.jsonl"];
+    let iso = ["explain", "--rules", "rules.sh", "--metrics", "iso.csv"];
+    let cases: [(&[&str], &[&str], &str); 9] = [
+        (&decide, &["state.json", "--assume", "interval_s=30"], "--assume is about Azure Monitor"),
+        (&decide, &["changing.json"], "does not wait for a change"),
+        (&explain, &["--assume", "interval_s=30"], "--assume is about Azure Monitor"),
+        (&explain, &["--provisioning", "3m"], "--provisioning is about Azure Monitor"),
+        (&replay, &["--assume", "interval_s=30"], "cannot be used with"),
+        (&replay, &["--replicas", "3"], "cannot be used with"),
+        (&iso, &["--start", "2026-11-28T00:00:00Z"], "--start is for a history of offsets"),
+        (&["lint"], &["hpa.yml", "--ramp", "5m"], "--ramp is about Azure Monitor"),
+        (&["lint"], &["scale.bicep"], "rules in Bicep are not read"),
+    ];
+    for (command, more, words) in cases {
+        let output = plimsoll(folder.path(), &[&["autoscale"], command, more].concat());
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{command:?} {more:?}: {told}");
+        assert!(told.contains(words), "{command:?} {more:?}: {told}");
+    }
+    // The same without that is fine.
+    let output = plimsoll(folder.path(), &[&["autoscale"], &decide[..], &["state.json"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}

@@ -17,7 +17,8 @@ fn microsofts_sample_is_read() {
     assert_eq!(latency.action.cooldown_s, 300);
     let text = r#"{"now": "2026-11-28T10:00:00Z", "replicas": 2, "metrics": [
         {"name": "CpuUtilizationPercentage", "value": 50}, {"name": "RequestLatency", "value": 71}]}"#;
-    let states = crate::read_states("s.json", text).unwrap_or_else(|problems| panic!("{problems}"));
+    let states =
+        crate::read_states("s.json", text, None).unwrap_or_else(|problems| panic!("{problems}"));
     let mut state = states[0].state.clone();
     // A Wednesday: the copy of the default profile, whose latency rule is of a variable's resource.
     state.now = "2026-11-25T10:00:00Z".parse().expect("a time");

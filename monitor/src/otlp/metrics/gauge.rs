@@ -37,7 +37,7 @@ fn autoscale(view: &View<'_>) -> Vec<Metric> {
         let guard = KeyValue::new("plimsoll.autoscale.guard", of.held.clone()?);
         Some((vec![name(of), guard], Number::AsInt(1)))
     });
-    let all: [(&str, &str, &str, Points); 7] = [
+    let all: [(&str, &str, &str, Points); 8] = [
         (
             "plimsoll.autoscale.wanted",
             "Instances that autoscale rules want",
@@ -80,8 +80,29 @@ fn autoscale(view: &View<'_>) -> Vec<Metric> {
             "",
             held.collect(),
         ),
+        (
+            "plimsoll.autoscale.indicator",
+            "An indicator of autoscale rules so far, in rule time and the unit that its attribute names",
+            "",
+            indicators(&gauges.autoscale),
+        ),
     ];
     build(view, gauges.at, all)
+}
+
+/// What indicators of rules come to.
+fn indicators(autoscale: &[Autoscale]) -> Points {
+    let of_one = |of: &Autoscale| {
+        let deployment = KeyValue::new("plimsoll.deployment", of.deployment.clone());
+        let point = move |(indicator, amount): &(&'static str, Amount)| {
+            let (value, unit) = base(*amount);
+            let indicator = KeyValue::new("plimsoll.autoscale.indicator.name", *indicator);
+            let labels = [deployment.clone(), indicator, KeyValue::new("plimsoll.unit", unit)];
+            (labels.into(), Number::AsDouble(value))
+        };
+        of.indicators.iter().map(point).collect::<Points>()
+    };
+    autoscale.iter().flat_map(of_one).collect()
 }
 
 fn generator(view: &View<'_>) -> Vec<Metric> {

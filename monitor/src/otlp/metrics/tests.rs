@@ -9,11 +9,11 @@ use plimsoll_domain::schedule::Profile;
 use plimsoll_domain::{Class, Generator, Key, Lags, Limits, Outcome, Sample, Snapshot, Tally};
 
 use super::super::config::Temporality;
-use super::super::gauges::{Gauges, Instances};
+use super::super::gauges::{Autoscale, Gauges, Instances};
 use super::super::run::Run;
 use super::*;
 use crate::testing::{MEASURED, WARMUP, answered, second};
-use crate::{AlertRule, Monitor, MonitorConfig, Objective, Severity, ValidityState};
+use crate::{AlertRule, Amount, Monitor, MonitorConfig, Objective, Severity, ValidityState};
 
 fn run() -> Run {
     Run {
@@ -128,6 +128,35 @@ fn shown_attribute(attribute: &KeyValue) -> String {
         Value::StringValue(value) => format!("{}={value}", attribute.key),
         Value::IntValue(value) => format!("{}={value}", attribute.key),
         _ => panic!("no other kind of attribute is exported"),
+    }
+}
+
+#[test]
+fn autoscale_rules_are_told_by_deployment() {
+    let (run, snapshot) = (run(), snapshot(MEASURED));
+    let of_blue = Autoscale {
+        deployment: "blue".to_owned(),
+        wanted: 4,
+        held: Some("cooldown".to_owned()),
+        indicators: vec![
+            ("violation time", Amount::seconds(90.0)),
+            ("refused share", Amount::share(0.25)),
+        ],
+        ..Autoscale::default()
+    };
+    let mut gauges = gauges();
+    gauges.autoscale = vec![of_blue];
+    let view = View::new(&run, Temporality::Cumulative, &snapshot, Some(&gauges));
+    let lines = lines(&metrics(&view));
+    for line in [
+        "plimsoll.autoscale.wanted {plimsoll.deployment=blue} 4 {instance}",
+        "plimsoll.autoscale.held {plimsoll.autoscale.guard=cooldown,plimsoll.deployment=blue} 1 ",
+        "plimsoll.autoscale.indicator {plimsoll.autoscale.indicator.name=violation time,\
+         plimsoll.deployment=blue,plimsoll.unit=s} 90.0 ",
+        "plimsoll.autoscale.indicator {plimsoll.autoscale.indicator.name=refused share,\
+         plimsoll.deployment=blue,plimsoll.unit=1} 0.25 ",
+    ] {
+        assert!(lines.iter().any(|known| known == line), "{line} is not in {lines:#?}");
     }
 }
 

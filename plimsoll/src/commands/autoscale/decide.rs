@@ -6,7 +6,7 @@ use anyhow::Result;
 use plimsoll_autoscale::{Rules, RulesFile, State, carry_on, read_states};
 use plimsoll_document::Problems;
 
-use super::{Assumed, rows, text};
+use super::{Assumed, means_nothing, rows, text};
 use crate::exit::Exit;
 use crate::view;
 
@@ -47,6 +47,9 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
+    if means_nothing(!args.assumed.assume.is_empty(), "--assume", file.rules.kind()) {
+        return Ok(Exit::Usage);
+    }
     let decided = carry_on(states, |state| file.rules.decide(parameters, state));
     let all = match decided {
         Ok(all) => all,
@@ -79,7 +82,8 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
 fn read(args: &Args) -> Result<(RulesFile, Vec<plimsoll_autoscale::Given>), Problems> {
     let mut problems = Problems::new();
     let rules = RulesFile::open(&args.rules).map_err(|found| problems.append(found)).ok();
-    let states = text(&args.state).and_then(|(name, text)| read_states(&name, &text));
+    let states = text(&args.state)
+        .and_then(|(name, text)| read_states(&name, &text, rules.as_ref().map(|file| &file.rules)));
     let states = states.map_err(|found| problems.append(found)).ok();
     problems.or(rules.zip(states))
 }

@@ -13,7 +13,7 @@ use plimsoll_document::Problems;
 use plimsoll_domain::plain;
 use plimsoll_domain::units::parse_duration;
 
-use super::{Assumed, rows, text};
+use super::{Assumed, means_nothing, rows, text};
 use crate::exit::Exit;
 use crate::{report, view};
 
@@ -31,7 +31,7 @@ pub struct Args {
     pub metrics: Option<PathBuf>,
 
     /// Decide again what a record holds, and compare to the byte; exit code 3 if a decision differs
-    #[arg(long, value_name = "FILE", group = "input", conflicts_with_all = ["record", "html", "json"])]
+    #[arg(long, value_name = "FILE", group = "input", conflicts_with_all = ["record", "html", "json", "start", "replicas", "provisioning", "assume"])]
     pub replay: Option<PathBuf>,
 
     /// When a history of offsets starts: profiles go by the time of day and the day of the week
@@ -98,8 +98,19 @@ fn history(args: &Args, metrics: &Path, parameters: Parameters) -> Result<Exit> 
         );
         return Ok(Exit::Usage);
     }
+    if !samples.offsets && args.start.is_some() {
+        view::note(&"error: --start is for a history of offsets; this one says its times itself");
+        return Ok(Exit::Usage);
+    }
     for note in samples.gaps.iter().cloned().chain(strangers(&file.rules, &samples)) {
         view::note(&format!("note: {note}"));
+    }
+    let kind = file.rules.kind();
+    let is_slow = !args.provisioning.is_zero();
+    if means_nothing(!args.assumed.assume.is_empty(), "--assume", kind)
+        || means_nothing(is_slow, "--provisioning", kind)
+    {
+        return Ok(Exit::Usage);
     }
     let provisioning_s = u32::try_from(args.provisioning.as_secs()).unwrap_or(u32::MAX);
     let plan = Plan { replicas: args.replicas, provisioning_s, parameters };

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
-use plimsoll_autoscale::RulesFile;
 use plimsoll_autoscale::lint::{Context, Deployment, Finding, lint};
+use plimsoll_autoscale::{Kind, RulesFile};
 use plimsoll_deploy::files::read_deployment;
 use plimsoll_deploy::quota::{QuotaPlan, Usages};
 use plimsoll_deploy::spec::DeploymentSpec;
@@ -15,7 +15,7 @@ use plimsoll_domain::plain;
 use plimsoll_domain::units::parse_duration;
 use serde::Serialize;
 
-use super::sarif;
+use super::{means_nothing, sarif};
 use crate::exit::Exit;
 use crate::view;
 
@@ -91,15 +91,22 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let mut found = Vec::new();
+    let (mut found, mut kinds) = (Vec::new(), Vec::new());
     for path in &args.files {
         match RulesFile::open(path) {
             Err(wrong) => problems.append(wrong),
             Ok(file) => {
+                kinds.push(file.rules.kind());
                 let findings = lint(&file.rules, &context);
                 found.extend(findings.into_iter().map(|finding| placed(finding, &file)));
             }
         }
+    }
+    let for_azure = args.deployment.is_some() || args.service_time.is_some() || args.ramp.is_some();
+    if let (true, [kind, ..]) = (kinds.iter().all(|kind| *kind != Kind::Azure), &*kinds)
+        && means_nothing(for_azure, "--deployment, --service-time or --ramp", *kind)
+    {
+        return Ok(Exit::Usage);
     }
     if !problems.is_empty() {
         view::problems(&problems);

@@ -16,6 +16,9 @@ pub struct Autoscale {
     pub objectives: Vec<RuleObjective>,
     /// Each scale-out, and each need that was never answered.
     pub scale_outs: Vec<ScaleOut>,
+    /// Each scale-in, and each that was never made.
+    #[serde(default)]
+    pub scale_ins: Vec<ScaleIn>,
     /// What the scale-outs that were on their way during a violation waited for the most.
     pub culprit: Option<Wait>,
     /// Seconds in which an objective in windows was violated.
@@ -63,6 +66,23 @@ pub struct ScaleOut {
     pub decided_t_s: Option<f64>,
     /// When the first extra instance was ready; `null` if none ever was.
     pub ready_t_s: Option<f64>,
+    /// The count before.
+    pub from: u32,
+    /// The count that was wanted.
+    pub to: u32,
+    /// What it waited for, in its order.
+    pub waits: Vec<Wait>,
+}
+
+/// A scale-in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ScaleIn {
+    /// From when on there was an instance too many, in seconds of the run since the first due time.
+    pub t_s: f64,
+    /// When the rules acted; `null` if they never did.
+    pub decided_t_s: Option<f64>,
+    /// When the first surplus instance took no more requests; `null` if none went.
+    pub gone_t_s: Option<f64>,
     /// The count before.
     pub from: u32,
     /// The count that was wanted.

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use plimsoll_monitor::Severity;
+
 use super::*;
 use crate::scenario::{Scenario, read};
 
@@ -67,6 +69,46 @@ fn every_problem_is_told_with_its_place() {
     let gpu = RULES.replace("CpuU", "GpuU");
     let told = scenario("{rules: rules.sh, provisioning: 1m}", &gpu).expect_err("no GPU here");
     assert!(told.contains("rules.sh:2") && told.contains("not measured on this machine"), "{told}");
+}
+
+/// What the rules would never look at.
+#[test]
+fn what_means_nothing_to_the_rules_is_refused() {
+    let hpa = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: h}\nspec:\n  \
+        scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: d}\n  maxReplicas: 5\n  metrics:\n  \
+        - type: Pods\n    pods: {metric: {name: depth}, target: {type: AverageValue, averageValue: 2}}\n";
+    let named = "{rules: rules.sh, provisioning: 1m, metrics: {depth: queued_requests}}";
+    assert!(scenario(named, hpa).is_ok());
+    let told = scenario(named, RULES).expect_err("Azure's metrics have their names");
+    assert!(told.contains("no rule looks at `depth`") && told.contains("scenario.yml:6"), "{told}");
+    let other = named.replace("depth:", "depth: busy_replicas, width:");
+    let told = scenario(&other, hpa).expect_err("nobody looks at width");
+    assert!(told.contains("no rule looks at `width`"), "{told}");
+    let assumed = named.replace("metrics:", "assume: [percent_in=up], metrics:");
+    let told = scenario(&assumed, hpa).expect_err("it has no such parameters");
+    assert!(told.contains("assumptions on Azure Monitor"), "{told}");
+}
+
+#[test]
+fn alerts_may_look_at_rules() {
+    let alerts = "{rules: rules.sh, provisioning: 4m}\nalerts:\n  - {name: late, objective: time back \
+                  under < 5m, for: 3s, severity: critical}\n  - {name: p, objective: p99 < 1s in every 5s}";
+    let read = scenario(alerts, RULES).expect("it is fine");
+    let rules = read.autoscale.expect("it is there").alerts;
+    assert_eq!((read.alerts.len(), rules.len()), (1, 1));
+    let terms = &rules[0].terms;
+    assert_eq!((terms.name.as_str(), terms.objective.as_str()), ("late", "time back under < 5m"));
+    assert_eq!((terms.hold, terms.severity), (Duration::from_secs(3), Severity::Critical));
+    assert_eq!(terms.threshold.duration(), Some(Duration::from_mins(5)));
+    let twice = alerts.replace("{name: p,", "{name: late,");
+    let told = scenario(&twice, RULES).expect_err("one name for two");
+    assert!(told.contains("two alerts named `late`") && told.contains("scenario.yml:9"), "{told}");
+    let wrong = alerts.replace("< 5m,", "< soon,");
+    assert!(scenario(&wrong, RULES).expect_err("no time").contains("scenario.yml:8"));
+    let text = "name: a\ntarget: {url: 'http://127.0.0.1:1/'}\nrequest: {method: GET}\n\
+        load: {stages: [{duration: 5s, rps: 1}]}\nalerts: [{name: f, objective: flaps <= 0}]\n";
+    let told = crate::scenario::read_text(text).unwrap_err().to_string();
+    assert!(told.contains("there is no `autoscale`") && told.contains("scenario.yml:5"), "{told}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use plimsoll_monitor::otlp::{
 
 use super::{Failure, Interval, Output, Sink};
 use crate::results::summary::Otlp;
+use crate::session::autoscale::Teller;
 
 /// The export of one run.
 pub(in crate::session) enum Telemetry {
@@ -85,7 +86,9 @@ impl Sink for Telemetry {
 /// What holds at the end of an interval.
 fn gauges(interval: &Interval<'_>) -> Gauges {
     let monitor = interval.monitor;
-    let mut gauges = Gauges::new(interval.snapshot.end, &monitor.current(), monitor.alerts());
+    let on_rules = interval.scaling.into_iter().flat_map(Teller::alerts);
+    let alerts = monitor.alerts().chain(on_rules);
+    let mut gauges = Gauges::new(interval.snapshot.end, &monitor.current(), alerts);
     gauges.target_rate = Some(interval.info.target_rps);
     gauges.validity = monitor.validity();
     let instances = interval.instances.iter().map(|of| Instances {
@@ -95,7 +98,8 @@ fn gauges(interval: &Interval<'_>) -> Gauges {
         starting: of.starting.into(),
     });
     gauges.instances = instances.collect();
-    let autoscale = interval.scaling.map(|of| Autoscale {
+    let standing = interval.scaling.map(|teller| (&teller.standing, teller.indicators()));
+    let autoscale = standing.map(|(of, indicators)| Autoscale {
         deployment: of.deployment.clone(),
         wanted: of.wanted.into(),
         unguarded: of.unguarded.into(),
@@ -104,6 +108,7 @@ fn gauges(interval: &Interval<'_>) -> Gauges {
         changes: of.changes,
         refused: of.refused,
         held: of.held.map(|held| held.words().to_owned()),
+        indicators,
     });
     gauges.autoscale = autoscale.into_iter().collect();
     gauges
@@ -113,6 +118,7 @@ fn gauges(interval: &Interval<'_>) -> Gauges {
 mod tests {
     use super::*;
     use crate::session::Session;
+    use crate::session::tests::scaling;
     use crate::session::tests::script::{calm, counted, scenario};
 
     #[test]
@@ -129,5 +135,28 @@ mod tests {
         let counted: Vec<_> = gauges.instances.iter().map(counts).collect();
         assert_eq!(counted, [("blue".to_owned(), 2, 3, 1), ("green".to_owned(), 1, 1, 0)]);
         assert_eq!(gauges.target_rate, Some(100.0));
+    }
+
+    #[test]
+    fn indicators_of_rules_leave_with_what_they_scale() {
+        let scenario = scaling::scenario();
+        let mut session = Session::new(&scenario);
+        let mut newest = None;
+        for event in scaling::scaled(&scenario, 40, 40) {
+            for output in session.handle(event) {
+                if let Output::Interval(interval) = output {
+                    newest = Some(gauges(&interval));
+                }
+            }
+        }
+        let autoscale = &newest.expect("intervals were told").autoscale;
+        assert_eq!((autoscale[0].deployment.as_str(), autoscale[0].wanted), ("blue", 6));
+        let of = |name: &str| {
+            let known = autoscale[0].indicators.iter().find(|(known, _)| *known == name);
+            known.map(|(_, amount)| amount.short())
+        };
+        assert_eq!(of("largest step"), Some("2".to_owned()));
+        assert_eq!(of("refused share"), Some("0%".to_owned()));
+        assert!(of("time to first extra ready instance").is_some());
     }
 }

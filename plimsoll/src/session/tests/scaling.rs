@@ -4,13 +4,15 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use plimsoll_autoscale::pipeline::{InstanceUse, Usage};
+use plimsoll_autoscale::verdict::objective::Objective;
 use plimsoll_autoscale::{Replayed, replay};
 use plimsoll_deploy::quota::Usages;
+use plimsoll_monitor::{AlertTerms, Severity};
 use serde_json::json;
 
 use super::script::{self, Answer, Scripted, ended};
-use crate::results::{events, timeline};
-use crate::scenario::{self, Scenario};
+use crate::results::{EventKind, events, timeline};
+use crate::scenario::{self, RulesAlert, Scenario, amount};
 use crate::session::autoscale;
 use crate::session::source::{Event, Instances};
 
@@ -104,6 +106,42 @@ fn what_rules_do_is_told_and_recorded_and_decides_again_to_the_byte() {
     assert!(run.text("junit.xml").contains("flaps"));
     let rows = timeline::read(&run.text("timeline.csv"));
     assert_eq!(rows[20].instances_wanted, Some(4), "{:?}", rows[20]);
+}
+
+/// Two instances are wanted at 10 s of the run, after two minutes of theirs; their violations last on.
+#[test]
+fn alerts_on_rules_fire_while_the_run_goes_on_and_end_with_it() {
+    let mut scenario = scenario();
+    let alert = |text: &str| {
+        let objective = Objective::parse(text).expect(text);
+        let terms = AlertTerms {
+            name: text.to_owned(),
+            objective: text.to_owned(),
+            threshold: amount(objective.indicator, objective.bound),
+            hold: Duration::ZERO,
+            keep_firing_for: Duration::ZERO,
+            severity: Severity::Warning,
+        };
+        RulesAlert { objective, terms }
+    };
+    let autoscale = scenario.autoscale.as_mut().expect("it has rules");
+    autoscale.alerts =
+        vec![alert("largest step < 2"), alert("violation time <= 60s"), alert("flaps <= 90")];
+    let source = Scripted::new(scaled(&scenario, 60, 60));
+    let run = script::run_of(scenario, tempfile::tempdir().unwrap(), source);
+    let told = events::read(&run.text("events.jsonl"));
+    let alerts = told.iter().filter(|event| event.kind == EventKind::Alert);
+    let alerts: Vec<_> = alerts
+        .map(|one| (one.details["rule"].as_str().unwrap(), one.t_s, one.details["state"].as_str()))
+        .collect();
+    // A step of two is made after ten seconds and seen with the next interval. The first window is wrong
+    // at 30 s, and that second and five more are more than a minute of the rules.
+    let firing: Vec<_> = alerts.iter().filter(|one| one.2 == Some("firing")).collect();
+    let fired: Vec<_> = firing.iter().map(|one| (one.0, one.1.round() as u32)).collect();
+    assert_eq!(fired, [("largest step < 2", 11), ("violation time <= 60s", 35)], "{alerts:?}");
+    let resolved: Vec<_> = alerts.iter().filter(|one| one.2 == Some("resolved")).collect();
+    assert_eq!(resolved.len(), 2, "they end with the run: {alerts:?}");
+    assert!(resolved.iter().all(|one| one.1 >= 60.0), "and not before: {alerts:?}");
 }
 
 /// Three instances take four with the reserve, sixteen cores of eighteen; four would take five.

@@ -6,9 +6,9 @@ use plimsoll_autoscale::verdict;
 use plimsoll_domain::units::three_digits;
 use plimsoll_monitor::Verdict;
 
-use crate::results::summary::{Autoscale, ScaleOut, Wait};
+use crate::results::summary::{Autoscale, ScaleIn, ScaleOut, Wait};
 
-/// Scale-outs that are printed; the summary has all.
+/// Scale-outs that are printed, and scale-ins; the summary has all.
 const MOST: usize = 6;
 
 pub(super) fn lines(of: &Autoscale) -> Vec<String> {
@@ -40,9 +40,9 @@ pub(super) fn lines(of: &Autoscale) -> Vec<String> {
         of.flaps
     ));
     lines.extend(of.scale_outs.iter().take(MOST).map(scale_out));
-    if let Some(more) = of.scale_outs.len().checked_sub(MOST).filter(|more| *more > 0) {
-        lines.push(format!("  and {more} more scale-outs, in summary.json"));
-    }
+    lines.extend(left_out(of.scale_outs.len(), "scale-outs"));
+    lines.extend(of.scale_ins.iter().take(MOST).map(scale_in));
+    lines.extend(left_out(of.scale_ins.len(), "scale-ins"));
     if of.violation_s > 0.0 {
         let why = of.culprit.as_ref().map_or_else(
             || "no scale-out was on its way meanwhile".to_owned(),
@@ -53,15 +53,33 @@ pub(super) fn lines(of: &Autoscale) -> Vec<String> {
     lines
 }
 
+fn left_out(count: usize, of: &str) -> Option<String> {
+    let more = count.checked_sub(MOST).filter(|more| *more > 0)?;
+    Some(format!("  and {more} more {of}, in summary.json"))
+}
+
 fn scale_out(of: &ScaleOut) -> String {
-    let total: f64 = of.waits.iter().map(|wait| wait.seconds).sum();
-    let waits: Vec<String> = of.waits.iter().map(words).collect();
     let until = match (of.decided_t_s, of.ready_t_s) {
         (_, Some(_)) => "to the first extra ready instance",
         (Some(_), None) => "and no extra instance was ready",
         (None, None) => "and the rules had not acted",
     };
-    format!("  {} → {}: {} {until} ({})", of.from, of.to, span(total), waits.join(", "))
+    change(of.from, of.to, &of.waits, until)
+}
+
+fn scale_in(of: &ScaleIn) -> String {
+    let until = match (of.decided_t_s, of.gone_t_s) {
+        (_, Some(_)) => "to the first instance fewer",
+        (Some(_), None) => "and no instance went",
+        (None, None) => "and the rules had not acted",
+    };
+    change(of.from, of.to, &of.waits, until)
+}
+
+fn change(from: u32, to: u32, waits: &[Wait], until: &str) -> String {
+    let total: f64 = waits.iter().map(|wait| wait.seconds).sum();
+    let waits: Vec<String> = waits.iter().map(words).collect();
+    format!("  {from} → {to}: {} {until} ({})", span(total), waits.join(", "))
 }
 
 fn words(wait: &Wait) -> String {

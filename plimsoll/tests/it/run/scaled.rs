@@ -67,6 +67,8 @@ fn rules_see_every_request_once_and_what_they_want_comes() {
         assert!((rate / 60.0 - counted).abs() < 1e-9, "{second}: {rate} of {rows:?}");
     }
 
+    assert_tails(metrics, &timeline, begins);
+
     // What it decided is decided again.
     let rules = folder.path().join("rules.sh");
     let again = plimsoll()
@@ -78,6 +80,34 @@ fn rules_see_every_request_once_and_what_they_want_comes() {
         .expect("it starts");
     assert!(again.status.success(), "{again:?}");
     assert!(String::from_utf8_lossy(&again.stdout).contains("all equal to the byte"));
+}
+
+/// The percentiles that rules saw are those of the same seconds, within the 0.1 % of a histogram.
+fn assert_tails(metrics: &[Value], timeline: &str, begins: i64) {
+    let tails = tails(timeline);
+    let points = metrics.iter().find(|one| one["name"] == "RequestLatency_P99").expect("measured");
+    let points = points["points"].as_array().expect("points");
+    assert!(points.len() >= 5, "{metrics:?}");
+    for point in points {
+        let second = (time(&point["time"]) - begins) / 60;
+        let same = tails.iter().find(|(middle, _)| *middle as i64 == second);
+        let (_, tail) = same.expect("an interval of that second");
+        let seen = point["value"].as_f64().expect("a number");
+        assert!((seen / tail - 1.0).abs() < 0.001, "{second}: {seen} of {tail}");
+    }
+}
+
+/// The middle of each interval, and the p99 of service time in it, in milliseconds.
+fn tails(timeline: &str) -> Vec<(f64, f64)> {
+    let mut rows = csv::Reader::from_reader(timeline.as_bytes());
+    let names = rows.headers().expect("a header").clone();
+    let place = |name: &str| names.iter().position(|other| other == name).expect(name);
+    let of = |row: &csv::StringRecord, name: &str| row[place(name)].parse::<f64>().ok();
+    let row = |row: csv::StringRecord| {
+        let middle = of(&row, "t_s")? - of(&row, "length_s")? / 2.0;
+        Some((middle, of(&row, "service_p99_ms")?))
+    };
+    rows.records().flatten().filter_map(row).collect()
 }
 
 /// The second of a moment.
