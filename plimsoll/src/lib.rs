@@ -15,6 +15,7 @@ pub mod scenario;
 mod session;
 mod shape;
 mod standing;
+mod tune;
 mod view;
 
 use exit::Exit;

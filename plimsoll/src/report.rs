@@ -41,6 +41,7 @@ mod spectrum;
 mod tables;
 mod thin;
 pub(crate) mod trend;
+pub(crate) mod tune;
 mod words;
 
 /// All that a report is composed from.

@@ -1,10 +1,11 @@
-//! `plimsoll autoscale`: autoscale rules, asked, checked and replayed, without anything that runs.
+//! `plimsoll autoscale`: autoscale rules, asked, checked, replayed and tuned, without anything that runs.
 
 mod decide;
 mod explain;
 mod lint;
 mod rows;
 mod sarif;
+mod tune;
 
 use std::io::Read;
 use std::path::Path;
@@ -39,6 +40,10 @@ pub enum Command {
     /// Replay a metric history through rules: every evaluation, and what held it back
     #[command(after_help = help::AUTOSCALE_EXPLAIN)]
     Explain(explain::Args),
+    /// Search in virtual time for the values of a scenario's rules that hold its objectives for the
+    /// fewest instance-hours
+    #[command(after_help = help::AUTOSCALE_TUNE)]
+    Tune(tune::Args),
 }
 
 /// What is assumed of an engine.
@@ -55,6 +60,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         Command::Decide(args) => decide::run(&args),
         Command::Lint(args) => lint::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Tune(args) => tune::run(&args),
     }
 }
 

@@ -120,6 +120,22 @@ Examples:
 
 The history does not answer to the decisions. Gaps in it are told, never filled.";
 
+/// For `plimsoll autoscale tune --help`.
+pub(crate) const AUTOSCALE_TUNE: &str = "\
+Examples:
+  plimsoll autoscale tune scenarios/autoscale-too-slow \\
+      --within scenarios/autoscale-too-slow/bounds.yaml
+  plimsoll autoscale tune scenario.yml --within bounds.yml --budget 5000 --out tuned
+  plimsoll autoscale tune scenario.yml --within bounds.yml --resume tuned
+
+The bounds name values of the rules' file and what they may be:
+  parameters:
+    - {name: out above, path: /properties/profiles/0/rules/0/metricTrigger/threshold, from: 40, to: 80, step: 5}
+    - {name: cooldown, path: /properties/profiles/0/rules/0/scaleAction/cooldown, values: [PT1M, PT5M, PT10M]}
+  allowed_violation: 2m
+
+Exit codes: 0 found; 3 all violate longer than is allowed; 4 no candidate was tried on every load; 130 interrupted";
+
 /// For `plimsoll endpoint --help`.
 pub(crate) const ENDPOINT: &str = "\
 Examples:

@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::results::Summary;
 use crate::results::night::Night;
 use crate::scenario::RawScenario;
+use crate::tune::bounds::RawBounds;
 use crate::view;
 
 /// `plimsoll schema`
@@ -34,6 +35,8 @@ pub enum Kind {
     AutoscaleState,
     /// A decision of `plimsoll autoscale decide --json`
     AutoscaleDecision,
+    /// What `plimsoll autoscale tune --within` takes
+    TuneBounds,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit> {
@@ -45,6 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
         Kind::Summary => schemars::schema_for!(Summary).to_value(),
         Kind::AutoscaleState => schemars::schema_for!(plimsoll_autoscale::State).to_value(),
         Kind::AutoscaleDecision => schemars::schema_for!(plimsoll_autoscale::Decision).to_value(),
+        Kind::TuneBounds => schemars::schema_for!(RawBounds).to_value(),
     };
     view::json(&schema)?;
     Ok(Exit::Success)
