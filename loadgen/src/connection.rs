@@ -167,9 +167,8 @@ impl Connection {
     pub(crate) fn is_closed(&mut self, cx: &mut Context<'_>) -> bool {
         if self.relay.was_woken() {
             let Self { driver, relay, stamp, .. } = self;
-            let _ = relay.poll(cx, |cx| match drive(driver, relay, stamp, cx) {
-                true => Poll::Pending,
-                false => Poll::Ready(()),
+            let _ = relay.poll(cx, |cx| {
+                if drive(driver, relay, stamp, cx) { Poll::Pending } else { Poll::Ready(()) }
             });
         }
         self.driver.is_none()
