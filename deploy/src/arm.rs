@@ -30,8 +30,8 @@ use crate::workspace::Workspace;
 use assets::Registration;
 use client::{Answer, Client};
 use wire::{
-    API_VERSION, DeploymentProperties, DeploymentUse, EndpointProperties, Keys, List, Logs,
-    LogsRequest, Patch, Resource, Sku,
+    API_VERSION, Answers, DeploymentProperties, DeploymentUse, EndpointProperties, Keys, List,
+    Logs, LogsRequest, Patch, Resource, Sku,
 };
 
 pub use error::Error;
@@ -167,6 +167,13 @@ impl ArmDriver {
         self.get(&what, &(path + "/use")).await
     }
 
+    /// What each deployment of an endpoint has answered since this was asked last; from the first time on it is counted.
+    /// Only a local host says so.
+    pub async fn take_answers(&self, endpoint: &str) -> Result<BTreeMap<String, Answers>, Error> {
+        let (what, path) = (endpoint_words(endpoint), endpoint_path(endpoint) + "/takeAnswers");
+        self.call(&what, Method::POST, &path, Bytes::new()).await?.read(&what)
+    }
+
     /// All deployments of an endpoint.
     pub async fn list_deployments(&self, endpoint: &str) -> Result<Vec<Deployment>, Error> {
         let path = endpoint_path(endpoint) + "/deployments";
@@ -241,15 +248,8 @@ impl ArmDriver {
             registrations.extend(registration);
         }
         for Registration { path, properties } in registrations {
-            let resource = Resource {
-                id: None,
-                name: None,
-                location: Some(location.to_owned()),
-                tags: BTreeMap::new(),
-                identity: None,
-                sku: None,
-                properties,
-            };
+            let location = Some(location.to_owned());
+            let resource = Resource { location, ..Resource::new(properties) };
             self.send(what, Method::PUT, &path, &resource).await?;
         }
         Ok(ids)

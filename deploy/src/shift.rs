@@ -68,6 +68,11 @@ impl Shift {
         self.steps.is_empty()
     }
 
+    /// The shares of the beginning.
+    pub fn before(&self) -> &Shares {
+        &self.before
+    }
+
     /// What there may be to do at most.
     pub fn actions(&self) -> usize {
         self.steps.len() + 1

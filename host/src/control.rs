@@ -163,16 +163,17 @@ fn dispatch(host: &Arc<Host>, route: Route, ask: &Ask<'_>) -> Answer {
         ("GET", Route::Workspace) => Ok(json(StatusCode::OK, &host.show_workspace())),
         ("GET", Route::Endpoints) => Ok(host.list_endpoints()),
         ("GET", Route::Endpoint(name)) => host.show_endpoint(&name),
-        ("PUT", Route::Endpoint(name)) => host.put_endpoint(&name, read(body)?),
+        ("PUT", Route::Endpoint(name)) => host.put_endpoint(&name, read(body)?, ask.origin),
         ("PATCH", Route::Endpoint(name)) => host.patch_endpoint(&name, read(body)?),
         ("DELETE", Route::Endpoint(name)) => host.delete_endpoint(&name),
         ("POST", Route::Keys(name)) => host.list_keys(&name),
         ("POST", Route::NewKeys(name)) => host.regenerate_keys(&name, read(body)?),
         ("POST", Route::Token(name)) => host.endpoint_token(&name),
+        ("POST", Route::TakeAnswers(name)) => host.take_answers(&name),
         ("GET", Route::Deployments(endpoint)) => host.list_deployments(&endpoint),
         ("GET", Route::Deployment(endpoint, name)) => host.show_deployment(&endpoint, &name),
         ("PUT", Route::Deployment(endpoint, name)) => {
-            host.put_deployment(&endpoint, &name, read(body)?)
+            host.put_deployment(&endpoint, &name, read(body)?, ask.origin)
         }
         ("PATCH", Route::Deployment(endpoint, name)) => {
             host.patch_deployment(&endpoint, &name, read(body)?)
@@ -282,6 +283,7 @@ impl Host {
     fn show_workspace(&self) -> serde_json::Value {
         serde_json::json!({
             "id": self.workspace.to_string(),
+            "type": crate::stamp::type_of(""),
             "name": self.workspace.name,
             "location": super::LOCATION,
             "properties": { "provisioningState": "Succeeded" },
@@ -291,6 +293,11 @@ impl Host {
     fn operation(&self, id: &str) -> Result<Arc<Operation>, Fault> {
         let missing = || Fault::not_found(format!("operation `{id}`"));
         self.store().operations.get(id).ok_or_else(missing)
+    }
+
+    /// What a PUT names its operation by in the body, under `AzureAsyncOperationUri`.
+    fn operation_address(&self, origin: &str, operation: &Operation) -> String {
+        format!("{origin}{}", self.operation_path("mfeOperationsStatus", operation))
     }
 
     fn operation_path(&self, kind: &str, operation: &Operation) -> String {

@@ -5,6 +5,9 @@ use std::fmt;
 use hyper::StatusCode;
 use plimsoll_deploy::arm::wire::{ArmError, ErrorBody};
 
+/// Azure's code of what was neither done nor failed.
+const CANCELED: &str = "OperationCanceled";
+
 /// What a caller of the control plane is told: a status, a code of Azure's, and a sentence.
 #[derive(Debug, Clone)]
 pub(super) struct Fault {
@@ -57,9 +60,13 @@ impl Fault {
     pub(super) fn canceled() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "OperationCanceled",
-            "the operation was canceled because the local host is stopping",
+            CANCELED,
+            "the operation was canceled: the local host is stopping, or the endpoint is being deleted",
         )
+    }
+
+    pub(super) fn is_canceled(&self) -> bool {
+        self.code == CANCELED
     }
 
     /// 500: the operation's task is gone.

@@ -34,6 +34,7 @@ mod secrets;
 mod server;
 pub mod signals;
 mod spawner;
+mod stamp;
 pub mod standalone;
 mod state_dir;
 mod store;

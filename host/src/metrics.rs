@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use plimsoll_deploy::arm::wire::Answers;
 use plimsoll_domain::latencies::Latencies;
 use plimsoll_domain::units::millis;
 
@@ -33,6 +34,8 @@ pub(super) struct Meter {
 struct State {
     /// Of the minute that is not over.
     open: Open,
+    /// By deployment, since they were taken last; nothing until they are taken for the first time.
+    taken: Option<BTreeMap<String, Answers>>,
     series: BTreeMap<Series, BTreeMap<u64, Sample>>,
 }
 
@@ -113,8 +116,21 @@ impl Meter {
     pub(super) fn answered(&self, answer: Answer, took: Duration, minute: u64) {
         let mut state = self.lock();
         state.close_before(minute);
+        if let Some(answers) = &mut state.taken {
+            let of_it = answers.entry(answer.deployment.clone()).or_default();
+            if answer.status == 200 {
+                of_it.latencies.record(took);
+            } else {
+                of_it.wrong += 1;
+            }
+        }
         state.open.latencies.entry(answer.deployment.clone()).or_default().record(took);
         *state.open.answers.entry(answer).or_default() += 1;
+    }
+
+    /// What each deployment has answered since this was called last; the first call begins to count.
+    pub(super) fn take_answers(&self) -> BTreeMap<String, Answers> {
+        self.lock().taken.replace(BTreeMap::new()).unwrap_or_default()
     }
 
     /// Notes a value that an instance of a deployment has now.

@@ -7,6 +7,7 @@ use plimsoll_deploy::arm::wire::{OperationProgress, OperationStatus};
 use uuid::Uuid;
 
 use super::fault::Fault;
+use super::stamp;
 
 /// Operations that are remembered; the oldest are forgotten first.
 const REMEMBERED: usize = 1_000;
@@ -26,12 +27,14 @@ pub(super) struct Operations {
 pub(super) struct Operation {
     /// `oe:` for an endpoint's, `odidp:` for a deployment's.
     pub(super) id: String,
+    began: String,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     outcome: Option<Result<(), Fault>>,
+    ended: Option<String>,
     before: usize,
     lines: VecDeque<String>,
 }
@@ -40,7 +43,8 @@ impl Operations {
     /// Begins an operation.
     pub(super) fn begin(&mut self, kind: &str) -> Arc<Operation> {
         let id = format!("{kind}:{}:{}", Uuid::new_v4(), Uuid::new_v4());
-        let operation = Arc::new(Operation { id: id.clone(), state: Mutex::default() });
+        let operation =
+            Arc::new(Operation { id: id.clone(), began: stamp::now(), state: Mutex::default() });
         self.by_id.insert(id.clone(), Arc::clone(&operation));
         self.order.push_back(id);
         if self.order.len() > REMEMBERED
@@ -72,6 +76,7 @@ impl Operation {
     pub(super) fn finish(&self, outcome: Result<(), Fault>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.outcome = Some(outcome);
+        state.ended = Some(stamp::now());
     }
 
     /// How it ended, if it did.
@@ -85,6 +90,7 @@ impl Operation {
         let status = match &state.outcome {
             None => "InProgress",
             Some(Ok(())) => "Succeeded",
+            Some(Err(fault)) if fault.is_canceled() => "Canceled",
             Some(Err(_)) => "Failed",
         };
         let lines = state.lines.iter().cloned().collect();
@@ -96,6 +102,8 @@ impl Operation {
                 .outcome
                 .as_ref()
                 .and_then(|outcome| Some(outcome.as_ref().err()?.to_arm())),
+            start_time: Some(self.began.clone()),
+            end_time: state.ended.clone(),
             properties: OperationProgress { from: state.before, lines },
         }
     }

@@ -137,6 +137,11 @@ impl Deployment {
         self.resource.properties.provisioning_state = Some(state);
     }
 
+    /// Why its last operation failed, or that it did not.
+    pub(super) fn failed(&mut self, fault: Option<&Fault>) {
+        self.resource.properties.provisioning_error = fault.map(Fault::to_arm);
+    }
+
     /// The instances that quota is counted for.
     pub(super) fn counted(&self) -> NonZeroU32 {
         self.most.max(self.spec.instance_count)

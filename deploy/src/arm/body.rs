@@ -42,13 +42,10 @@ pub(super) fn endpoint(
         }
     };
     Ok(Resource {
-        id: None,
-        name: None,
         location: Some(location.to_owned()),
         tags: spec.tags.clone(),
         identity: Some(identity),
-        sku: None,
-        properties: EndpointProperties {
+        ..Resource::new(EndpointProperties {
             auth_mode: spec.auth_mode,
             description: spec.description.clone(),
             traffic: BTreeMap::new(),
@@ -58,7 +55,7 @@ pub(super) fn endpoint(
             provisioning_state: None,
             scoring_uri: None,
             swagger_uri: None,
-        },
+        })
     })
 }
 
@@ -79,13 +76,10 @@ pub(super) fn deployment(
     }
     let code = spec.code.as_ref().zip(ids.code);
     Ok(Resource {
-        id: None,
-        name: None,
         location: Some(location.to_owned()),
         tags: spec.tags.clone(),
-        identity: None,
         sku: Some(Sku { name: "Default".to_owned(), capacity: spec.instance_count.get() }),
-        properties: DeploymentProperties {
+        ..Resource::new(DeploymentProperties {
             endpoint_compute_type: "Managed".to_owned(),
             instance_type: spec.instance_type.clone(),
             description: spec.description.clone(),
@@ -102,9 +96,10 @@ pub(super) fn deployment(
             scale_settings: ScaleSettings::default(),
             properties,
             provisioning_state: None,
+            provisioning_error: None,
             instances: Vec::new(),
             other: azure_only(&spec.azure),
-        },
+        })
     })
 }
 

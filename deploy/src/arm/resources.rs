@@ -265,15 +265,8 @@ impl ArmDriver {
             registration.expect("what is described in place is registered");
         absent(what, self.get::<Value>(what, &path).await)?;
         let properties = AssetProperties { description: description.cloned(), ..properties };
-        let resource = Resource {
-            id: None,
-            name: None,
-            location: Some(self.location().await?),
-            tags: tags.clone(),
-            identity: None,
-            sku: None,
-            properties,
-        };
+        let (location, tags) = (Some(self.location().await?), tags.clone());
+        let resource = Resource { location, tags, ..Resource::new(properties) };
         self.send(what, Method::PUT, &path, &resource).await?;
         self.get(what, &path).await
     }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_domain::latencies::Latencies;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,6 +13,9 @@ use crate::spec::{Access, AuthMode, Probe, RequestSettings};
 
 /// The version of the API that is spoken.
 pub const API_VERSION: &str = "2025-12-01";
+
+/// Where the properties of what a PUT was asked for name its operation, as its headers do.
+pub const ASYNC_OPERATION: &str = "AzureAsyncOperationUri";
 
 /// Where a synthetic deployment's settings travel in `properties.properties`: ours, not Azure's.
 pub const SYNTHETIC: &str = "plimsoll.synthetic";
@@ -24,15 +28,51 @@ pub struct Resource<P> {
     pub id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub resource_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sku: Option<Sku>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_data: Option<SystemData>,
     pub properties: P,
+}
+
+impl<P> Resource<P> {
+    /// With nothing but properties.
+    pub fn new(properties: P) -> Self {
+        Self {
+            id: None,
+            name: None,
+            resource_type: None,
+            location: None,
+            kind: None,
+            tags: BTreeMap::new(),
+            identity: None,
+            sku: None,
+            system_data: None,
+            properties,
+        }
+    }
+}
+
+/// Who made and who changed a resource, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SystemData {
+    pub created_at: String,
+    pub created_by: String,
+    pub created_by_type: String,
+    pub last_modified_at: String,
+    pub last_modified_by: String,
+    pub last_modified_by_type: String,
 }
 
 /// How many instances a deployment has.
@@ -102,6 +142,7 @@ pub struct EndpointProperties {
 #[serde(rename_all = "camelCase")]
 pub struct DeploymentProperties {
     pub endpoint_compute_type: String,
+    #[serde(default)]
     pub instance_type: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -125,6 +166,9 @@ pub struct DeploymentProperties {
     pub properties: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provisioning_state: Option<ProvisioningState>,
+    /// Ours, not Azure's: why the last operation failed, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provisioning_error: Option<ArmError>,
     /// Ours, not Azure's: what each instance of a local deployment does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub instances: Vec<InstanceStatus>,
@@ -158,6 +202,15 @@ pub struct DeploymentUse {
     pub instances: Vec<InstanceUse>,
     /// Requests that wait for a slot.
     pub waiting: u32,
+}
+
+/// Ours, not Azure's: what a deployment has answered since it was last asked about, to live requests and to copies.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Answers {
+    /// Other statuses than 200, also those of the gateway.
+    pub wrong: u64,
+    /// Of the right ones, as the gateway took them.
+    pub latencies: Latencies,
 }
 
 /// What one instance has used since it was started. A process that is started again begins anew.
@@ -288,10 +341,15 @@ pub struct Logs {
 
 /// The state of a long-running operation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct OperationStatus {
     pub id: String,
     pub name: String,
     pub status: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ArmError>,
     #[serde(default)]

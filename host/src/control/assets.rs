@@ -6,11 +6,11 @@ use plimsoll_deploy::arm::wire::{AssetProperties, List, Resource};
 use serde_json::{Value, json};
 
 use super::{Answer, json};
-use crate::Host;
 use crate::blobs::Blobs;
 use crate::fault::Fault;
 use crate::query::Query;
 use crate::registry::{Key, Kind};
+use crate::{Host, stamp};
 
 type Reply = Response<http_body_util::Full<bytes::Bytes>>;
 
@@ -71,6 +71,7 @@ impl Host {
             // The SDK cannot read a model without it.
             resource.properties.other.entry("flavors".to_owned()).or_insert_with(|| json!({}));
         }
+        complete(&mut resource.properties);
         resource.id = Some(self.workspace.id(&key.to_string()));
         resource.name = Some(key.version.clone());
         let mut store = self.store();
@@ -80,12 +81,24 @@ impl Host {
             );
             return Err(Fault::new(StatusCode::CONFLICT, "Conflict", message));
         }
-        let is_new = store.assets.get(&key).is_none();
+        let before = store.assets.get(&key);
+        let is_new = before.is_none();
+        let words = format!("{}/versions", key.kind.word());
+        stamp::put(&mut resource, &words, before.and_then(|old| old.system_data.as_ref()));
         let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
         let answer = json(status, &resource);
         store.assets.put(key, resource);
         Ok(answer)
     }
+}
+
+/// What every version says, also where nobody said it.
+fn complete(properties: &mut AssetProperties) {
+    for name in ["tags", "properties"] {
+        properties.other.entry(name.to_owned()).or_insert_with(|| json!({}));
+    }
+    properties.is_anonymous.get_or_insert(false);
+    properties.is_archived.get_or_insert(false);
 }
 
 /// What is archived is shown only to those who ask for it.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use plimsoll_deploy::arm::Container;
 use plimsoll_deploy::arm::wire::{
-    DeploymentProperties, List, Logs, LogsRequest, Patch, ProvisioningState, Resource, Sku,
+    ASYNC_OPERATION, DeploymentProperties, List, Logs, LogsRequest, Patch, ProvisioningState,
+    Resource, Sku,
 };
 use plimsoll_deploy::spec::{DeploymentSpec, MOST_INSTANCES};
 use plimsoll_domain::with_causes;
@@ -21,7 +22,10 @@ use crate::fault::Fault;
 use crate::operation::Operation;
 use crate::runtime::Runtime;
 use crate::store::Deployment;
-use crate::{Host, LOCATION};
+use crate::{Host, LOCATION, stamp};
+
+/// As ARM has it: [`stamp`].
+pub(super) const TYPE: &str = "onlineEndpoints/deployments";
 
 /// Lines of a log when the caller does not say how many.
 const LOG_LINES: usize = 5_000;
@@ -55,8 +59,17 @@ impl Host {
                 format!("containerType `{kind}` is neither InferenceServer nor StorageInitializer");
             return Err(Fault::bad_argument(message));
         };
-        let replicas = self.store().deployment(endpoint, name)?.replicas.clone();
-        let content = replicas.map_or_else(String::new, |replicas| replicas.log(container, lines));
+        let (replicas, error) = {
+            let mut store = self.store();
+            let found = store.deployment(endpoint, name)?;
+            (found.replicas.clone(), found.resource.properties.provisioning_error.clone())
+        };
+        // What failed before there was an instance has no other log.
+        let content = match (replicas, error) {
+            (Some(replicas), _) => replicas.log(container, lines),
+            (None, Some(error)) => last_lines(&error.sentences(), lines),
+            (None, None) => String::new(),
+        };
         Ok(json(StatusCode::OK, &Logs { content }))
     }
 
@@ -66,8 +79,11 @@ impl Host {
         endpoint: &str,
         name: &str,
         mut resource: Resource<DeploymentProperties>,
+        origin: &str,
     ) -> Answer {
         endpoints::check_name("a deployment", name)?;
+        translate::name_machine(&mut resource);
+        resource.properties.provisioning_error = None;
         let mut store = self.store();
         let assets =
             Assets { workspace: &self.workspace, registered: &store.assets, blobs: &self.blobs };
@@ -79,7 +95,7 @@ impl Host {
             existing.check_idle()?;
             if existing.came_up {
                 drop(store);
-                return self.change_deployment(endpoint, name, resource, spec);
+                return self.change_deployment(endpoint, name, resource, spec, origin);
             }
             old.clone_from(&existing.replicas);
         }
@@ -92,8 +108,13 @@ impl Host {
         resource.name = Some(name.to_owned());
         resource.location = Some(LOCATION.to_owned());
         resource.sku = Some(sku(spec.instance_count));
+        resource.kind = Some(endpoints::KIND.to_owned());
+        stamp::put(&mut resource, TYPE, None);
         resource.properties.provisioning_state = Some(ProvisioningState::Creating);
         let stop = parent.stop.child_token();
+        let operation = store.operations.begin("odidp");
+        self.name_operation(&mut resource, origin, &operation);
+        let parent = store.endpoint(endpoint)?;
         let deployment = Deployment {
             resource: resource.clone(),
             spec: spec.clone(),
@@ -102,7 +123,6 @@ impl Host {
             replicas: None,
         };
         parent.deployments.insert(name.to_owned(), deployment);
-        let operation = store.operations.begin("odidp");
         drop(store);
 
         for note in notes {
@@ -171,6 +191,7 @@ impl Host {
         name: &str,
         resource: Resource<DeploymentProperties>,
         mut wanted: DeploymentSpec,
+        origin: &str,
     ) -> Answer {
         let (count, tags) = (wanted.instance_count, wanted.tags.clone());
         let mut store = self.store();
@@ -185,12 +206,27 @@ impl Host {
             drop(store);
             wanted.instance_count = count;
             wanted.tags = tags;
-            return self.replace_deployment(endpoint, name, resource, wanted);
+            return self.replace_deployment(endpoint, name, resource, wanted, origin);
         }
         drop(store);
         let change = Change { tags: Some(resource.tags), count: Some(count) };
-        let (operation, shown) = self.begin_change(endpoint, name, change)?;
+        let (operation, mut shown) = self.begin_change(endpoint, name, change)?;
+        self.name_operation(&mut shown, origin, &operation);
+        if let Ok(existing) = self.store().deployment(endpoint, name) {
+            self.name_operation(&mut existing.resource, origin, &operation);
+        }
         Ok(begun(self, &operation, json(StatusCode::OK, &shown)))
+    }
+
+    /// Names the operation in what it is about, as its headers do.
+    pub(super) fn name_operation(
+        &self,
+        resource: &mut Resource<DeploymentProperties>,
+        origin: &str,
+        operation: &Operation,
+    ) {
+        let address = self.operation_address(origin, operation);
+        resource.properties.properties.insert(ASYNC_OPERATION.to_owned(), address);
     }
 
     /// Changes tags and the number of instances.
@@ -241,6 +277,8 @@ impl Host {
             if let Ok(deployment) = host.store().deployment(&endpoint, &name) {
                 deployment.spec.instance_count = count;
                 deployment.resource.sku = Some(sku(count));
+                let before = deployment.resource.system_data.take();
+                stamp::put(&mut deployment.resource, TYPE, before.as_ref());
                 if let Some(tags) = change.tags {
                     deployment.spec.tags.clone_from(&tags);
                     deployment.resource.tags = tags;
@@ -287,6 +325,12 @@ impl Host {
         });
         Ok(answer)
     }
+}
+
+fn last_lines(text: &str, count: usize) -> String {
+    let all: Vec<&str> = text.lines().collect();
+    let last = &all[all.len().saturating_sub(count)..];
+    last.iter().map(|line| format!("{line}\n")).collect()
 }
 
 pub(super) fn sku(count: NonZeroU32) -> Sku {

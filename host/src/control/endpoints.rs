@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Response, StatusCode};
 use plimsoll_deploy::arm::wire::{
-    EndpointPatch, EndpointProperties, List, ProvisioningState, Resource,
+    ASYNC_OPERATION, EndpointPatch, EndpointProperties, List, ProvisioningState, Resource,
 };
 use plimsoll_deploy::limits::{EndpointLimits, WrongLimit};
 use plimsoll_deploy::naming;
@@ -22,7 +22,11 @@ use super::{Answer, accepted, begun, json, traffic};
 use crate::fault::Fault;
 use crate::gateway::{Callers, Gateway};
 use crate::store::Endpoint;
-use crate::{Host, LOCATION};
+use crate::{Host, LOCATION, stamp};
+
+/// As ARM has them: [`stamp`].
+const TYPE: &str = "onlineEndpoints";
+pub(super) const KIND: &str = "Managed";
 
 /// Connections that may wait to be accepted; the system may allow fewer. Beyond that a caller is
 /// not refused but tries again after a second, which would be measured as the deployment's time:
@@ -45,12 +49,13 @@ impl Host {
         self: &Arc<Self>,
         name: &str,
         resource: Resource<EndpointProperties>,
+        origin: &str,
     ) -> Answer {
         check_name("an endpoint", name)?;
         if self.store().endpoints.contains_key(name) {
-            self.change_endpoint(name, resource)
+            self.change_endpoint(name, resource, origin)
         } else {
-            self.create_endpoint(name, resource)
+            self.create_endpoint(name, resource, origin)
         }
     }
 
@@ -58,6 +63,7 @@ impl Host {
         self: &Arc<Self>,
         name: &str,
         mut resource: Resource<EndpointProperties>,
+        origin: &str,
     ) -> Answer {
         let properties = &mut resource.properties;
         (properties.traffic, properties.mirror_traffic) =
@@ -74,8 +80,12 @@ impl Host {
         resource.id = Some(id);
         resource.name = Some(name.to_owned());
         resource.location = Some(LOCATION.to_owned());
-        let endpoint = self.open_endpoint(resource, [new_key(), new_key()], listener);
+        resource.kind = Some(KIND.to_owned());
+        stamp::put(&mut resource, TYPE, None);
         let operation = self.store().operations.begin("oe");
+        let (key, address) = (ASYNC_OPERATION, self.operation_address(origin, &operation));
+        resource.properties.properties.insert(key.to_owned(), address);
+        let endpoint = self.open_endpoint(resource, [new_key(), new_key()], listener);
         operation.finish(Ok(()));
         let answer = begun(self, &operation, json(StatusCode::CREATED, &endpoint.resource));
         match self.store().endpoints.entry(name.to_owned()) {
@@ -124,7 +134,12 @@ impl Host {
         endpoint
     }
 
-    fn change_endpoint(&self, name: &str, resource: Resource<EndpointProperties>) -> Answer {
+    fn change_endpoint(
+        &self,
+        name: &str,
+        resource: Resource<EndpointProperties>,
+        origin: &str,
+    ) -> Answer {
         let mut store = self.store();
         let endpoint = store.endpoint(name)?;
         endpoint.check_idle()?;
@@ -135,7 +150,13 @@ impl Host {
         let mut properties = endpoint.resource.properties.properties.clone();
         properties.extend(asked.properties.clone());
         let limits = limits(&properties)?;
+        let operation = store.operations.begin("oe");
+        let (key, address) = (ASYNC_OPERATION, self.operation_address(origin, &operation));
+        properties.insert(key.to_owned(), address);
+        let endpoint = store.endpoint(name)?;
         endpoint.resource.tags = resource.tags;
+        let before = endpoint.resource.system_data.take();
+        stamp::put(&mut endpoint.resource, TYPE, before.as_ref());
         let (old, new) = (&mut endpoint.resource.properties, resource.properties);
         old.description = new.description;
         old.auth_mode = new.auth_mode;
@@ -145,7 +166,6 @@ impl Host {
         endpoint.publish();
         endpoint.publish_callers();
         let changed = endpoint.resource.clone();
-        let operation = store.operations.begin("oe");
         drop(store);
         operation.finish(Ok(()));
         Ok(begun(self, &operation, json(StatusCode::OK, &changed)))
@@ -164,6 +184,12 @@ impl Host {
         drop(store);
         operation.finish(Ok(()));
         Ok(accepted(self, &operation))
+    }
+
+    /// What its deployments have answered since this was asked last: the first time, nothing.
+    pub(super) fn take_answers(&self, name: &str) -> Answer {
+        let meter = Arc::clone(self.store().endpoint(name)?.gateway.meter());
+        Ok(json(StatusCode::OK, &meter.take_answers()))
     }
 
     /// Removes the endpoint with all its deployments, also while one of them is being created.

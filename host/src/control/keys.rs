@@ -9,7 +9,7 @@ use plimsoll_domain::clock;
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::{Answer, accepted, json};
+use super::{Answer, accepted, begun, json};
 use crate::Host;
 use crate::fault::Fault;
 
@@ -55,7 +55,8 @@ impl Host {
         let operation = store.operations.begin("oe");
         drop(store);
         operation.finish(Ok(()));
-        Ok(accepted(self, &operation))
+        // This POST alone names it in both ways.
+        Ok(begun(self, &operation, accepted(self, &operation)))
     }
 
     pub(super) fn endpoint_token(&self, name: &str) -> Answer {

@@ -12,7 +12,8 @@ use plimsoll_deploy::spec::{Asset, DeploymentSpec};
 use plimsoll_domain::with_causes;
 use tokio_util::sync::CancellationToken;
 
-use super::deployments::sku;
+use super::deployments::{TYPE, sku};
+use super::endpoints::KIND;
 use super::work::Subject;
 use super::{Answer, begun, json};
 use crate::fault::Fault;
@@ -21,7 +22,7 @@ use crate::operation::Operation;
 use crate::pool::Pool;
 use crate::replicas::Replicas;
 use crate::runtime::{Prepared, Runtime};
-use crate::{Host, LOCATION};
+use crate::{Host, LOCATION, stamp};
 
 /// Beyond the longest request, how long a drain may take.
 const DRAIN_MARGIN: Duration = Duration::from_secs(1);
@@ -49,6 +50,7 @@ impl Host {
         name: &str,
         mut resource: Resource<DeploymentProperties>,
         spec: DeploymentSpec,
+        origin: &str,
     ) -> Answer {
         let runtime =
             Runtime::choose(&spec).map_err(|error| Fault::bad_argument(with_causes(&error)))?;
@@ -65,8 +67,11 @@ impl Host {
         resource.name = Some(name.to_owned());
         resource.location = Some(LOCATION.to_owned());
         resource.sku = Some(sku(spec.instance_count));
+        resource.kind = Some(KIND.to_owned());
+        stamp::put(&mut resource, TYPE, existing.resource.system_data.as_ref());
         resource.properties.provisioning_state = Some(ProvisioningState::Updating);
         let operation = store.operations.begin("odidp");
+        self.name_operation(&mut resource, origin, &operation);
         drop(store);
         let answer = begun(self, &operation, json(StatusCode::OK, &resource));
         let (host, reporting) = (Arc::clone(self), Arc::clone(&operation));

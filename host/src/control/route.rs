@@ -17,6 +17,8 @@ pub(super) enum Route {
     Keys(String),
     NewKeys(String),
     Token(String),
+    /// What its deployments have answered since this was asked last.
+    TakeAnswers(String),
     Deployments(String),
     Deployment(String, String),
     Logs(String, String),
@@ -140,6 +142,7 @@ fn endpoints(parts: &[&str]) -> Option<Route> {
         [e, word] if is(word, "listKeys") => Route::Keys(e.to_owned()),
         [e, word] if is(word, "regenerateKeys") => Route::NewKeys(e.to_owned()),
         [e, word] if is(word, "token") => Route::Token(e.to_owned()),
+        [e, word] if is(word, "takeAnswers") => Route::TakeAnswers(e.to_owned()),
         [e, word, ref rest @ ..] if is(word, "deployments") => match *rest {
             [] => Route::Deployments(e.to_owned()),
             [d] => Route::Deployment(e.to_owned(), d.to_owned()),

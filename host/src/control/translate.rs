@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use plimsoll_deploy::arm::file_uri;
-use plimsoll_deploy::arm::wire::{AssetProperties, DeploymentProperties, Resource, SYNTHETIC};
+use plimsoll_deploy::arm::wire::{
+    ASYNC_OPERATION, AssetProperties, DeploymentProperties, Resource, SYNTHETIC,
+};
 use plimsoll_deploy::spec::{
     Asset, Code, DeploymentSpec, Environment, Location, MOST_INSTANCES, Model, Probe,
 };
@@ -56,6 +58,8 @@ pub(super) fn deployment(
     spec.description.clone_from(&properties.description);
     spec.tags.clone_from(&resource.tags);
     spec.properties.clone_from(&properties.properties);
+    // What an answer had of the host's own comes back with the next PUT.
+    spec.properties.remove(ASYNC_OPERATION);
     spec.model = properties.model.as_deref().map(|id| assets.model(id)).transpose()?;
     if let Some(code) = &properties.code_configuration {
         let scoring_script = PathBuf::from(&code.scoring_script);
@@ -77,6 +81,17 @@ pub(super) fn deployment(
         spec.synthetic = Some(synthetic);
     }
     Ok((spec, notes))
+}
+
+/// A deployment that names no machine gets that of its SKU, where Azure's first examples have it, else the one that
+/// Azure takes.
+pub(super) fn name_machine(resource: &mut Resource<DeploymentProperties>) {
+    const AZURES: &str = "Standard_F4s_v2";
+    if resource.properties.instance_type.is_empty() {
+        let named = resource.sku.as_ref().map(|sku| sku.name.as_str());
+        let named = named.filter(|name| !name.eq_ignore_ascii_case("Default"));
+        resource.properties.instance_type = named.unwrap_or(AZURES).to_owned();
+    }
 }
 
 /// A number of instances, within what Azure allows.

@@ -50,8 +50,11 @@ impl Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        let failed = self.outcome.is_err();
-        let state = if failed { ProvisioningState::Failed } else { ProvisioningState::Succeeded };
+        let state = match &self.outcome {
+            Ok(()) => ProvisioningState::Succeeded,
+            Err(fault) if fault.is_canceled() => ProvisioningState::Canceled,
+            Err(_) => ProvisioningState::Failed,
+        };
         let mut store = self.host.store();
         // What was deleted, by this operation or meanwhile, has nothing left to mark.
         match &self.subject {
@@ -59,7 +62,10 @@ impl Drop for Ending {
                 let _ = store.endpoint(name).map(|endpoint| endpoint.set_state(state));
             }
             Subject::Deployment(endpoint, name) => {
-                let _ = store.deployment(endpoint, name).map(|found| found.set_state(state));
+                if let Ok(found) = store.deployment(endpoint, name) {
+                    found.set_state(state);
+                    found.failed(self.outcome.as_ref().err());
+                }
             }
         }
         drop(store);
@@ -123,15 +129,7 @@ mod tests {
             swagger_uri: None,
         };
         Endpoint {
-            resource: Resource {
-                id: None,
-                name: None,
-                location: None,
-                tags: BTreeMap::new(),
-                identity: None,
-                sku: None,
-                properties,
-            },
+            resource: Resource::new(properties),
             keys: ["a".into(), "b".into()],
             port: 1,
             issuer: Arc::new(Issuer::new().unwrap()),

@@ -87,3 +87,18 @@ fn instances_are_counted_once_however_often_they_are_looked_at() {
     assert_eq!(value("CpuUtilizationPercentage"), (30.0, 40.0));
     assert_eq!(value("DeploymentCapacity"), (2.0, 2.0));
 }
+
+#[test]
+fn answers_are_counted_from_the_first_taking_to_the_next() {
+    let meter = Meter::default();
+    let second = Duration::from_secs(1);
+    meter.answered(answer("blue", 200), second, 100);
+    assert!(meter.take_answers().is_empty(), "nobody had asked");
+    for (deployment, status) in [("blue", 200), ("green", 200), ("green", 408), ("green", 424)] {
+        meter.answered(answer(deployment, status), second, 100);
+    }
+    let taken = meter.take_answers();
+    let of = |name: &str| (taken[name].latencies.count(), taken[name].wrong);
+    assert_eq!((of("blue"), of("green")), ((1, 0), (1, 2)));
+    assert!(meter.take_answers().is_empty());
+}

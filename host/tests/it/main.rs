@@ -17,6 +17,7 @@ mod limits;
 mod load;
 mod logs;
 mod overload;
+mod published;
 mod python;
 mod quota;
 mod rehearsal;

@@ -17,6 +17,7 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use plimsoll_deploy::arm::ProvisioningState;
 use plimsoll_deploy::files::read_deployment;
 use plimsoll_deploy::spec::{Asset, Code, DeploymentSpec, Location};
 use plimsoll_document::{Document, Problems};
@@ -190,6 +191,36 @@ async fn a_failing_build_says_what_pip_said() {
     }
     let text = error.to_string();
     assert!(text.contains("blue") && text.contains("nothing-of-that-name==1"), "{text}");
+}
+
+/// There is no instance to have a log: what is told of the failure is where people look.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_package_that_does_not_exist_is_told_by_show_and_logs() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = TestHost::start_with(Some(folder.path().join("cache"))).await;
+    host.driver.create_endpoint(&endpoint()).await.unwrap();
+    let mut spec = scenario();
+    spec.endpoint_name = endpoint().name;
+    let Some(Asset::Inline(environment)) = &mut spec.environment else { panic!("it has one") };
+    environment.conda =
+        Some("dependencies:\n- pip:\n  - --no-index\n  - nothing-of-that-name==1\n".to_owned());
+    let error = host.driver.create_deployment(&spec, &mut |_| {}).await.unwrap_err().to_string();
+    if error.contains("venv") && !error.contains("nothing-of-that-name") {
+        println!("skipped: needs Python with venv (scripts/real/python): {error}");
+        return;
+    }
+    let shown = host.driver.deployment("end", "blue").await.unwrap().properties;
+    assert_eq!(shown.provisioning_state, Some(ProvisioningState::Failed));
+    let told = shown.provisioning_error.unwrap();
+    assert!(told.message.contains("nothing-of-that-name==1"), "{told:?}");
+    let log = host.driver.logs("end", "blue", 100).await.unwrap();
+    assert!(log.contains("nothing-of-that-name==1"), "{log}");
+    // A creation that succeeds has nothing to tell any more.
+    host.driver.delete_deployment("end", "blue").await.unwrap();
+    host.driver.create_deployment(&deployment("blue", 1, 1.0), &mut |_| {}).await.unwrap();
+    let shown = host.driver.deployment("end", "blue").await.unwrap().properties;
+    assert_eq!(shown.provisioning_error.map(|error| error.message), None);
+    host.stop().await;
 }
 
 /// A running instance. Dropping it kills the server with its workers.

@@ -101,7 +101,11 @@ async fn a_model_goes_through_the_datastore_in_blocks() {
     }
     let shown =
         read(&host.ask(Method::GET, "/models/m/versions/1", "").await)["properties"].clone();
-    assert_eq!(shown, json!({ "modelUri": uri, "tags": { "a": "b" }, "flavors": {} }));
+    let whole = json!({
+        "modelUri": uri, "tags": { "a": "b" }, "flavors": {}, "properties": {},
+        "isAnonymous": false, "isArchived": false,
+    });
+    assert_eq!(shown, whole);
     let names = read(&host.ask(Method::GET, "/models/m", "").await)["properties"].clone();
     assert_eq!((&names["latestVersion"], &names["nextVersion"]), (&json!("7"), &json!("8")));
     let latest = "/models/m/versions?%24orderBy=createdtime%20desc&%24top=1";
