@@ -1,7 +1,7 @@
 //! The highest rate at which the objectives hold, as an interval: a search that may be looked at.
 //!
 //! A search runs *steps*. A step loads one rate, lets it settle, and measures. It is looked at only
-//! after 32, 64, 128, 256 and 512 s, when the measured time has 32 batches, and the verdict of
+//! after 32, 64, 128, … 1,024 s, when the measured time has 32 batches, and the verdict of
 //! [`plimsoll_monitor`] at that look (dependent requests, effective samples) is final for the step.
 //! A met step raises the low end, a breached one lowers the high end, and an undecided one bounds the
 //! next probe from both sides. The answer is **[highest met, lowest breached]**.
@@ -86,8 +86,8 @@ impl Default for Settings {
             confidence: 0.95,
             width: 0.1,
             load_s: 3600.0,
-            steps: 16,
-            looks: 5,
+            steps: 20,
+            looks: MOST_LOOKS,
             objectives: 1,
             recheck: true,
         }
@@ -205,9 +205,12 @@ impl Search {
     }
 
     /// How often a step may be looked at. As long as nothing is breached, what is not decided at once
-    /// is passed by: at a higher rate there is more to see.
+    /// is passed by: at a higher rate there is more to see. Not the first step, where an endpoint may be
+    /// the worse for an overload: without a rate that was met before, nobody would see it.
     fn most_looks(&self, purpose: Purpose, rate_rps: f64) -> u32 {
-        let is_passed_by = self.lowest_breached().is_none() && rate_rps < self.settings.ceiling_rps;
+        let is_kept = self.settings.recheck && self.steps.is_empty();
+        let is_passed_by =
+            self.lowest_breached().is_none() && rate_rps < self.settings.ceiling_rps && !is_kept;
         let most = match purpose {
             Purpose::Search if is_passed_by => 1,
             Purpose::Recheck => 2,

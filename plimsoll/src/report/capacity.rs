@@ -103,7 +103,7 @@ impl Found {
         if self.interval_rps.is_some() {
             if let Some(knee) = self.answer.knee {
                 facts.push(format!(
-                    "knee (fitted to all steps; its range is rough): {}/s, {} to {}",
+                    "knee (where the fit to all steps crosses what is allowed): {}/s, {} to {}",
                     three_digits(knee.rps),
                     three_digits(knee.low_rps),
                     three_digits(knee.high_rps)

@@ -158,7 +158,8 @@ fn an_endpoint_that_an_overload_has_broken_is_told() {
     let Ending::Degraded { rate_rps } = answer.ending else { panic!("{:?}", answer.ending) };
     assert!((100.0..200.0).contains(&rate_rps));
     assert_eq!(answer.interval(), None);
-    let mut server = Server { after_overload: 0.2, ..Server::new(200.0, 1) };
+    let mut server =
+        Server { after_overload: 0.2, effect: 0.2, full: 220.0, ..Server::new(200.0, 1) };
     let without = Settings { start_rps: 100.0, recheck: false, ..settings() };
     let answer = search(&mut server, without);
     assert!(matches!(answer.ending, Ending::NotConfirmed { .. }), "{:?}", answer.ending);

@@ -9,7 +9,8 @@ use plimsoll_simulate::Happening;
 use crate::server::Server;
 
 /// A run until it is decided.
-pub(crate) fn run(server: &Server, truth: f64, number: u64) -> Verdict {
+pub(crate) fn run(server: &Server, number: u64) -> Verdict {
+    let truth = server.truth_rps;
     let profile = Profile::new(vec![
         Stage::hold("settle", truth, Duration::from_secs(10)).as_warmup(),
         Stage::hold("hold", truth, Duration::from_mins(10)),

@@ -33,9 +33,10 @@ impl Tried {
 }
 
 /// Search `number` of this server, which begins somewhere between a tenth and a half of the true rate.
-pub(crate) fn run(server: &Server, truth: f64, number: u64) -> Tried {
+pub(crate) fn run(server: &Server, number: u64) -> Tried {
     let part = 0.1 + 0.4 * ((number as f64) * 0.618_034).fract();
-    let settings = Settings { start_rps: truth * part, recheck: false, ..Settings::default() };
+    let settings =
+        Settings { start_rps: server.truth_rps * part, recheck: false, ..Settings::default() };
     let mut search = Search::new(settings);
     while search.next().is_some() {
         let seen = step(server, &search, number);
