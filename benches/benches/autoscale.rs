@@ -1,6 +1,7 @@
 //! What one evaluation of Azure's autoscale engine costs: 10 rules, 50 instances, an hour of history.
 //!
-//! The live host makes one each minute, the simulator thousands a second: it has to stay below 20 µs.
+//! Every rule looks at the whole hour. The bar is 20 µs. What is measured is the engine with a [`History`],
+//! which whoever evaluates again and again keeps; to decide a state, as a record's line, it is made anew.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -19,11 +20,10 @@ fn rules() -> RulesFile {
         "az monitor autoscale create --min-count 2 --max-count 90 --count 2\n".to_owned();
     for rule in 0..10 {
         let (sign, way) = if rule % 2 == 0 { (">= 90", "out 2") } else { ("< 20", "in 1") };
-        let window = if rule < 5 { "1h" } else { "10m" };
         let metric = rule / 2;
         let _ = writeln!(
             text,
-            "az monitor autoscale rule create --condition \"M{metric} {sign} avg {window}\" --scale {way}"
+            "az monitor autoscale rule create --condition \"M{metric} {sign} avg 1h\" --scale {way}"
         );
     }
     RulesFile::parse("bench.sh", &text).expect("the rules are right")
