@@ -8,8 +8,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     aa, ab, autoscale, capacity, check, compare, completions, deployment, endpoint, environment,
-    environments, guard, help, history, host, init, instance, load, model, plan, quota, report,
-    run, schema,
+    environments, guard, help, history, host, import, init, instance, load, model, plan, quota,
+    report, run, schema,
 };
 use crate::exit::Exit;
 use crate::view;
@@ -36,6 +36,9 @@ pub enum Command {
     /// Write a first scenario, from endpoint and deployment files or from a URL
     #[command(after_help = help::INIT)]
     Init(init::Args),
+    /// Write a first scenario from what vegeta, k6, a browser or Azure Load Testing have
+    #[command(after_help = help::IMPORT)]
+    Import(import::Args),
     /// Check scenario, endpoint and deployment files, and report every problem
     #[command(after_help = help::CHECK)]
     Check(check::Args),
@@ -104,6 +107,7 @@ impl Command {
             Self::Run(args) => run::run(args),
             Self::Load(args) => load::run(args),
             Self::Init(args) => Ok(init::run(&args)),
+            Self::Import(args) => Ok(import::run(&args)),
             Self::Environments(args) => environments::run(args),
             Self::Completions(args) => Ok(completions::run(&args)),
             Self::Check(args) => Ok(check::run(args)),

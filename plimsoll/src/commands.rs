@@ -20,6 +20,7 @@ pub(crate) mod guard;
 pub(crate) mod help;
 pub(crate) mod history;
 pub(crate) mod host;
+pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod instance;
 pub(crate) mod load;

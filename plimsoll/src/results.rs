@@ -28,6 +28,7 @@ use summary::{Run, ScenarioName};
 
 pub mod events;
 pub mod folder;
+pub(crate) mod hgrm;
 pub mod hlog;
 pub mod night;
 pub(crate) mod recording;

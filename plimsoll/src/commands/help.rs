@@ -76,6 +76,15 @@ Examples:
   plimsoll completions zsh > ~/.zfunc/_plimsoll
   plimsoll completions fish > ~/.config/fish/completions/plimsoll.fish";
 
+/// For `plimsoll import --help`.
+pub(crate) const IMPORT: &str = "\
+Examples:
+  plimsoll import targets.txt load-test.yaml --key-env SCORING_KEY
+  plimsoll import recorded.har --origin https://shop.example --out shop/scenario.yml
+  k6 inspect script.js > options.json && plimsoll import options.json
+
+What has no mapping is named, and is a comment of the scenario.";
+
 /// For `plimsoll check --help`.
 pub(crate) const CHECK: &str = "\
 Examples:

@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::scenario::{self, Address};
 use crate::view;
 use compose::Start;
+pub(super) use compose::quoted;
 
 /// `plimsoll init`
 #[derive(Debug, clap::Args)]
@@ -77,14 +78,22 @@ fn write(args: &Args) -> Result<PathBuf, Refusal> {
     }
     let text = start.compose(folder(&path), args).map_err(Refusal::Wrong)?;
     check(&path, &text).map_err(Refusal::Problems)?;
-    let file = OpenOptions::new().write(true).create_new(true).open(&path);
-    file.and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|error| Refusal::Wrong(format!("cannot write {}: {error}", path.display())))?;
+    create(&path, &text).map_err(Refusal::Wrong)?;
     Ok(path)
 }
 
+/// Writes a file that is not there.
+///
+/// # Errors
+/// It cannot be written, or is there already.
+pub(super) fn create(path: &Path, text: &str) -> Result<(), String> {
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
 /// Whether `plimsoll check` would take it there.
-fn check(path: &Path, text: &str) -> Result<(), Problems> {
+pub(super) fn check(path: &Path, text: &str) -> Result<(), Problems> {
     let document = Document::parse(&path.to_string_lossy(), text)?;
     let mut problems = Problems::new();
     let scenario = scenario::from_document(&document, path, &mut problems);
@@ -169,7 +178,7 @@ fn files(from: &[Address]) -> Result<Vec<PathBuf>, Refusal> {
 }
 
 /// The folder that a file lies in.
-fn folder(path: &Path) -> &Path {
+pub(super) fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

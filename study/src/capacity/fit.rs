@@ -8,7 +8,9 @@
 //!
 //! The interval of the crossing is that of 2,000 fits to shares drawn from Jeffreys' posteriors of the
 //! steps, from a fixed seed. It is narrower than [highest met, lowest breached], as it believes in
-//! the line and in the estimated design effects, where that one believes in each look's own.
+//! the line and in the estimated design effects, where that one believes in each look's own. Measured by
+//! `benches/capacity` (1484 searches on nine servers): at 95 % it holds the true rate in 95 %, but on one server in
+//! 87 %, so that it is no substitute for the other.
 
 use rand::SeedableRng;
 use rand_distr::{Beta, Distribution};

@@ -159,7 +159,7 @@ fn within(place: &Path, file: &Path) -> String {
 }
 
 /// A text as YAML reads it back, in quotes only where it needs them.
-fn quoted(text: &str) -> String {
+pub(in crate::commands) fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
     let is_word = ["true", "false", "null", "yes", "no", "on", "off"]
