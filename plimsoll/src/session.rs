@@ -28,6 +28,7 @@ mod text;
 mod trial;
 mod virtual_time;
 
+use std::sync::mpsc;
 use std::time::Duration;
 
 use plimsoll_domain::schedule::trace::Course;
@@ -38,13 +39,14 @@ use plimsoll_monitor::{DEFAULT_CONFIDENCE, Monitor, MonitorConfig, Verdict};
 use plimsoll_study::capacity::{Seen, Watch};
 
 use crate::results::summary::GeneratorTotals;
-use crate::results::{EventKind, IntervalInfo, Phase};
+use crate::results::{self, EventKind, IntervalInfo, Phase};
 use crate::scenario::Scenario;
 use crate::view::{Live, Stand};
 use autoscale::Teller;
 use failure::Failure;
 use measured::{Cut, Measured};
 use patience::Patience;
+use shift::Comparison;
 use sink::{Interval, Output, Sink, event};
 use source::{Event, Instances, Source};
 
@@ -103,6 +105,8 @@ struct Session {
     watch: Option<Watch>,
     /// Whether the load ends at the first breach, as the traffic goes back then.
     shifts: bool,
+    /// How who works on copies does, of such a shift.
+    comparisons: Option<mpsc::Receiver<Comparison>>,
     patience: Patience,
     /// Of autoscale rules, if the scenario has any.
     scaling: Option<Teller>,
@@ -134,6 +138,7 @@ impl Session {
             is_decided: false,
             watch: None,
             shifts: !scenario.load.shift.is_empty(),
+            comparisons: None,
             patience: Patience::new(scenario.load.give_up_after),
             scaling: Teller::new(scenario),
         }
@@ -198,6 +203,29 @@ impl Session {
         alerts.into_iter().map(Output::Alert).collect()
     }
 
+    /// What becomes of a shift of the traffic after an interval, with what there is to tell of it.
+    fn shifted(&mut self, end: Duration) -> Vec<results::Event> {
+        let mut events = Vec::new();
+        let mut is_over = false;
+        if self.shifts && !self.is_decided && self.is_breached() {
+            is_over = true;
+            let message = "an objective is breached: the traffic goes back, and the load ends";
+            events.push(event(end, EventKind::Warning, message));
+        }
+        for Comparison { text, is_worse } in
+            self.comparisons.iter().flat_map(mpsc::Receiver::try_iter)
+        {
+            let kind = if is_worse { EventKind::Warning } else { EventKind::Phase };
+            is_over |= is_worse;
+            events.push(event(end, kind, text));
+        }
+        if is_over && !self.is_decided {
+            self.is_decided = true;
+            self.monitor.cut_off(end);
+        }
+        events
+    }
+
     fn interval(&mut self, snapshot: Snapshot) -> Vec<Output<'_>> {
         let info = self.info(&snapshot);
         let mut outputs = Vec::new();
@@ -220,12 +248,7 @@ impl Session {
             self.is_decided = true;
             self.monitor.cut_off(snapshot.end);
         }
-        if self.shifts && !self.is_decided && self.is_breached() {
-            self.is_decided = true;
-            self.monitor.cut_off(snapshot.end);
-            let message = "an objective is breached: the traffic goes back, and the load ends";
-            outputs.push(Output::Event(event(snapshot.end, EventKind::Warning, message)));
-        }
+        outputs.extend(self.shifted(snapshot.end).into_iter().map(Output::Event));
         self.generator.observe(&snapshot.generator, snapshot.length());
         self.weigh(&snapshot, &info);
         let all = snapshot.all();

@@ -54,6 +54,9 @@ pub(crate) fn deployment(endpoint: &str, resource: &Resource<DeploymentPropertie
     put(&mut shown, "location", resource.location.clone());
     put(&mut shown, "resourceGroup", group(resource.id.as_deref()));
     put(&mut shown, "provisioning_state", state(resource.properties.provisioning_state));
+    let error = resource.properties.provisioning_error.as_ref();
+    let error = error.map(|error| json!({ "code": error.code, "message": error.sentences() }));
+    put(&mut shown, "provisioning_error", error);
     shown
 }
 

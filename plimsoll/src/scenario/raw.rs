@@ -205,7 +205,7 @@ pub struct RawStage {
     /// breach of an objective the traffic goes back to the scenario's, and the load ends.
     pub traffic: Option<BTreeMap<String, u8>>,
     /// A share of up to 50 percent of which one deployment without traffic gets copies, from this
-    /// stage on.
+    /// stage on. The next shares hold only if its answers are no worse than those to the requests.
     pub mirror_traffic: Option<BTreeMap<String, u8>>,
 }
 

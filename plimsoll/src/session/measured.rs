@@ -57,6 +57,14 @@ impl Measured {
         Self { report, generator, cut, rules: None }
     }
 
+    /// Of a shift that was held up, as the new version was worse under mirrored load: a regression, unless nothing can
+    /// be decided.
+    pub(super) fn held_up(mut self, why: String) -> Self {
+        self.report.verdict = Some(Verdict::Breached);
+        self.report.validity.notes.push(why);
+        self
+    }
+
     /// With what autoscale rules were worth: the verdict is that of their objectives, too.
     pub(super) fn with_rules(mut self, rules: Option<Worth>) -> Self {
         let of_rules = rules.as_ref().and_then(Worth::verdict);

@@ -191,8 +191,12 @@ async fn on_site(
 async fn shifted(measured: Measured, shifter: Option<Shifter>, view: &mut View) -> Ended {
     if let Some(shifter) = shifter {
         let is_met = measured.report.verdict == Some(Verdict::Met);
-        for name in shifter.finish(is_met).await? {
+        let finished = shifter.finish(is_met).await?;
+        for name in finished.retired {
             view.line(format!("deployment {name} has no traffic any more: deleted"));
+        }
+        if let Some(worse) = finished.held_up {
+            return Ok(measured.held_up(format!("the traffic was not shifted: {worse}")));
         }
     }
     Ok(measured)
@@ -274,7 +278,10 @@ pub(super) async fn load(
     let controller = autoscale::controller(scenario, clock::wall())
         .transpose()
         .map_err(|wrong| Failure::Plan(anyhow::anyhow!(wrong)))?;
-    let mut shifter = site.shifter(scenario);
+    let mut shifter = site.shifter(scenario).map(|(shifter, comparisons)| {
+        session.comparisons = Some(comparisons);
+        shifter
+    });
     let source = LiveSource::start(plan, target, secrets, site, controller, interrupt).await;
     let mut source = source.map_err(Failure::Generator)?;
     let mut sinks: Vec<&mut dyn Sink> = vec![folder, &mut telemetry, view];

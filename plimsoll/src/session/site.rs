@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use super::key;
 use super::secrets::Secrets;
-use super::shift::Shifter;
+use super::shift::{Comparison, Shifter};
 use super::source::{Instances, Interrupt, Scaling};
 use crate::results::summary::InstanceResult;
 use crate::scenario::{Deployed, Existing, Scenario};
@@ -199,7 +199,10 @@ impl Site {
     }
 
     /// What shifts the traffic of the endpoint that the run brought up, if the scenario says so.
-    pub(super) fn shifter(&self, scenario: &Scenario) -> Option<Shifter> {
+    pub(super) fn shifter(
+        &self,
+        scenario: &Scenario,
+    ) -> Option<(Shifter, mpsc::Receiver<Comparison>)> {
         let (own, endpoint) = (self.own.as_ref()?, scenario.endpoint_name()?);
         let shift = Some(scenario.load.shift.clone()).filter(|shift| !shift.is_empty())?;
         Some(Shifter::start(shift, Arc::clone(&own.driver), endpoint))

@@ -1,6 +1,7 @@
 //! The commands that mirror `az ml`, on a local host that outlives them, as somebody follows
 //! Microsoft's tutorial.
 
+mod failures;
 mod host;
 mod tutorial;
 
@@ -76,21 +77,26 @@ impl User {
 
     /// All files of the state folder, with what is in them.
     pub(crate) fn kept(&self) -> Vec<(PathBuf, String)> {
-        let mut found = Vec::new();
-        let mut folders = vec![self.state()];
-        while let Some(folder) = folders.pop() {
-            for entry in folder.read_dir().into_iter().flatten().flatten() {
-                let path = entry.path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let text = fs::read(&path).unwrap_or_default();
-                    found.push((path, String::from_utf8_lossy(&text).into_owned()));
-                }
+        files(self.state())
+    }
+}
+
+/// All files of a folder and of those in it, with what is in them.
+pub(crate) fn files(folder: PathBuf) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder];
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let text = fs::read(&path).unwrap_or_default();
+                found.push((path, String::from_utf8_lossy(&text).into_owned()));
             }
         }
-        found
     }
+    found
 }
 
 impl Drop for User {

@@ -47,6 +47,7 @@ fn a_good_version_gets_all_traffic_and_the_old_one_is_deleted() {
     // The shares change when the end of the interval before is told of: a little late.
     let (blue, green) = (ok(&ran, "whole", "blue"), ok(&ran, "whole", "green"));
     assert!(blue < green, "{blue} beside {green}");
+    assert!(ran.stderr.contains("green under mirrored load: it is no worse"), "{}", ran.stderr);
     let deleted = "deployment blue has no traffic any more: deleted";
     assert!(ran.stderr.contains(deleted), "{}", ran.stderr);
 }
@@ -68,10 +69,45 @@ fn a_bad_version_is_rolled_back_at_its_first_breach() {
     };
     let back: Vec<_> = events.iter().filter(back).collect();
     assert_eq!(back.len(), 1, "{events:#?}");
-    // The whole shift would take 43 s.
-    assert!(back[0]["t_s"].as_f64().is_some_and(|at| at < 35.0), "{back:#?}");
+    // The whole shift would take 35 s.
+    assert!(back[0]["t_s"].as_f64().is_some_and(|at| at < 27.0), "{back:#?}");
     assert_eq!(ok(&ran, "whole", "green"), 0, "it never got all of it");
     assert!(!ran.stderr.contains("deleted"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_version_that_is_worse_under_mirrored_load_gets_no_traffic() {
+    let folder = Folder::copy("blue-green")
+        .replace("scenario.yml", "green-deployment.yml", "bad-green-deployment.yml")
+        .load(
+            "    - {name: mirrored, duration: 6s, rps: 80, mirror_traffic: {green: 50}}
+    - {name: tenth, duration: 5s, rps: 80, traffic: {blue: 90, green: 10}}
+    - {name: whole, duration: 30s, rps: 80, traffic: {green: 100}}",
+            &["error rate < 90%"],
+        );
+    let ran = folder.run(&[]);
+    nothing_is_left(&ran);
+    if is_starved(&ran) {
+        return;
+    }
+    let ran = ran.must_exit(3);
+    let summary = ran.summary();
+    adds_up(&summary);
+    assert_eq!(summary["verdict"], "breached");
+    let (tenth, whole) = (ok(&ran, "tenth", "green"), ok(&ran, "whole", "green"));
+    assert_eq!((tenth, whole), (0, 0), "nobody gets its answers");
+    assert_eq!(ok(&ran, "whole", "blue"), 0, "the load ends");
+    let worse = "green under mirrored load: it ";
+    let events = super::events(&ran);
+    let told = |event: &&Value| event["message"].as_str().is_some_and(|m| m.starts_with(worse));
+    assert_eq!(events.iter().filter(told).count(), 1, "{events:#?}");
+    let told = format!("the traffic was not shifted: {worse}");
+    assert!(
+        ran.stdout.contains(&told) || ran.stderr.contains(&told),
+        "{} {}",
+        ran.stdout,
+        ran.stderr
+    );
 }
 
 #[test]

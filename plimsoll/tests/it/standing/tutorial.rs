@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::{User, post};
+use super::{User, files, post};
 use crate::started::{Folder, SOON};
 use crate::support::eventually;
 
@@ -112,6 +112,19 @@ fn the_commands_of_the_tutorial_work_in_its_order() {
         let mode = path.metadata().expect("it is there").permissions().mode();
         assert!(!text.contains(&key) || mode & 0o777 == 0o600, "the key is in {}", path.display());
     }
+    let record = std::fs::read_to_string(user.state().join("host/host.json")).expect("the record");
+    let record: Value = serde_json::from_str(&record).expect("JSON");
+    let token = record["token"].as_str().expect("a token");
+    for (path, text) in files(tutorial.folder.join("results")) {
+        let told = text.contains(&key) || text.contains(token);
+        assert!(!told, "a secret is in {}", path.display());
+    }
+    for words in ["host logs", "host status", "endpoint list", "endpoint --help"] {
+        let text = tutorial.run(words).must_exit(0).text();
+        assert!(!text.contains(&key) && !text.contains(token), "{words} tells a secret");
+    }
+    let told = user.processes().iter().any(|process| process.command.contains(token));
+    assert!(!told, "the token is in a command line");
     let arguments = user.processes().iter().any(|process| process.command.contains(&key));
     assert!(!arguments, "the key is in a command line");
     tutorial.run(&format!("endpoint regenerate-keys -n {E} --key-type secondary")).must_exit(0);
@@ -230,6 +243,8 @@ fn wrong_usage_and_deployments_that_fail_have_codes_of_their_own() {
     let shown =
         user.json(&path, &["deployment", "show", "-n", "blue", "-e", "quickstart-endpoint"]);
     assert_eq!(shown["provisioning_state"], "Failed");
+    let why = shown["provisioning_error"]["message"].as_str().expect("a reason");
+    assert!(why.contains("broken.onnx"), "{shown:#}");
     let exists = run("endpoint create -f endpoint.yml").must_exit(1);
     assert!(exists.stderr.contains("already exists"), "{}", exists.stderr);
     run("endpoint invoke -n quickstart-endpoint -r sample-request.json -d red").must_exit(1);
