@@ -31,7 +31,15 @@ impl Failure {
     /// The TLS handshake failed.
     pub(super) fn tls(error: &io::Error) -> Self {
         let tls = error.get_ref().and_then(|error| error.downcast_ref());
-        Self::new(Class::Tls, tls.and_then(words).unwrap_or_else(|| with_causes(error)))
+        let message = match tls.and_then(words) {
+            Some(words) => words,
+            None if error.kind() == io::ErrorKind::UnexpectedEof => {
+                "the server closed the connection in the TLS handshake: is it http, not https?"
+                    .to_owned()
+            }
+            None => with_causes(error),
+        };
+        Self::new(Class::Tls, message)
     }
 
     /// The exchange failed on an open connection.

@@ -97,12 +97,14 @@ fn tls_to_a_plain_port_is_a_tls_failure() {
     let ca = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let file = body(&ca.cert.pem());
     let url = format!("https://{}/score", server.address);
-    let ran = load(&url, &["--ca-file", file.path().to_str().expect("UTF-8")]).must_exit(3);
+    let ran = load(&url, &["--ca-file", file.path().to_str().expect("UTF-8")]);
     let summary = ran.summary();
     adds_up(&summary);
     assert!(class(&summary, "tls") > 0, "{summary:#}");
+    assert_eq!(class(&summary, "ok"), 0, "{summary:#}");
+    assert!(ran.stdout.contains("is it http, not https?"), "{}", ran.stdout);
     assert_eq!(summary["run"]["insecure"], false);
-    let ran = load(&url, &["--insecure"]).must_exit(3);
+    let ran = load(&url, &["--insecure"]);
     assert_eq!(ran.summary()["run"]["insecure"], true);
     assert!(ran.stderr.contains("certificate is NOT verified"), "{}", ran.stderr);
 }
@@ -329,7 +331,10 @@ fn a_folder_that_a_run_writes_to_is_refused() {
     assert_eq!(ran.summary()["scenario"]["seed"], 1);
     // A run that is over holds it no more.
     let output = plimsoll().args(second).arg(ran.folder()).output().expect("it starts");
-    assert_eq!((output.status.code(), &ran.summary()["scenario"]["seed"]), (Some(0), &2.into()));
+    // On a busy machine it may be invalid.
+    let code = output.status.code();
+    assert!(code == Some(0) || code == Some(4), "{code:?}");
+    assert_eq!(ran.summary()["scenario"]["seed"], 2);
 }
 
 #[test]
@@ -466,18 +471,19 @@ fn a_killed_run_leaves_what_it_measured_and_the_report_can_be_written() {
 // Names, in a stage as in an alert, are others' words: a scenario may come from anywhere.
 #[test]
 fn hostile_names_reach_neither_the_terminal_nor_a_spreadsheet() {
-    let server = Server::start(Answer::Status(200));
+    // Its answers, and not a machine's being slow, decide that the alert fires.
+    let server = Server::start(Answer::Status(500));
     let folder = tempfile::tempdir().expect("a temporary folder");
     let scenario = folder.path().join("scenario.yml");
     let text = format!(
         "name: names\ntarget: {{url: '{}'}}\nrequest: {{method: GET}}\nload:\n  stages:\n\
          \x20   - {{name: '=HYPERLINK(\"x\")', duration: 1s, rps: 20}}\n\
          \x20   - {{name: \"\\e]0;title\\a\\e[2J\\u202egone\", duration: 1s, rps: 20}}\n\
-         alerts: [{{name: \"\\e[2J\", objective: p99 < 1us in every 1s, severity: critical}}]\n",
+         alerts: [{{name: \"\\e[2J\", objective: error rate < 1% in every 1s, severity: critical}}]\n",
         server.url()
     );
     std::fs::write(&scenario, text).expect("it can be written");
-    let ran = Ran::with_out(&["run", scenario.to_str().expect("UTF-8")]).must_exit(0);
+    let ran = Ran::with_out(&["run", scenario.to_str().expect("UTF-8")]).must_exit(4);
     let shown =
         |text: &str| text.lines().flat_map(str::chars).all(plimsoll_domain::plain::is_shown);
     assert!(shown(&ran.text()) && ran.text().contains(r"alert \u{1b}[2J: "), "{}", ran.text());
