@@ -1,7 +1,8 @@
 //! What other tools ask of a run, as objectives.
 //!
-//! *k6* (https://grafana.com/docs/k6/latest/using-k6/thresholds/) says what must hold: `http_req_duration: ["p(95)<500"]`. *Azure Load Testing*
-//! (https://learn.microsoft.com/azure/load-testing/how-to-define-test-criteria) says what must not:
+//! *k6* (<https://grafana.com/docs/k6/latest/using-k6/thresholds/>) says what must hold:
+//! `http_req_duration: ["p(95)<500"]`. *Azure Load Testing*
+//! (<https://learn.microsoft.com/azure/load-testing/how-to-define-test-criteria>) says what must not:
 //! `p95(response_time_ms) > 500`. Both mean times from the sending on; an objective counts from when a
 //! request was due, so that it is never easier to hold, and a failure as infinitely slow.
 

@@ -1,4 +1,4 @@
-//! Targets of vegeta: its text format and its JSON lines (https://github.com/tsenart/vegeta, "targets").
+//! Targets of vegeta: its text format and its JSON lines (<https://github.com/tsenart/vegeta>, "targets").
 //!
 //! ```text
 //! POST https://shop.example/score
