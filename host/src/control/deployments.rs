@@ -329,8 +329,8 @@ impl Host {
 
 fn last_lines(text: &str, count: usize) -> String {
     let all: Vec<&str> = text.lines().collect();
-    let last = &all[all.len().saturating_sub(count)..];
-    last.iter().map(|line| format!("{line}\n")).collect()
+    let last = all[all.len().saturating_sub(count)..].join("\n");
+    if last.is_empty() { last } else { last + "\n" }
 }
 
 pub(super) fn sku(count: NonZeroU32) -> Sku {

@@ -130,11 +130,11 @@ mod tests {
 
     #[test]
     fn it_says_what_it_has_seen() {
-        let comparison = compare(("blue", &answers(98, 20, 2)), ("green", &answers(50, 40, 0)));
+        let comparison = compare(("blue", &answers(196, 20, 4)), ("green", &answers(50, 40, 0)));
         let text = "green under mirrored load: it is slower (50 answers, 0.0 % wrong, p95 ";
         assert!(comparison.text.starts_with(text), "{}", comparison.text);
         assert!(
-            comparison.text.contains("blue meanwhile: 100 answers, 2.0 % wrong"),
+            comparison.text.contains("blue meanwhile: 200 answers, 2.0 % wrong"),
             "{comparison:?}"
         );
     }
