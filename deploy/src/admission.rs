@@ -55,6 +55,14 @@ struct Instance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceId(u64);
 
+impl InstanceId {
+    /// How many were added from `first` on until this one was; nothing if `first` is a later one. Where
+    /// none is gone, this is its place among them.
+    pub fn since(self, first: Self) -> Option<usize> {
+        usize::try_from(self.0.checked_sub(first.0)?).ok()
+    }
+}
+
 /// A place in the backlog. Later ones are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(u64);
@@ -193,7 +201,13 @@ impl Admission {
 
     /// Ids only grow, and instances stay in order.
     fn index(&self, id: InstanceId) -> Option<usize> {
-        self.instances.binary_search_by_key(&id, |instance| instance.id).ok()
+        let all = &self.instances;
+        // Mostly none is gone.
+        let place = id.since(all.first()?.id)?;
+        if all.get(place).is_some_and(|instance| instance.id == id) {
+            return Some(place);
+        }
+        all.binary_search_by_key(&id, |instance| instance.id).ok()
     }
 
     /// Takes a slot of the open instance with the most free ones; equals take turns.

@@ -85,12 +85,15 @@ impl Recorder {
     /// A request ended; `key` names the deployment that answered, if it told. A right answer after
     /// the objectives' strictest limit becomes [`Class::Late`] here.
     pub fn record(&mut self, key: Key, sample: &Sample) {
-        let mut sample = *sample;
-        if sample.outcome.class == Class::Ok && self.limits.is_late(sample.response_time()) {
-            sample.outcome.class = Class::Late;
+        let Self { limits, lags, tallies, .. } = self;
+        lags.entry(key.stage).record(sample, limits);
+        let tally = tallies.entry(key);
+        if sample.outcome.class == Class::Ok && limits.is_late(sample.response_time()) {
+            let outcome = Outcome { class: Class::Late, ..sample.outcome };
+            tally.record(&Sample { outcome, ..*sample }, limits);
+        } else {
+            tally.record(sample, limits);
         }
-        self.lags.entry(key.stage).record(&sample, &self.limits);
-        self.tallies.entry(key).record(&sample, &self.limits);
     }
 
     /// An arrival that became due `age` ago has not ended at the interval's end.

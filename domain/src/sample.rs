@@ -55,9 +55,14 @@ impl Sample {
     /// looking at its own, may make it a little longer than the whole: then it is the whole. What is longer by more
     /// than that is not about this request, and is not used.
     pub fn model_part(&self) -> Option<Duration> {
-        let service = self.service_time();
-        let model = self.model_time.filter(|model| *model <= service + CLOCKS)?;
-        Some(model.min(service))
+        self.model_nanos().map(Duration::from_nanos)
+    }
+
+    /// The same in nanoseconds.
+    pub(crate) fn model_nanos(&self) -> Option<u64> {
+        let service = self.done.nanos_since(self.sent);
+        let model = nanos(self.model_time?);
+        (model <= service.saturating_add(nanos(CLOCKS))).then(|| model.min(service))
     }
 
     /// sent − due: with the wait for a connection, which the scenario's limits or the target cause.
@@ -70,11 +75,21 @@ impl Sample {
         self.released.since(self.due) + self.handover
     }
 
+    /// The same in nanoseconds.
+    pub(crate) fn release_nanos(&self) -> u64 {
+        self.released.nanos_since(self.due).saturating_add(nanos(self.handover))
+    }
+
     /// How much later the answer may have been read because of the generator itself: what it
     /// delayed, it also sent into another load.
     pub fn own_delay(&self) -> Duration {
         self.release_lag() + self.unread
     }
+}
+
+/// A span in nanoseconds; what is too long to count is for ever.
+fn nanos(span: Duration) -> u64 {
+    span.as_secs().saturating_mul(1_000_000_000).saturating_add(span.subsec_nanos().into())
 }
 
 #[cfg(test)]

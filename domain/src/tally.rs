@@ -48,7 +48,6 @@ pub struct Lags {
 impl Tally {
     /// Counts a request that ended. Its `offered` and `sent` are counted when they happen.
     pub fn record(&mut self, sample: &Sample, limits: &Limits) {
-        let (response, service) = (sample.response_time(), sample.service_time());
         let outcome = sample.outcome;
         self.outcomes.add(outcome, 1);
         let served = sample.done.nanos_since(sample.sent);
@@ -61,17 +60,16 @@ impl Tally {
         } else {
             self.failed.record_nanos(nanos);
         }
-        if let Some(model) = sample.model_part() {
-            let model = model.as_nanos() as u64;
+        if let Some(model) = sample.model_nanos() {
             self.model.record_nanos(model);
             self.overhead.record_nanos(served.saturating_sub(model));
         }
         // A burst after a pause of the generator makes the service slower for all that is in it, so
         // being late is no part of the service time, but may be its cause.
-        let own = sample.own_delay();
+        let own = || sample.own_delay();
         count(&mut self.limits, limits, |of| match of {
-            Latency::Response => Some((response, outcome.is_ok(), own)),
-            Latency::Service => Some((service, outcome.is_served(), own)),
+            Latency::Response => Some((sample.response_time(), outcome.is_ok(), own())),
+            Latency::Service => Some((sample.service_time(), outcome.is_served(), own())),
             Latency::SendLag => None,
         });
     }
@@ -130,10 +128,10 @@ impl Tally {
 impl Lags {
     /// Counts a request that was sent.
     pub fn record(&mut self, sample: &Sample, limits: &Limits) {
-        let (send, own) = (sample.send_lag(), sample.release_lag());
-        self.send.record(send);
-        self.release.record(own);
-        count(&mut self.limits, limits, |of| (of == Latency::SendLag).then_some((send, true, own)));
+        self.send.record_nanos(sample.sent.nanos_since(sample.due));
+        self.release.record_nanos(sample.release_nanos());
+        let lags = || (sample.send_lag(), true, sample.release_lag());
+        count(&mut self.limits, limits, |of| (of == Latency::SendLag).then(lags));
     }
 
     /// Adds all of `other`.

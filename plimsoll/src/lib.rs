@@ -17,6 +17,7 @@ mod shape;
 mod standing;
 mod tune;
 mod view;
+mod what_if;
 
 use exit::Exit;
 use tracing_subscriber::EnvFilter;

@@ -56,7 +56,7 @@ pub(crate) use interleaved::{Job, interleaved};
 pub(crate) use run::{How, Printing, run};
 pub(crate) use simulation::simulation;
 pub(crate) use source::interruptible;
-pub(crate) use trial::{Trial, Who, trial};
+pub(crate) use trial::{Trial, Who, measured_trial, trial};
 pub(crate) use virtual_time::VirtualRun;
 
 /// Hands every event to the session and what it makes of it to every sink, until the source ends.

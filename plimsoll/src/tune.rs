@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use plimsoll_domain::clock;
+use plimsoll_domain::schedule::Trace;
 use plimsoll_domain::units::format_duration;
 use plimsoll_study::tune::{Candidate, Choice, Cost, Search, Settings, choose};
 use tokio_util::sync::CancellationToken;
@@ -196,7 +197,7 @@ fn identity(asked: &Asked, cases: &[Case]) -> String {
         add(&format!(
             "{:?} {:?} {:?}",
             load.profile,
-            load.trace.as_ref().map(|of| of.pass()),
+            load.trace.as_ref().map(Trace::pass),
             load.drain
         ));
         let of = autoscale.as_ref();
@@ -237,7 +238,7 @@ fn judge(
     let current_tried = tried("the rules as they are".to_owned(), &current)?;
     let rules = asked.scenario.autoscale.as_ref().map(|of| &of.rules);
     let vendor = match rules.and_then(rivals::vendor) {
-        Some((words, rules)) => Some(tried(words.to_owned(), &Contender::Other(rules))?),
+        Some((words, rules)) => Some(tried(words.to_owned(), &Contender::Other(Box::new(rules)))?),
         None => None,
     };
     let mut clairvoyant = Vec::new();

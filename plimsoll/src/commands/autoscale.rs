@@ -6,6 +6,7 @@ mod lint;
 mod rows;
 mod sarif;
 mod tune;
+mod what_if;
 
 use std::io::Read;
 use std::path::Path;
@@ -44,6 +45,9 @@ pub enum Command {
     /// fewest instance-hours
     #[command(after_help = help::AUTOSCALE_TUNE)]
     Tune(tune::Args),
+    /// Say what a recorded run would have been under other rules, in virtual time
+    #[command(after_help = help::AUTOSCALE_WHAT_IF)]
+    WhatIf(what_if::Args),
 }
 
 /// What is assumed of an engine.
@@ -61,6 +65,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         Command::Lint(args) => lint::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Tune(args) => tune::run(&args),
+        Command::WhatIf(args) => what_if::run(&args),
     }
 }
 

@@ -145,6 +145,14 @@ The bounds name values of the rules' file and what they may be:
 
 Exit codes: 0 found; 3 all violate longer than is allowed; 4 no candidate was tried on every load; 130 interrupted";
 
+/// For `plimsoll autoscale what-if --help`.
+pub(crate) const AUTOSCALE_WHAT_IF: &str = "\
+Examples:
+  plimsoll autoscale what-if results/night --scenario scenarios/autoscale-azure --rules faster.sh
+
+Arrivals (in each second) and service times are those of the run; slots, limits and provisioning are the
+scenario's. The run's own rules are simulated, too, so that the error of the model is seen.";
+
 /// For `plimsoll endpoint --help`.
 pub(crate) const ENDPOINT: &str = "\
 Examples:

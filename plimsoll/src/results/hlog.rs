@@ -181,6 +181,11 @@ pub(super) fn decoded(encoded: &str) -> Option<SparseLatencies> {
     Some(sparse(&decode(&mut Deserializer::new(), encoded)?))
 }
 
+/// As our own latencies, to the bucket.
+pub(crate) fn latencies(histogram: &Histogram<u64>) -> Latencies {
+    sparse(histogram).into()
+}
+
 /// Its filled buckets.
 pub(super) fn sparse(histogram: &Histogram<u64>) -> SparseLatencies {
     SparseLatencies::from_buckets(histogram.iter_recorded().map(|bucket| {

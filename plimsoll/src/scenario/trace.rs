@@ -96,8 +96,24 @@ impl Scenario {
     /// # Errors
     /// As [`Scenario::replay`].
     pub(crate) fn replay_as(&mut self, file: &Path, speed: f64, scale: f64) -> Result<(), String> {
-        let trace = read(file)?.at_speed(speed).scaled(scale);
-        self.load.profile = profile(&trace, Duration::ZERO)?;
+        self.replays(read(file)?.at_speed(speed).scaled(scale), Duration::ZERO)
+    }
+
+    /// The same of the text of a trace, with a warm-up.
+    ///
+    /// # Errors
+    /// As [`Scenario::replay`].
+    pub(crate) fn replay_text(&mut self, text: String, warmup: Duration) -> Result<(), String> {
+        let text: Arc<[u8]> = text.into_bytes().into();
+        let open = move || -> io::Result<Box<dyn BufRead + Send>> {
+            Ok(Box::new(io::Cursor::new(Arc::clone(&text))))
+        };
+        let trace = Trace::check(Arc::new(open)).map_err(|error| error.to_string())?;
+        self.replays(trace, warmup)
+    }
+
+    fn replays(&mut self, trace: Trace, warmup: Duration) -> Result<(), String> {
+        self.load.profile = profile(&trace, warmup)?;
         self.load.trace = Some(trace);
         match self.misfit() {
             None => Ok(()),

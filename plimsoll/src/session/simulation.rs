@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use plimsoll_deploy::spec::{DeploymentSpec, Probe, ServiceTime};
+use plimsoll_deploy::spec::{DeploymentSpec, Probe};
 use plimsoll_domain::Names;
 use plimsoll_domain::schedule::Mix;
 use plimsoll_simulate::{Client, Deployment, Model, Service, Simulation};
@@ -37,7 +37,7 @@ pub(super) const BEGINS: Timestamp = Timestamp::constant(1_767_571_200, 0);
 /// # Errors
 /// Everything that cannot be simulated, a sentence each, with what would help.
 pub(crate) fn simulation(scenario: &Scenario) -> Result<VirtualRun, Vec<String>> {
-    let (model, deployed) = model(scenario)?;
+    let (model, deployed) = model(scenario, None)?;
     let scaled = scaled(scenario, deployed)?;
     let simulation = Simulation::new(model).map_err(|error| vec![error.to_string()])?;
     Ok(VirtualRun::new(simulation, scaled))
@@ -52,7 +52,7 @@ pub(super) fn scheduled(
     scenario: &Scenario,
     steps: &[(Duration, u32)],
 ) -> Result<VirtualRun, Vec<String>> {
-    let (mut model, deployed) = model(scenario)?;
+    let (mut model, deployed) = model(scenario, None)?;
     let Some(scaled) = scaled(scenario, deployed)? else {
         return Err(vec![
             "there are no autoscale rules whose place a schedule could take".to_owned(),
@@ -67,8 +67,22 @@ pub(super) fn scheduled(
     Ok(VirtualRun::scheduled(simulation, place, steps))
 }
 
+/// The same of a deployment whose service times were measured.
+///
+/// # Errors
+/// As [`simulation`].
+pub(super) fn measured(scenario: &Scenario, service: &Service) -> Result<VirtualRun, Vec<String>> {
+    let (model, deployed) = model(scenario, Some(service))?;
+    let scaled = scaled(scenario, deployed)?;
+    let simulation = Simulation::new(model).map_err(|error| vec![error.to_string()])?;
+    Ok(VirtualRun::new(simulation, scaled))
+}
+
 /// What stands in for a scenario's endpoint.
-fn model(scenario: &Scenario) -> Result<(Model, &Deployed), Vec<String>> {
+fn model<'a>(
+    scenario: &'a Scenario,
+    measured: Option<&Service>,
+) -> Result<(Model, &'a Deployed), Vec<String>> {
     let deployed = match &scenario.place {
         Place::Deployed(deployed) => deployed,
         Place::Existing(existing) => {
@@ -85,7 +99,9 @@ fn model(scenario: &Scenario) -> Result<(Model, &Deployed), Vec<String>> {
     let deployments: Vec<_> = deployed
         .deployments
         .iter()
-        .filter_map(|spec| deployment(spec, deployed).map_err(|why| problems.push(why)).ok())
+        .filter_map(|spec| {
+            deployment(spec, deployed, measured).map_err(|why| problems.push(why)).ok()
+        })
         .collect();
     if !problems.is_empty() {
         return Err(problems);
@@ -145,31 +161,41 @@ fn ready_after(readiness: &Probe, start: Duration) -> Duration {
     initial_delay.saturating_add(period.saturating_mul(probes))
 }
 
-fn deployment(spec: &DeploymentSpec, deployed: &Deployed) -> Result<Deployment, String> {
+fn deployment(
+    spec: &DeploymentSpec,
+    deployed: &Deployed,
+    measured: Option<&Service>,
+) -> Result<Deployment, String> {
     let name = &spec.name;
+    let settings = &spec.request_settings;
+    let with = |service: Service, start: Duration| Deployment {
+        weight: deployed.traffic.get(name).copied().unwrap_or_default().into(),
+        timeout: settings.request_timeout,
+        provisioning: Service::constant(ready_after(&spec.readiness_probe, start)),
+        ..Deployment::new(
+            name.clone(),
+            spec.instance_count,
+            settings.max_concurrent_requests_per_instance,
+            service,
+        )
+    };
+    let wrong = |why: String| format!("deployment `{name}`: {why}");
+    let start = |ms: f64| Duration::try_from_secs_f64(ms / 1e3).unwrap_or(Duration::MAX);
+    if let Some(service) = measured {
+        let start_ms = spec.synthetic.as_ref().map_or(0.0, |synthetic| synthetic.start_ms);
+        return Ok(with(service.clone(), start(start_ms)));
+    }
     let Some(synthetic) = &spec.synthetic else {
         let what = if spec.code.is_some() { "scoring script" } else { "model" };
         return Err(format!(
             "--simulate: how long the {what} of deployment `{name}` takes is not known; {REMEDY}"
         ));
     };
-    let wrong = |why: String| format!("deployment `{name}`: {why}");
     synthetic.check().map_err(wrong)?;
-    let start = Duration::try_from_secs_f64(synthetic.start_ms / 1e3).unwrap_or(Duration::MAX);
-    let service = |of: &ServiceTime| Service::given(of).map_err(|error| wrong(error.to_string()));
-    let settings = &spec.request_settings;
-    Ok(Deployment {
-        weight: deployed.traffic.get(name).copied().unwrap_or_default().into(),
-        timeout: settings.request_timeout,
-        error_rate: synthetic.error_rate,
-        provisioning: Service::constant(ready_after(&spec.readiness_probe, start)),
-        ..Deployment::new(
-            name.clone(),
-            spec.instance_count,
-            settings.max_concurrent_requests_per_instance,
-            service(&synthetic.service_time)?,
-        )
-    })
+    let service = Service::given(&synthetic.service_time);
+    let service = service.map_err(|error| wrong(error.to_string()))?;
+    let deployment = with(service, start(synthetic.start_ms));
+    Ok(Deployment { error_rate: synthetic.error_rate, ..deployment })
 }
 
 #[cfg(test)]

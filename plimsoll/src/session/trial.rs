@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use plimsoll_simulate::Service;
+
 use super::source::{Event, Instances};
-use super::{Session, simulation};
+use super::{Session, VirtualRun, simulation};
 use crate::scenario::Scenario;
 
 /// What a trial came to. Moments are of the run; all else is in rule time.
@@ -39,10 +41,32 @@ pub(crate) fn trial(
     who: Who<'_>,
     is_stopped: &dyn Fn() -> bool,
 ) -> Result<Option<Trial>, Vec<String>> {
-    let mut run = match who {
+    let run = match who {
         Who::Rules => simulation(scenario)?,
         Who::Schedule(steps) => simulation::scheduled(scenario, steps)?,
     };
+    Ok(driven(scenario, run, who, is_stopped))
+}
+
+/// The same under the scenario's rules, of a deployment whose service times were measured.
+///
+/// # Errors
+/// As [`trial`].
+pub(crate) fn measured_trial(
+    scenario: &Scenario,
+    service: &Service,
+    is_stopped: &dyn Fn() -> bool,
+) -> Result<Option<Trial>, Vec<String>> {
+    let run = simulation::measured(scenario, service)?;
+    Ok(driven(scenario, run, Who::Rules, is_stopped))
+}
+
+fn driven(
+    scenario: &Scenario,
+    mut run: VirtualRun,
+    who: Who<'_>,
+    is_stopped: &dyn Fn() -> bool,
+) -> Option<Trial> {
     let name = scenario.autoscale.as_ref().map(|of| of.subject.deployment.clone());
     let mut session = Session::new(scenario);
     let mut trial = Trial::default();
@@ -75,7 +99,7 @@ pub(crate) fn trial(
             }
             event if event.is_last() => {
                 let worth = session.scaling.map(|teller| teller.worth(trial.end));
-                let Some(worth) = worth else { return Ok(Some(trial)) };
+                let Some(worth) = worth else { return Some(trial) };
                 trial.violation = worth.findings.violation;
                 trial.instance_hours = match who {
                     Who::Rules => worth.findings.instance_hours,
@@ -83,12 +107,12 @@ pub(crate) fn trial(
                         hours(&trial.ready, trial.end) * f64::from(worth.compression)
                     }
                 };
-                return Ok(Some(trial));
+                return Some(trial);
             }
             _ => {}
         }
     }
-    Ok(None)
+    None
 }
 
 /// Instances over time, in hours of the run.

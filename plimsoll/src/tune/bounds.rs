@@ -111,10 +111,11 @@ pub(crate) fn read(path: &Path, rules: &Editable) -> Result<Bounds, Problems> {
     for (index, raw) in raw.parameters.into_iter().flatten().enumerate() {
         let at = format!("/parameters/{index}");
         let Some(path) = raw.path.clone() else { continue };
-        let read = parameter(raw, rules, &path).and_then(|read| match paths.contains(&path) {
-            true => Err(("/path", format!("`{path}` is there twice"))),
-            false => Ok(read),
-        });
+        let read = if paths.contains(&path) {
+            Err(("/path", format!("`{path}` is there twice")))
+        } else {
+            parameter(raw, rules, &path)
+        };
         match read {
             Ok((parameter, place)) => {
                 parameters.push(parameter);

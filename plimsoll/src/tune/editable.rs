@@ -76,7 +76,9 @@ impl Editable {
         let mut edits: Vec<_> = values.map(edit).collect();
         edits.sort_by_key(|(span, _)| std::cmp::Reverse(span.start));
         let mut text = self.text.clone();
-        edits.into_iter().for_each(|(span, new)| text.replace_range(span, &new));
+        for (span, new) in edits {
+            text.replace_range(span, &new);
+        }
         text
     }
 

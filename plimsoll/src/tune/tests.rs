@@ -30,7 +30,7 @@ fn bounds(text: &str) -> Result<Bounds, String> {
 fn asked(folder: &Path, resume: bool) -> Asked {
     let mut scenario = scenario::read(&self::folder()).expect("a scenario");
     scenario.objectives.retain(|objective| objective.window().is_some());
-    scenario.load.profile = Profile::new(vec![Stage::hold("load", 60.0, Duration::from_secs(60))]);
+    scenario.load.profile = Profile::new(vec![Stage::hold("load", 60.0, Duration::from_mins(1))]);
     Asked {
         scenario,
         rules: rules(),

@@ -29,7 +29,7 @@ pub(super) enum Contender {
     /// The rules with other values.
     Tuned(Candidate),
     /// Other rules.
-    Other(Rules),
+    Other(Box<Rules>),
     /// A schedule that knows the load, with this share of the slots at work.
     Clairvoyant(f64),
 }
@@ -193,7 +193,7 @@ impl Trials<'_> {
                 let Ok(rules) = self.rules.rules(&self.text(candidate)) else { return Ok(None) };
                 Some(rules)
             }
-            Contender::Other(rules) => Some(rules.clone()),
+            Contender::Other(rules) => Some((**rules).clone()),
             Contender::Clairvoyant(_) => None,
         };
         if let (Some(autoscale), Some(rules)) = (&mut scenario.autoscale, rules) {

@@ -80,7 +80,7 @@ fn a_look_shows_what_an_instance_did_so_far() {
     simulation.want(0, 5);
     let late = at(&mut simulation, 2 * MINUTE + a_moment);
     let worked = |looked: &Looked| looked.instances.iter().map(|one| one.working).sum::<Duration>();
-    assert_eq!(worked(&late) - worked(&early), 6 * MINUTE);
+    assert_eq!(worked(&late), worked(&early) + 6 * MINUTE);
     let starts = InstanceLook { number: 4, ready: false, working: Duration::ZERO, in_flight: 0 };
     assert_eq!(late.instances[4], starts);
     let numbers: Vec<_> = at(&mut simulation, 3 * MINUTE).instances;

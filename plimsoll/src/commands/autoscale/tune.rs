@@ -54,7 +54,9 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
             return Ok(Exit::Usage);
         }
         Err(Wrong::Scenario(reasons)) => {
-            reasons.iter().for_each(|reason| view::note(&format!("error: {reason}")));
+            for reason in &reasons {
+                view::note(&format!("error: {reason}"));
+            }
             return Ok(Exit::Usage);
         }
     };

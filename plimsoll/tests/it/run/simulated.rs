@@ -176,3 +176,35 @@ fn rules_scale_a_simulation_as_they_scale_a_live_run_and_the_same_in_every_run()
         }
     }
 }
+
+#[test]
+fn a_recorded_run_is_simulated_under_other_rules_beside_its_own() {
+    let scenario = "scenarios/autoscale-azure";
+    let ran = Ran::with_out(&["run", scenario, "--simulate"]).must_exit(0);
+    let folder = ran.folder().to_string_lossy().into_owned();
+    let what_if = |scenario: &str| {
+        let mut command = plimsoll();
+        command.args([
+            "autoscale",
+            "what-if",
+            &folder,
+            "--scenario",
+            scenario,
+            "--json",
+            "--rules",
+        ]);
+        command.arg("scenarios/autoscale-too-slow/rules.json").output().expect("it starts")
+    };
+    let output = what_if(scenario);
+    assert!(output.status.success(), "{output:?}");
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let hours = |at: &str| answer.pointer(at).and_then(serde_json::Value::as_f64).expect(at);
+    let (measured, same) = (hours("/measured/instance_h"), hours("/same_rules/mean/instance_h"));
+    // The arrivals of each second and the service times are its own, so that the rules do the same.
+    assert!((same / measured - 1.0).abs() < 0.1, "{answer:#}");
+    assert!(hours("/new_rules/mean/instance_h") < same, "{answer:#}");
+    assert_eq!(answer["recorded_is_simulated"], true);
+    let other = what_if("scenarios/autoscale-hpa");
+    let told = String::from_utf8_lossy(&other.stderr);
+    assert!(other.status.code() == Some(2) && told.contains("is a run of"), "{told}");
+}
