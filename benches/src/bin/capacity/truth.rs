@@ -102,8 +102,8 @@ mod tests {
             let waiting = load.powi(4) / 24.0 / (1.0 - load / 4.0);
             let waits = waiting / (terms.iter().sum::<f64>() + waiting);
             let left = 4.0 * mu - rate;
-            let (within, empties) = ((-mu * limit).exp(), (-left * limit).exp());
-            (1.0 - waits) * within + waits * (left * within - mu * empties) / (left - mu)
+            let (own, rest) = ((-mu * limit).exp(), (-left * limit).exp());
+            (1.0 - waits) * own + waits * (left * own - mu * rest) / (left - mu)
         };
         assert!((late(server.truth_rps) / ALLOWED - 1.0).abs() < 1e-4);
     }
