@@ -55,8 +55,6 @@ impl Track {
         measured: Range<Duration>,
         confidence: f64,
     ) -> Self {
-        let length = measured.end.saturating_sub(measured.start);
-        let intervals = length.as_secs() + u64::from(length.subsec_nanos() > 0);
         Self {
             objective,
             group,
@@ -65,7 +63,7 @@ impl Track {
             open: None,
             record: WindowRecord::default(),
             newest: None,
-            looks: Looks::within(intervals),
+            looks: Looks::new(),
             confidence,
             looked: Verdict::Inconclusive,
             looking: Looking::ToTell,
@@ -122,7 +120,7 @@ impl Track {
         }
         let look = self.looks.due(self.batches.intervals());
         if let Some(look) = look.filter(|_| self.decided.is_none()) {
-            let confidence = self.looks.confidence(look, self.confidence);
+            let confidence = look.confidence(self.confidence);
             self.looked = verdict::over_the_run(&self.objective, &self.batches, confidence).0;
             if self.looking == Looking::UntilDecided && self.looked != Verdict::Inconclusive {
                 self.decided = Some((self.batches.clone(), confidence));

@@ -1,7 +1,7 @@
 //! How the allowed error is spent over steps and looks, and how long a step goes on.
 //!
-//! The parts are α / S for each of the S steps that a search may have, and of that what `monitor`'s `looks`
-//! give look k of K, 3 · 4^k / (4^K − 1): they add up to α, so that by Boole's inequality all looks may be believed. A
+//! The parts are α / S for each of the S steps that a search may have, and of that 3 · 4^k / (4^K − 1) for
+//! look k of K (from 0): they add up to α, so that by Boole's inequality all looks may be believed. A
 //! look with the part a judges at 1 − a. With several objectives each has an equal part, as each of
 //! them may call a rate breached.
 //!
@@ -18,7 +18,6 @@
 
 use super::{Load, Purpose, Settings, State, Step};
 use plimsoll_monitor::Verdict;
-use plimsoll_monitor::looks::part;
 
 /// Measured seconds at the first look: one to a batch.
 pub const FIRST_LOOK_S: u64 = 32;
@@ -80,7 +79,9 @@ impl Budget {
             Purpose::Confirm => CONFIRMATION,
             Purpose::Search | Purpose::Recheck => self.alpha / f64::from(self.steps),
         };
-        1.0 - alpha * part(look, self.looks) / f64::from(self.objectives)
+        let weight = |look: u32| f64::from(1u32 << (2 * look));
+        let part = weight(look) / (0..self.looks).map(weight).sum::<f64>();
+        1.0 - alpha * part / f64::from(self.objectives)
     }
 }
 
