@@ -131,6 +131,8 @@ impl Track {
     fn batch(&self, snapshot: &Snapshot, selected: &Selected, limits: &Limits) -> Batch {
         let counts = Counts::of(&self.objective, limits, selected, false);
         let finite = match self.objective.indicator() {
+            // A fact about windows is no inference from batches.
+            _ if self.objective.window().is_some() => SparseLatencies::default(),
             Indicator::Latency { of, .. } => selected.latencies(of).sparse(),
             // The walk to lower levels wants to know how slow the right answers were.
             Indicator::Goodput { per_second: false, .. } => selected.tally.response.sparse(),
