@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Request, Response, Uri};
-use plimsoll_domain::{clock, with_causes};
+use plimsoll_domain::clock;
 use prost::Message as _;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
@@ -19,7 +19,7 @@ use tonic::metadata::MetadataMap;
 use super::channel;
 use super::config::Protocol;
 use super::config::receiver::Receiver;
-use super::error::Error;
+use super::error::{self, Error};
 use super::post::Post;
 use super::retry::{self, Retry};
 use super::signal::{PartialSuccess, Signal};
@@ -113,7 +113,7 @@ impl<S: Signal> Way<S> {
             Self::Http { post, headers, gzip } => {
                 let request = http_request(endpoint, headers, *gzip, request.encode_to_vec());
                 let answer = post.send(request).await.map_err(|error| {
-                    let words = format!("{endpoint}: {}", with_causes(error.as_ref()));
+                    let words = format!("{endpoint}: {}", error::in_words(error.as_ref()));
                     Failure::new::<S>(&words, Retry::Later)
                 })?;
                 read::<S>(endpoint, &answer)?
@@ -162,7 +162,7 @@ fn read<S: Signal>(endpoint: &Uri, answer: &Response<Bytes>) -> Result<S::Respon
 
 /// A failed call: what the receiver says, or why there was none.
 fn in_words(status: &Status) -> String {
-    let cause = status.source().map(|cause| format!(": {}", with_causes(cause)));
+    let cause = status.source().map(|cause| format!(": {}", error::in_words(cause)));
     let cause = cause.unwrap_or_default();
     format!("{:?}: {}{cause}", status.code(), status.message())
 }

@@ -15,6 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use plimsoll_domain::json_words;
 use rten::{ModelOptions, RunOptions, ThreadPool, Value};
 use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
@@ -139,7 +140,7 @@ impl Model {
     /// What is wrong with the request.
     pub fn score(&self, body: &[u8]) -> Result<String, Refusal> {
         let Body { data } =
-            serde_json::from_slice(body).map_err(|error| Refusal::Form(error.to_string()))?;
+            serde_json::from_slice(body).map_err(|error| Refusal::Form(json_words(&error)))?;
         if data.is_empty() {
             return Ok("[]".to_owned());
         }
