@@ -17,10 +17,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plimsoll_document::{Document, Problems};
+use plimsoll_document::Document;
 use plimsoll_loadgen::Target;
 
-use super::init::{check, create, folder, quoted};
+use super::init::{Refusal, check, create, folder, quoted};
 use crate::exit::Exit;
 use crate::view;
 use criteria::Criteria;
@@ -56,14 +56,7 @@ pub(crate) fn run(args: &Args) -> Exit {
             view::output(&text);
             Exit::Success
         }
-        Err(Refusal::Wrong(message)) => {
-            view::note(&format!("error: {message}"));
-            Exit::Usage
-        }
-        Err(Refusal::Problems(problems)) => {
-            view::problems(&problems);
-            Exit::Usage
-        }
+        Err(refusal) => refusal.told(),
     }
 }
 
@@ -72,19 +65,6 @@ pub(crate) fn run(args: &Args) -> Exit {
 struct Imported {
     text: String,
     notes: Vec<String>,
-}
-
-/// Why nothing was written.
-#[derive(Debug)]
-enum Refusal {
-    Wrong(String),
-    Problems(Problems),
-}
-
-impl From<String> for Refusal {
-    fn from(message: String) -> Self {
-        Self::Wrong(message)
-    }
 }
 
 /// What a file holds.

@@ -50,22 +50,32 @@ pub(crate) fn run(args: &Args) -> Exit {
             view::print(&format!("wrote {path}; `plimsoll run {path}` runs it"));
             Exit::Success
         }
-        Err(Refusal::Wrong(message)) => {
-            view::note(&format!("error: {message}"));
-            Exit::Usage
-        }
-        Err(Refusal::Problems(problems)) => {
-            view::problems(&problems);
-            Exit::Usage
-        }
+        Err(refusal) => refusal.told(),
     }
 }
 
 /// Why nothing was written.
 #[derive(Debug)]
-enum Refusal {
+pub(super) enum Refusal {
     Wrong(String),
     Problems(Problems),
+}
+
+impl Refusal {
+    /// Says why.
+    pub(super) fn told(&self) -> Exit {
+        match self {
+            Self::Wrong(message) => view::note(&format!("error: {message}")),
+            Self::Problems(problems) => view::problems(problems),
+        }
+        Exit::Usage
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        Self::Wrong(message)
+    }
 }
 
 fn write(args: &Args) -> Result<PathBuf, Refusal> {
