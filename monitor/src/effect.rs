@@ -9,8 +9,12 @@
 //!
 //! **Walk.** Where only a few slow requests were seen, their clustering cannot be seen either, and
 //! the effect comes out too small exactly in the lucky runs. Lower quantiles of the same run see
-//! the same queue with more events; so while the limit has seen fewer than twenty clusters (bad
-//! requests over their effect), the next lower level is asked too, and the largest effect counts.
+//! the same queue with more events; so while a level has seen fewer than twenty clusters (bad
+//! requests over the largest effect yet), the next lower one is asked too, and the largest effect
+//! counts. An objective's own limit never ends the walk: of a server with several slots most slow
+//! requests are slow by themselves and the rest in rare clumps, so that a calm stretch finds an
+//! effect of 1 to 5 and many "clusters", where the truth is 50. With the limit at the true p99 of
+//! M/M/4 at 80 % load 12 % of runs were met at some look at 99 % while it could; 0 % since.
 //!
 //! Limits: a level that drifts with a time constant τ needs some 50 τ of run; below 32 batches, or
 //! 12 effective ones, the effect is weak evidence.
@@ -105,9 +109,26 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// From the objective's own counts to `lower` levels, in falling order, as far as needed.
-    /// Levels at which nothing varies say nothing and are passed over.
+    /// From the objective's own counts to `lower` levels, in falling order, at least one and as far
+    /// as needed. Levels at which nothing varies say nothing and are passed over.
     pub fn from(own: &[(u64, u64)], lower: impl IntoIterator<Item = Option<Effect>>) -> Self {
+        Self::along(own, lower, f64::INFINITY)
+    }
+
+    /// The same from a limit that is the quantile itself, which as many requests are above as its
+    /// level says, whether the run was calm or not: with twenty clusters it need not be left.
+    pub(crate) fn from_quantile(
+        own: &[(u64, u64)],
+        lower: impl IntoIterator<Item = Option<Effect>>,
+    ) -> Self {
+        Self::along(own, lower, ENOUGH_CLUSTERS)
+    }
+
+    fn along(
+        own: &[(u64, u64)],
+        lower: impl IntoIterator<Item = Option<Effect>>,
+        enough_at_own: f64,
+    ) -> Self {
         let count = own.len() as f64;
         let own = Effect::of(own);
         let mut walk = Self {
@@ -117,13 +138,14 @@ impl Walk {
             effective_batches: count,
             sure: false,
         };
-        for effect in std::iter::once(own).chain(lower).flatten() {
+        let lower = lower.into_iter().flatten().map(|effect| (effect, ENOUGH_CLUSTERS));
+        for (effect, enough) in own.map(|effect| (effect, enough_at_own)).into_iter().chain(lower) {
             if effect.size >= walk.design_effect {
                 walk.design_effect = effect.size;
                 walk.correlation = effect.correlation;
             }
             walk.effective_batches = walk.effective_batches.min(effect.batches);
-            if effect.clusters >= ENOUGH_CLUSTERS {
+            if effect.clusters * effect.size / walk.design_effect >= enough {
                 break;
             }
         }
@@ -213,6 +235,16 @@ mod tests {
         let stops =
             Walk::from(&calm, [Some(effect(3.0, 25.0, 20.0)), Some(effect(9.0, 25.0, 30.0))]);
         assert!(stops.design_effect < 4.0, "the first level had clusters enough");
+        // Fifty bad requests by themselves, evenly spread: own effect 1, and so fifty "clusters".
+        let alone: Vec<_> = (0..50).map(|_| (1_000, 1)).collect();
+        let next = [Some(effect(20.0, 25.0, 30.0)), Some(effect(30.0, 25.0, 30.0))];
+        assert_eq!(Walk::from(&alone, next).design_effect, 20.0, "the level below is asked");
+        assert_eq!(Walk::from_quantile(&alone, next).design_effect, 1.0);
+        // 390 bad requests are 39 clusters of their own effect, but 5 of the own limit's, about 80.
+        let clumped: Vec<_> = (0..40).map(|i| (1_000, if i % 4 == 1 { 80 } else { 0 })).collect();
+        let lower = [Some(effect(10.0, 39.0, 30.0)), Some(effect(200.0, 25.0, 30.0))];
+        assert_eq!(Walk::from(&clumped, lower).design_effect, 200.0);
+        assert_eq!(Walk::from(&alone, lower).design_effect, 10.0);
         let unsure =
             Walk::from(&calm, [Some(effect(3.0, 5.0, 7.9)), Some(effect(9.0, 25.0, 30.0))]);
         assert!(!unsure.sure, "every level asked must be sure");

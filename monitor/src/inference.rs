@@ -187,12 +187,14 @@ pub fn infer(batches: &Batches, question: Question, confidence: f64) -> Inferenc
     }
 }
 
-/// The design effect of the requests above `limit` (the middle of a bucket), with the walk to the
-/// levels below `quantile`: what a comparison of two runs at one limit needs of each.
+/// The design effect of the requests above `limit`, the middle of the bucket in which two runs
+/// together have this quantile, with the walk to the levels below it: what their comparison needs
+/// of each.
 pub fn walk_above(batches: &Batches, limit: Duration, quantile: f64) -> Walk {
     let counted = batches.counted();
     let pool = Pool::new(&counted);
-    Walk::from(&pool.counts_above(limit), levels_below(quantile).map(|level| pool.effect_at(level)))
+    let lower = levels_below(quantile).map(|level| pool.effect_at(level));
+    Walk::from_quantile(&pool.counts_above(limit), lower)
 }
 
 /// Whether a run of so many requests in so many batches would be met if not one of them were bad.
