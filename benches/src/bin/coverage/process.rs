@@ -35,6 +35,8 @@ pub(crate) enum Process {
     Lognormal,
     /// One server, Poisson arrivals, exponential service at this load.
     Mm1(f64),
+    /// So many slots with one queue, Poisson arrivals, exponential service at this load of each.
+    Mmc(usize, f64),
     /// One server, Poisson arrivals, constant service at this load.
     Md1(f64),
     /// Log-normal times whose logarithms correlate so from request to request.
@@ -52,11 +54,13 @@ pub(crate) enum Process {
 }
 
 /// All of the table's rows, in its order.
-pub(crate) const ALL: [Process; 13] = [
+pub(crate) const ALL: [Process; 15] = [
     Process::Lognormal,
     Process::Mm1(0.5),
     Process::Mm1(0.8),
     Process::Mm1(0.95),
+    Process::Mmc(4, 0.8),
+    Process::Mmc(16, 0.9),
     Process::Md1(0.8),
     Process::Md1(0.95),
     Process::Autoregressive(0.5),
@@ -73,6 +77,7 @@ impl Process {
         match self {
             Self::Lognormal => "iid lognormal".to_owned(),
             Self::Mm1(load) => format!("M/M/1 {load}"),
+            Self::Mmc(slots, load) => format!("M/M/{slots} {load}"),
             Self::Md1(load) => format!("M/D/1 {load}"),
             Self::Autoregressive(phi) => format!("AR({phi}) lognormal"),
             Self::PeriodicStall => "stall 0.5 s each 5 s".to_owned(),
@@ -92,6 +97,7 @@ impl Process {
     pub(crate) fn quantile(self, quantile: f64) -> f64 {
         match self {
             Self::Mm1(load) => -(1.0 - quantile).ln() / (RATE / load - RATE),
+            Self::Mmc(slots, load) => truth::mmc_quantile(slots, load, quantile) / RATE,
             Self::Md1(load) => truth::md1_quantile(load, quantile) / RATE,
             Self::PeriodicStall | Self::RandomStall => truth::stall_quantile(quantile),
             Self::Level => {
@@ -116,6 +122,7 @@ impl Process {
                 let start = if idle { 0.0 } else { wait / (RATE / load - RATE) };
                 queue(count, start, |random| service.sample(random), random)
             }
+            Self::Mmc(slots, load) => slots_in_parallel(count, slots, load, random),
             Self::Md1(load) => {
                 // Pollaczek and Khinchine: as many residual services as a geometric variable says.
                 let mut start = 0.0;
@@ -177,6 +184,31 @@ fn queue(
         request
     };
     (0..count).map(request).collect()
+}
+
+/// Several slots with one queue: a request is taken by the slot that is free first.
+fn slots_in_parallel(count: usize, slots: usize, load: f64, random: &mut Pcg64) -> Vec<Request> {
+    let service = Exp::new(RATE / (load * slots as f64)).expect("a load is above zero");
+    // Those that are there at first; an exponential service has no memory.
+    let there = truth::Mmc::new(slots, load).in_system(random.random());
+    let mut free = vec![0.0; slots];
+    let mut arrived = 0.0;
+    for _ in 0..there {
+        *earliest(&mut free) += service.sample(random);
+    }
+    let request = |_| {
+        let slot = earliest(&mut free);
+        *slot = slot.max(arrived) + service.sample(random);
+        let request = Request { arrived, took: *slot - arrived };
+        let gap: f64 = Exp1.sample(random);
+        arrived += gap / RATE;
+        request
+    };
+    (0..count).map(request).collect()
+}
+
+fn earliest(free: &mut [f64]) -> &mut f64 {
+    free.iter_mut().min_by(|one, other| one.total_cmp(other)).expect("servers have slots")
 }
 
 /// Arrivals at a constant rate that wait for the end of a stall; the first stall ends at `end`.

@@ -9,6 +9,63 @@ pub(crate) fn normal_quantile(probability: f64) -> f64 {
     Normal::standard().inverse_cdf(probability)
 }
 
+/// The quantile of the response time of M/M/c with each slot at this load, in times between two
+/// arrivals.
+pub(crate) fn mmc_quantile(slots: usize, load: f64, quantile: f64) -> f64 {
+    let queue = Mmc::new(slots, load);
+    solve(0.0, 1e3 * slots as f64 / (1.0 - load), |t| 1.0 - queue.longer_than(t) - quantile)
+}
+
+/// M/M/c with one arrival per unit of time.
+pub(crate) struct Mmc {
+    slots: usize,
+    load: f64,
+    /// The probability of exactly so many in the system, below one for each slot.
+    below: Vec<f64>,
+    /// Erlang's C: the probability of having to wait.
+    waits: f64,
+}
+
+impl Mmc {
+    pub(crate) fn new(slots: usize, load: f64) -> Self {
+        let offered = load * slots as f64;
+        let terms: Vec<f64> = (0..slots)
+            .scan(1.0, |term, k| {
+                let this = *term;
+                *term *= offered / (k + 1) as f64;
+                Some(this)
+            })
+            .collect();
+        let all_busy = terms[slots - 1] * offered / slots as f64 / (1.0 - load);
+        let sum = terms.iter().sum::<f64>() + all_busy;
+        let below = terms.iter().map(|term| term / sum).collect();
+        Self { slots, load, below, waits: all_busy / sum }
+    }
+
+    /// How many are in the system, by inversion of a number in 0 to 1.
+    pub(crate) fn in_system(&self, uniform: f64) -> usize {
+        let mut left = uniform;
+        for (count, probability) in self.below.iter().enumerate() {
+            if left < *probability {
+                return count;
+            }
+            left -= probability;
+        }
+        // Beyond, a geometric number waits.
+        let tail = (1.0 - left / self.waits).max(f64::MIN_POSITIVE);
+        self.slots + (tail.ln() / self.load.ln()) as usize
+    }
+
+    /// P(response > t): a service, after a wait which is exponential if there is one.
+    fn longer_than(&self, t: f64) -> f64 {
+        let service = 1.0 / (self.load * self.slots as f64);
+        let wait = service * self.slots as f64 * (1.0 - self.load);
+        let (alone, queued) = ((-service * t).exp(), (-wait * t).exp());
+        let both = (wait * alone - service * queued) / (wait - service);
+        (1.0 - self.waits) * alone + self.waits * both
+    }
+}
+
 /// The quantile of the response time of M/D/1 at this load, in times between two arrivals.
 pub(crate) fn md1_quantile(load: f64, quantile: f64) -> f64 {
     let waiting = Md1::new(load);
@@ -112,6 +169,18 @@ mod tests {
                 assert!((got - exact).abs() < 1e-9, "{load} {x}: {got}, not {exact}");
             }
         }
+    }
+
+    #[test]
+    fn one_slot_is_mm1_and_four_wait_as_erlang_says() {
+        for quantile in [0.5, 0.99] {
+            let (got, exact) = (super::mmc_quantile(1, 0.8, quantile), Process::Mm1(0.8));
+            assert!((got / RATE / exact.quantile(quantile) - 1.0).abs() < 1e-9);
+        }
+        // Four slots, 3.2 erlang: C = 0.5964 (tables of Erlang's C).
+        let four = super::Mmc::new(4, 0.8);
+        assert!((four.waits - 0.5964).abs() < 5e-5, "{}", four.waits);
+        assert_eq!((four.in_system(0.0), four.in_system(1.0 - 0.59 * 0.8 * 0.8)), (0, 6));
     }
 
     #[test]
