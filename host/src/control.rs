@@ -100,7 +100,8 @@ pub(super) async fn answer(
         },
     };
     if head.method != Method::GET && answer.is_ok() {
-        host.save();
+        // It is told of in the log.
+        let _ = host.save();
     }
     let mut response = answer.unwrap_or_else(|fault| json(fault.status, &fault.to_body()));
     complete_addresses(&mut response, &origin);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use hyper::StatusCode;
-use plimsoll_deploy::arm::wire::{ArmError, ErrorBody};
+use plimsoll_deploy::arm::wire::{ArmError, ErrorBody, ProvisioningState};
 
 /// Azure's code of what was neither done nor failed.
 const CANCELED: &str = "OperationCanceled";
@@ -65,8 +65,9 @@ impl Fault {
         )
     }
 
-    pub(super) fn is_canceled(&self) -> bool {
-        self.code == CANCELED
+    /// What it leaves behind.
+    pub(super) fn state(&self) -> ProvisioningState {
+        if self.code == CANCELED { ProvisioningState::Canceled } else { ProvisioningState::Failed }
     }
 
     /// 500: the operation's task is gone.

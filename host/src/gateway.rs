@@ -42,6 +42,7 @@ use plimsoll_deploy::limits::EndpointLimits;
 use plimsoll_domain::clock;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
+use uuid::Uuid;
 
 use answer::Body;
 use headers::Ids;
@@ -72,6 +73,8 @@ pub(super) struct Gateway {
     callers: RwLock<Arc<Callers>>,
     routes: RwLock<Arc<Routes>>,
     random: Mutex<Pcg64>,
+    /// Where the requests' ids come from: no seed gives it, because no two runs may have one in common.
+    names: Mutex<Pcg64>,
     meter: Arc<Meter>,
     gate: Arc<Gate>,
 }
@@ -93,10 +96,12 @@ impl Gateway {
     /// A gateway without deployments. The weights and the mirrored share draw from `seed`.
     pub(super) fn new(callers: Callers, limits: EndpointLimits, seed: u64) -> Self {
         let random = Mutex::new(Pcg64::seed_from_u64(seed));
+        let names = Pcg64::new(Uuid::new_v4().as_u128(), Uuid::new_v4().as_u128());
+        let names = Mutex::new(names);
         let callers = RwLock::new(Arc::new(callers));
         let (routes, meter, gate) =
             (RwLock::default(), Arc::default(), Arc::new(Gate::new(limits)));
-        Self { callers, routes, random, meter, gate }
+        Self { callers, routes, random, names, meter, gate }
     }
 
     /// Changes who may call, for requests from now on.
@@ -122,7 +127,7 @@ impl Gateway {
     /// Answers one request.
     pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let began = clock::now();
-        let ids = Ids::read(request.headers());
+        let ids = Ids::read(request.headers(), self.name());
         let mut request_delay = Duration::ZERO;
         let mut response = self.decide(request, &ids, &mut request_delay).await;
         ids.write(response.headers_mut());
@@ -192,6 +197,13 @@ impl Gateway {
         };
         mark(&mut response, route);
         response
+    }
+
+    /// An id that no other request has, in this run or another. The system's own random numbers cost a call of the
+    /// system each.
+    fn name(&self) -> Uuid {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        uuid::Builder::from_random_bytes(names.random()).into_uuid()
     }
 
     fn draw_below(&self, below: u32) -> u32 {

@@ -42,8 +42,15 @@ struct State {
 #[derive(Debug, Default)]
 struct Open {
     minute: u64,
-    answers: BTreeMap<Answer, u64>,
-    latencies: BTreeMap<String, Latencies>,
+    deployments: BTreeMap<String, Answered>,
+}
+
+/// What one deployment answered.
+#[derive(Debug, Default)]
+struct Answered {
+    /// By status and the model's status.
+    counts: BTreeMap<(u16, Option<u16>), u64>,
+    latencies: Latencies,
 }
 
 /// Whose metric, and the values of its dimensions.
@@ -56,9 +63,9 @@ struct Series {
 }
 
 /// What a caller was answered.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Answer {
-    pub(super) deployment: String,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answer<'a> {
+    pub(super) deployment: &'a str,
     pub(super) status: u16,
     /// What the model said, if it was asked.
     pub(super) model_status: Option<u16>,
@@ -113,19 +120,20 @@ impl Sample {
 
 impl Meter {
     /// Counts an answer. `minute` is since 1970, here and below.
-    pub(super) fn answered(&self, answer: Answer, took: Duration, minute: u64) {
+    pub(super) fn answered(&self, answer: Answer<'_>, took: Duration, minute: u64) {
         let mut state = self.lock();
         state.close_before(minute);
         if let Some(answers) = &mut state.taken {
-            let of_it = answers.entry(answer.deployment.clone()).or_default();
+            let of_it = of(answers, answer.deployment);
             if answer.status == 200 {
                 of_it.latencies.record(took);
             } else {
                 of_it.wrong += 1;
             }
         }
-        state.open.latencies.entry(answer.deployment.clone()).or_default().record(took);
-        *state.open.answers.entry(answer).or_default() += 1;
+        let of_it = of(&mut state.open.deployments, answer.deployment);
+        of_it.latencies.record(took);
+        *of_it.counts.entry((answer.status, answer.model_status)).or_default() += 1;
     }
 
     /// What each deployment has answered since this was called last; the first call begins to count.
@@ -197,6 +205,14 @@ impl Meter {
     }
 }
 
+/// A deployment's own, whose name is only copied when it is new: this is asked for every request.
+fn of<'a, T: Default>(all: &'a mut BTreeMap<String, T>, deployment: &str) -> &'a mut T {
+    if !all.contains_key(deployment) {
+        all.insert(deployment.to_owned(), T::default());
+    }
+    all.get_mut(deployment).expect("it is there now")
+}
+
 /// The dimensions that the answer is split by, with this series' values; nothing if it is not asked for.
 fn split(
     definition: &Definition,
@@ -222,21 +238,20 @@ impl State {
             return;
         }
         let open = std::mem::replace(&mut self.open, Open { minute, ..Open::default() });
-        for (answer, count) in open.answers {
-            let value = Sample::of(count as f64);
-            let Answer { deployment, status, model_status } = answer;
-            let model = model_status.map_or_else(String::new, |status| status.to_string());
-            let class = format!("{}xx", status / 100);
-            let dimensions = vec![deployment.clone(), status.to_string(), class, model];
-            let metric = (Scope::Endpoint, "RequestsPerMinute");
-            self.note(Series { metric, deployment: None, dimensions }, open.minute, &value);
-            let metric = (Scope::Deployment, "RequestsPerMinute");
-            let dimensions = vec![status.to_string()];
-            let series = Series { metric, deployment: Some(deployment), dimensions };
-            self.note_sum(series, open.minute, &value);
-        }
-        for (deployment, latencies) in open.latencies {
-            self.note_latencies(&deployment, &latencies, open.minute);
+        for (deployment, answered) in open.deployments {
+            for ((status, model_status), count) in answered.counts {
+                let value = Sample::of(count as f64);
+                let model = model_status.map_or_else(String::new, |status| status.to_string());
+                let class = format!("{}xx", status / 100);
+                let dimensions = vec![deployment.clone(), status.to_string(), class, model];
+                let metric = (Scope::Endpoint, "RequestsPerMinute");
+                self.note(Series { metric, deployment: None, dimensions }, open.minute, &value);
+                let metric = (Scope::Deployment, "RequestsPerMinute");
+                let dimensions = vec![status.to_string()];
+                let series = Series { metric, deployment: Some(deployment.clone()), dimensions };
+                self.note_sum(series, open.minute, &value);
+            }
+            self.note_latencies(&deployment, &answered.latencies, open.minute);
         }
         let oldest = minute.saturating_sub(KEPT);
         self.series.retain(|_, points| {

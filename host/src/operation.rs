@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use plimsoll_deploy::arm::wire::{OperationProgress, OperationStatus};
+use plimsoll_deploy::arm::wire::{OperationProgress, OperationStatus, ProvisioningState};
 use uuid::Uuid;
 
 use super::fault::Fault;
@@ -90,7 +90,7 @@ impl Operation {
         let status = match &state.outcome {
             None => "InProgress",
             Some(Ok(())) => "Succeeded",
-            Some(Err(fault)) if fault.is_canceled() => "Canceled",
+            Some(Err(fault)) if fault.state() == ProvisioningState::Canceled => "Canceled",
             Some(Err(_)) => "Failed",
         };
         let lines = state.lines.iter().cloned().collect();

@@ -88,6 +88,11 @@ impl Replicas {
         logs::together(all.iter().map(log), lines)
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> u32 {
+        self.lock().instances.len() as u32
+    }
+
     /// Whether an update stopped half-way, so that there are instances of two descriptions.
     pub(super) fn are_mixed(&self) -> bool {
         let state = self.lock();
@@ -127,7 +132,7 @@ impl Replicas {
         };
         let rollout = Rollout::to(wanted);
         loop {
-            let (old, new) = self.count(revision);
+            let (old, new) = self.old_and_new(revision);
             match rollout.next(old, new) {
                 Step::Scale(count) => {
                     told(format!("scaling from {old} to {count} instances before the update"));
@@ -162,7 +167,7 @@ impl Replicas {
     }
 
     /// Instances of other descriptions, and of this one.
-    fn count(&self, revision: u32) -> (u32, u32) {
+    fn old_and_new(&self, revision: u32) -> (u32, u32) {
         let state = self.lock();
         let new = state.instances.iter().filter(|each| each.revision == revision).count();
         ((state.instances.len() - new) as u32, new as u32)

@@ -16,7 +16,7 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use plimsoll_domain::clock;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -61,7 +61,8 @@ pub(super) async fn serve<A, F, B>(
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let places = Places::new(places);
+    let places = Places::new(places, HEAD_TIME, stop.clone());
+    let mut closing_silent = std::pin::pin!(places.close_silent());
     let next = async |failures: &mut Failures| loop {
         let stream = accept(&listener, &places, failures).await;
         // One that is not let in is closed.
@@ -73,6 +74,7 @@ pub(super) async fn serve<A, F, B>(
     loop {
         let (stream, seat) = tokio::select! {
             () = stop.cancelled() => return,
+            never = closing_silent.as_mut() => never,
             next = next(&mut failures) => next,
         };
         let _ = stream.set_nodelay(true);
@@ -85,7 +87,6 @@ pub(super) async fn serve<A, F, B>(
                     let greeted = tokio::select! {
                         greeted = greeting => greeted,
                         () = seat.place.given_up() => return,
-                        () = stop.cancelled() => return,
                     };
                     // One that does not trust us, or is too slow, is its own business.
                     if let Ok(Ok(stream)) = greeted {
@@ -122,15 +123,20 @@ where
         }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
+    // The places see to it that no connection is silent for too long.
+    http.header_read_timeout(None);
     let stream = TokioIo::new(Patient::new(stream, entered.gate(), READ_TIME));
     let mut connection = std::pin::pin!(http.serve_connection(stream, service));
     tokio::select! {
+        biased;
         // A caller that breaks off is the caller's business.
         _ = connection.as_mut() => return,
-        () = place.given_up() => return,
-        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        () = place.given_up() => {}
     }
+    if !stop.is_cancelled() {
+        return;
+    }
+    connection.as_mut().graceful_shutdown();
     let _ = tokio::time::timeout(LINGER, connection).await;
 }
 

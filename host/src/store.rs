@@ -50,7 +50,11 @@ pub(super) struct Endpoint {
 /// A deployment.
 #[derive(Debug)]
 pub(super) struct Deployment {
+    /// What its instances were made from, but for those of an update that is not over.
     pub(super) resource: Resource<DeploymentProperties>,
+    /// What an update asks for that is not over, or that failed. A description is the state that is wanted, so this is
+    /// what is shown then.
+    pub(super) asked: Option<Resource<DeploymentProperties>>,
     pub(super) spec: DeploymentSpec,
     /// The most instances that it has or is being given, which quota is counted for.
     pub(super) most: NonZeroU32,
@@ -130,16 +134,39 @@ impl Deployment {
         }
     }
 
-    pub(super) fn set_state(&mut self, state: ProvisioningState) {
-        if state.is_final() {
-            self.most = self.spec.instance_count;
-        }
-        self.resource.properties.provisioning_state = Some(state);
+    /// Its descriptions: the one that serves, and the one that is asked for.
+    pub(super) fn resources(
+        &mut self,
+    ) -> impl Iterator<Item = &mut Resource<DeploymentProperties>> {
+        [Some(&mut self.resource), self.asked.as_mut()].into_iter().flatten()
     }
 
-    /// Why its last operation failed, or that it did not.
-    pub(super) fn failed(&mut self, fault: Option<&Fault>) {
-        self.resource.properties.provisioning_error = fault.map(Fault::to_arm);
+    pub(super) fn set_state(&mut self, state: ProvisioningState) {
+        if state.is_final() {
+            // An update that stopped may have scaled first.
+            let have = self.replicas.as_ref().map_or(0, |replicas| replicas.count());
+            let have = NonZeroU32::new(have).unwrap_or(NonZeroU32::MIN);
+            self.most = self.spec.instance_count.max(have);
+        }
+        for resource in self.resources() {
+            resource.properties.provisioning_state = Some(state);
+        }
+    }
+
+    /// An operation is over. Whatever it was, a deployment that is not what was asked for has still failed to become so.
+    pub(super) fn ended(&mut self, outcome: Result<(), &Fault>) {
+        let error = match outcome {
+            Ok(()) if self.asked.is_some() => return self.set_state(ProvisioningState::Failed),
+            Ok(()) => None,
+            Err(fault) => Some(fault.to_arm()),
+        };
+        self.set_state(match outcome {
+            Ok(()) => ProvisioningState::Succeeded,
+            Err(fault) => fault.state(),
+        });
+        for resource in self.resources() {
+            resource.properties.provisioning_error.clone_from(&error);
+        }
     }
 
     /// The instances that quota is counted for.
@@ -158,7 +185,7 @@ impl Deployment {
 
     /// As it is shown: with what its instances do now.
     pub(super) fn show(&self) -> Resource<DeploymentProperties> {
-        let mut resource = self.resource.clone();
+        let mut resource = self.asked.as_ref().unwrap_or(&self.resource).clone();
         resource.properties.instances =
             self.replicas.as_ref().map_or_else(Vec::new, |replicas| replicas.status());
         resource

@@ -77,6 +77,18 @@ impl Replay {
         unknown.retain(|at| !beyond.contains(&at.as_str()));
         assert!(unknown.is_empty(), "{name}: {unknown:?} is not published");
     }
+
+    /// What was sent at these places has the published values, not only their types: it is the same that is asked for.
+    fn check_same(&self, name: &str, places: &[&str]) {
+        let exchange = self.published(name);
+        let text = |key: &str| exchange[key].as_str().unwrap().to_owned();
+        let sent = self.sent(&text("method"), &text("path"));
+        for place in places {
+            let wanted = exchange["body"].pointer(place);
+            assert!(wanted.is_some(), "{name}: nothing is published at {place}");
+            assert_eq!(sent.pointer(place), wanted, "{name}: {place}");
+        }
+    }
 }
 
 fn endpoint() -> EndpointSpec {
@@ -144,6 +156,11 @@ async fn an_endpoint_is_written_and_read_as_published() {
     let driver = azure.driver();
     let made = driver.put_endpoint(&endpoint(), Until::Done).await.unwrap();
     azure.check_sent("create endpoint", &[]);
+    let places =
+        ["/location", "/tags", "/identity/type", "/properties/authMode", "/properties/description"];
+    azure.check_same("create endpoint", &places);
+    // It was waited for, not taken as done.
+    azure.sent("GET", "operation");
     assert_eq!(made.properties.provisioning_state, Some(ProvisioningState::Succeeded));
     assert_eq!(made.system_data.unwrap().created_by, "somebody");
     assert_eq!(made.kind.as_deref(), Some("Managed"));
@@ -159,6 +176,7 @@ async fn an_endpoint_is_written_and_read_as_published() {
     assert_eq!(keys.secondary.expose_secret(), "two");
     driver.regenerate_key("my-endpoint", KeyType::Primary, Until::Done).await.unwrap();
     azure.check_sent("regenerate key", &[]);
+    azure.check_same("regenerate key", &[""]);
     driver.delete_endpoint("my-endpoint").await.unwrap();
     let error = driver.show_endpoint("nothing").await.unwrap_err();
     assert!(error.is_not_found() && error.code() == Some("ResourceNotFound"), "{error}");
@@ -196,15 +214,26 @@ async fn a_deployment_is_written_and_read_as_published() {
     let driver = azure.driver();
     let mut spec = DeploymentSpec::new("blue", "my-endpoint", "Standard_DS2_v2", NonZeroU32::MIN);
     spec.description = Some("the first".to_owned());
+    spec.tags.insert("team".into(), "pricing".into());
     spec.environment_variables.insert("GREETING".into(), "hello".into());
     spec.azure.model_mount_path = Some("/var/model".to_owned());
     let made = driver.put_deployment(&spec, Until::Done, &mut |_| {}).await.unwrap();
     azure.check_sent("create deployment", &[]);
-    let sent = azure.sent("PUT", "onlineEndpoints/my-endpoint/deployments/blue");
-    let published = &azure.published("create deployment")["body"]["properties"];
-    for same in ["livenessProbe", "requestSettings", "scaleSettings", "environmentVariables"] {
-        assert_eq!(sent["properties"][same], published[same], "{same}");
-    }
+    let places = [
+        "/location",
+        "/tags",
+        "/sku",
+        "/properties/endpointComputeType",
+        "/properties/instanceType",
+        "/properties/description",
+        "/properties/modelMountPath",
+        "/properties/appInsightsEnabled",
+        "/properties/livenessProbe",
+        "/properties/requestSettings",
+        "/properties/scaleSettings",
+        "/properties/environmentVariables",
+    ];
+    azure.check_same("create deployment", &places);
     assert_eq!(made.properties.code_configuration.unwrap().scoring_script, "score.py");
     assert_eq!(made.properties.other["modelMountPath"], "/var/model");
 
@@ -213,10 +242,10 @@ async fn a_deployment_is_written_and_read_as_published() {
     assert_eq!(shown.instance_type, "Standard_DS2_v2");
     driver.scale("my-endpoint", "blue", NonZeroU32::new(2).unwrap()).await.unwrap();
     azure.check_sent("scale deployment", &[]);
-    let sent = azure.sent("PATCH", "onlineEndpoints/my-endpoint/deployments/blue");
-    assert_eq!(sent["sku"], azure.published("scale deployment")["body"]["sku"]);
+    azure.check_same("scale deployment", &["/sku"]);
     let log = driver.log_of("my-endpoint", "blue", Container::InferenceServer, 100).await.unwrap();
     azure.check_sent("get logs", &[]);
+    azure.check_same("get logs", &[""]);
     assert_eq!(log, "text");
 }
 

@@ -34,6 +34,8 @@ const LOG_LINES: usize = 5_000;
 struct Change {
     tags: Option<BTreeMap<String, String>>,
     count: Option<NonZeroU32>,
+    /// All else was asked for, too, and is what serves: what a failed update asked for is no longer wanted.
+    is_all: bool,
 }
 
 impl Host {
@@ -117,6 +119,7 @@ impl Host {
         let parent = store.endpoint(endpoint)?;
         let deployment = Deployment {
             resource: resource.clone(),
+            asked: None,
             spec: spec.clone(),
             most: spec.instance_count,
             came_up: false,
@@ -209,7 +212,7 @@ impl Host {
             return self.replace_deployment(endpoint, name, resource, wanted, origin);
         }
         drop(store);
-        let change = Change { tags: Some(resource.tags), count: Some(count) };
+        let change = Change { tags: Some(resource.tags), count: Some(count), is_all: true };
         let (operation, mut shown) = self.begin_change(endpoint, name, change)?;
         self.name_operation(&mut shown, origin, &operation);
         if let Ok(existing) = self.store().deployment(endpoint, name) {
@@ -237,7 +240,7 @@ impl Host {
         patch: Patch,
     ) -> Answer {
         let count = patch.sku.map(|sku| translate::instances(sku.capacity)).transpose()?;
-        let change = Change { tags: patch.tags, count };
+        let change = Change { tags: patch.tags, count, is_all: false };
         let (operation, _) = self.begin_change(endpoint, name, change)?;
         Ok(accepted(self, &operation))
     }
@@ -263,6 +266,9 @@ impl Host {
         self.check_quota(&store, &wanted)?;
         let existing = store.deployment(endpoint, name)?;
         existing.most = counted.max(count);
+        if change.is_all {
+            existing.asked = None;
+        }
         existing.set_state(ProvisioningState::Scaling);
         let mut shown = existing.show();
         if let Some(tags) = &change.tags {
@@ -276,12 +282,16 @@ impl Host {
             replicas.scale(count.get() as usize).await?;
             if let Ok(deployment) = host.store().deployment(&endpoint, &name) {
                 deployment.spec.instance_count = count;
-                deployment.resource.sku = Some(sku(count));
-                let before = deployment.resource.system_data.take();
-                stamp::put(&mut deployment.resource, TYPE, before.as_ref());
-                if let Some(tags) = change.tags {
-                    deployment.spec.tags.clone_from(&tags);
-                    deployment.resource.tags = tags;
+                if let Some(tags) = &change.tags {
+                    deployment.spec.tags.clone_from(tags);
+                }
+                for resource in deployment.resources() {
+                    resource.sku = Some(sku(count));
+                    let before = resource.system_data.take();
+                    stamp::put(resource, TYPE, before.as_ref());
+                    if let Some(tags) = &change.tags {
+                        resource.tags.clone_from(tags);
+                    }
                 }
             }
             Ok(())

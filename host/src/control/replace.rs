@@ -1,7 +1,9 @@
 //! A deployment that is changed in place, by a rolling update: [`plimsoll_deploy::rollout`] says in which steps.
 //!
-//! Until the update is over the deployment is described, kept and scaled as it was before; if it fails, that stays so,
-//! and the next PUT begins another update, whatever it asks for, until all instances are of one description.
+//! From the PUT on, the deployment is shown as it was asked for, also when the update fails (state `Failed`): a
+//! description is the state that is wanted, and so what `update --set` goes on from. Until the update is over it is kept
+//! and scaled as it was before; if it fails, that stays so, and the next PUT begins another update, whatever it asks
+//! for, until all instances are of one description.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +74,7 @@ impl Host {
         resource.properties.provisioning_state = Some(ProvisioningState::Updating);
         let operation = store.operations.begin("odidp");
         self.name_operation(&mut resource, origin, &operation);
+        store.deployment(endpoint, name)?.asked = Some(resource.clone());
         drop(store);
         let answer = begun(self, &operation, json(StatusCode::OK, &resource));
         let (host, reporting) = (Arc::clone(self), Arc::clone(&operation));
@@ -112,7 +115,7 @@ impl Host {
             let mut store = self.store();
             let deployment = store.deployment(&endpoint, &name)?;
             deployment.spec = spec;
-            deployment.resource = resource;
+            (deployment.resource, deployment.asked) = (resource, None);
             deployment.replicas = Some(replicas);
         }
         self.store().endpoint(&endpoint)?.publish();

@@ -1,5 +1,5 @@
 //! From what a host before this one kept: endpoints on their old ports with their old keys, and deployments that are
-//! brought up again.
+//! brought up again: as they served, whatever an update that failed asked for.
 
 use std::sync::Arc;
 
@@ -19,16 +19,16 @@ use crate::store::{Deployment, Endpoint};
 use crate::{Error, Host};
 
 impl Host {
-    /// Keeps what there is, if a folder was given. That it cannot is said, and changes nothing for callers: all is
-    /// as they asked, until the host ends.
-    pub(crate) fn save(&self) {
+    /// Keeps what there is, if a folder was given. That it cannot is said in the log and returned, and changes nothing
+    /// for callers: all is as they asked, until the host ends.
+    pub(crate) fn save(&self) -> std::io::Result<()> {
         // What ends because the host stops was not asked to end.
         let Some(keep) = self.keep.as_ref().filter(|_| !self.shutdown.is_cancelled()) else {
-            return;
+            return Ok(());
         };
-        if let Err(error) = keep.save(|| self.saved()) {
+        keep.save(|| self.saved()).inspect_err(|error| {
             tracing::error!(%error, "the state is not kept: what changed is lost with this host");
-        }
+        })
     }
 
     fn saved(&self) -> Saved {
@@ -118,7 +118,8 @@ impl Host {
         let parent = store.endpoint(endpoint)?;
         let stop = parent.stop.child_token();
         let most = spec.instance_count;
-        let deployment = Deployment { resource, spec: spec.clone(), most, came_up, replicas: None };
+        let deployment =
+            Deployment { resource, asked: None, spec: spec.clone(), most, came_up, replicas: None };
         parent.deployments.insert(name.to_owned(), deployment);
         let operation = store.operations.begin("odidp");
         drop(store);

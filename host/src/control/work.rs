@@ -50,26 +50,25 @@ impl Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        let state = match &self.outcome {
-            Ok(()) => ProvisioningState::Succeeded,
-            Err(fault) if fault.is_canceled() => ProvisioningState::Canceled,
-            Err(_) => ProvisioningState::Failed,
-        };
+        let outcome = self.outcome.as_ref().map(|()| ());
         let mut store = self.host.store();
         // What was deleted, by this operation or meanwhile, has nothing left to mark.
         match &self.subject {
             Subject::Endpoint(name) => {
+                let state = outcome.map_or_else(Fault::state, |()| ProvisioningState::Succeeded);
                 let _ = store.endpoint(name).map(|endpoint| endpoint.set_state(state));
             }
             Subject::Deployment(endpoint, name) => {
                 if let Ok(found) = store.deployment(endpoint, name) {
-                    found.set_state(state);
-                    found.failed(self.outcome.as_ref().err());
+                    found.ended(outcome);
                 }
             }
         }
         drop(store);
-        self.host.save();
+        if let Err(error) = self.host.save() {
+            let lost = "the state is not kept, so this is lost when the host ends";
+            self.operation.report(format!("{lost}: {error}"));
+        }
         self.operation.finish(self.outcome.clone());
     }
 }
@@ -87,18 +86,19 @@ mod tests {
     use tokio_util::task::TaskTracker;
 
     use super::*;
+    use crate::Keep;
     use crate::blobs::Blobs;
     use crate::gateway::{Callers, Gateway};
     use crate::issuer::Issuer;
     use crate::spawner::Spawner;
     use crate::store::Endpoint;
 
-    fn host() -> Arc<Host> {
+    fn host(keep: Option<Keep>) -> Arc<Host> {
         Arc::new(Host {
             executable: "plimsoll".into(),
             cache_dir: "cache".into(),
             state_dir: "state".into(),
-            keep: None,
+            keep,
             limits: None,
             rehearsal: crate::Rehearsal::default(),
             workspace: Workspace::local(),
@@ -144,8 +144,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_asks_hears_that_it_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let host = host(Some(Keep::open(&path).unwrap()));
+        for is_lost in [false, true] {
+            let operation = host.store().operations.begin("oe");
+            host.work(Subject::Endpoint("end".to_owned()), &operation, async { Ok(()) });
+            host.tasks.close();
+            host.tasks.wait().await;
+            let said = operation.status().properties.lines;
+            assert_eq!(said.iter().any(|line| line.contains("is not kept")), is_lost, "{said:?}");
+            std::fs::remove_dir_all(&path).unwrap_or_default();
+        }
+    }
+
+    #[tokio::test]
     async fn an_operation_whose_work_panics_has_failed_and_its_subject_is_free() {
-        let host = host();
+        let host = host(None);
         host.store().endpoints.insert("end".to_owned(), endpoint());
         assert!(host.store().endpoint("end").unwrap().check_idle().is_err());
         let operation = host.store().operations.begin("oe");

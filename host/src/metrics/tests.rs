@@ -1,7 +1,7 @@
 use super::*;
 
-fn answer(deployment: &str, status: u16) -> Answer {
-    Answer { deployment: deployment.to_owned(), status, model_status: Some(status) }
+fn answer(deployment: &str, status: u16) -> Answer<'_> {
+    Answer { deployment, status, model_status: Some(status) }
 }
 
 fn ask(meter: &Meter, metric: &str, split: &[(&str, Option<&str>)], step: u64) -> Vec<Timeseries> {

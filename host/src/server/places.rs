@@ -1,11 +1,13 @@
-//! How many connections a listener has, and which is closed when there are too many.
+//! How many connections a listener has, which is closed when there are too many, and which because it says nothing.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper::body::{Body, Frame, SizeHint};
+use plimsoll_domain::clock::{self, Moment};
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
@@ -16,6 +18,10 @@ pub(super) struct Places(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     limit: usize,
+    /// For the head of a request, from the start of the connection or the end of the last answer.
+    patience: Duration,
+    /// Ends all connections.
+    stop: CancellationToken,
     state: Mutex<State>,
     /// A place is free, or one that is taken has no request any more.
     changed: Notify,
@@ -26,7 +32,13 @@ struct State {
     taken: usize,
     turn: u64,
     /// Connections without a request, by when they last had one: the first for the longest time.
-    idle: BTreeMap<u64, CancellationToken>,
+    idle: BTreeMap<u64, Idle>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    since: Moment,
+    given_up: CancellationToken,
 }
 
 /// The place of a connection. It is free again when this is dropped.
@@ -38,7 +50,7 @@ pub(super) struct Place {
 #[derive(Debug)]
 struct Seat {
     shared: Arc<Shared>,
-    /// Cancelled when the place was given to somebody else.
+    /// Cancelled when the place was given to somebody else, and when all is to end.
     given_up: CancellationToken,
     /// Its turn among those without a request.
     idle: Mutex<Option<u64>>,
@@ -55,10 +67,19 @@ pub(super) struct Answering<B> {
 }
 
 impl Places {
-    /// All free.
-    pub(super) fn new(limit: usize) -> Self {
+    /// All free, until `stop`. A connection without a request has so much time for the head of one.
+    pub(super) fn new(limit: usize, patience: Duration, stop: CancellationToken) -> Self {
         let (state, changed) = (Mutex::default(), Notify::new());
-        Self(Arc::new(Shared { limit, state, changed }))
+        Self(Arc::new(Shared { limit, patience, stop, state, changed }))
+    }
+
+    /// Closes connections whose time for a request is over: one timer for all, because each of their own would be
+    /// set and unset for every request. Never returns.
+    pub(super) async fn close_silent(&self) -> ! {
+        loop {
+            let pause = self.0.lock().give_up_silent(self.0.patience, clock::now());
+            tokio::time::sleep(pause).await;
+        }
     }
 
     /// Takes a place: a free one, else that of the connection that has been without a request for the longest
@@ -84,8 +105,8 @@ impl Places {
             return None;
         }
         state.taken += 1;
-        let given_up = CancellationToken::new();
-        let turn = state.idle(given_up.clone());
+        let given_up = self.0.stop.child_token();
+        let turn = state.idle(given_up.clone(), clock::now());
         drop(state);
         let shared = Arc::clone(&self.0);
         let idle = Mutex::new(Some(turn));
@@ -100,17 +121,29 @@ impl Shared {
 }
 
 impl State {
-    fn idle(&mut self, given_up: CancellationToken) -> u64 {
+    fn idle(&mut self, given_up: CancellationToken, since: Moment) -> u64 {
         self.turn += 1;
-        self.idle.insert(self.turn, given_up);
+        self.idle.insert(self.turn, Idle { since, given_up });
         self.turn
     }
 
     fn give_one_up(&mut self) -> bool {
         let Some((_, longest)) = self.idle.pop_first() else { return false };
-        longest.cancel();
+        longest.given_up.cancel();
         self.taken -= 1;
         true
+    }
+
+    /// Returns the time until the next may have been silent for too long.
+    fn give_up_silent(&mut self, patience: Duration, now: Moment) -> Duration {
+        while let Some((_, longest)) = self.idle.first_key_value() {
+            let left = patience.saturating_sub(now.since(longest.since));
+            if !left.is_zero() {
+                return left;
+            }
+            self.give_one_up();
+        }
+        patience
     }
 }
 
@@ -124,7 +157,7 @@ impl Place {
         Busy(Arc::clone(&self.seat))
     }
 
-    /// Returns when somebody else has the place.
+    /// Returns when somebody else has the place, it was silent for too long, or all is to end.
     pub(super) fn given_up(&self) -> WaitForCancellationFuture<'_> {
         self.seat.given_up.cancelled()
     }
@@ -147,9 +180,10 @@ impl Drop for Busy {
     fn drop(&mut self) {
         let seat = &self.0;
         let mut idle = seat.idle();
+        let now = clock::now();
         let mut state = seat.shared.lock();
         if !seat.given_up.is_cancelled() {
-            *idle = Some(state.idle(seat.given_up.clone()));
+            *idle = Some(state.idle(seat.given_up.clone(), now));
             drop(state);
             seat.shared.changed.notify_one();
         }
@@ -198,6 +232,10 @@ mod tests {
 
     use super::*;
 
+    fn places(limit: usize) -> Places {
+        Places::new(limit, Duration::from_mins(1), CancellationToken::new())
+    }
+
     fn now<T>(future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
         match future.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(value) => Some(value),
@@ -211,7 +249,7 @@ mod tests {
 
     #[test]
     fn the_longest_without_a_request_makes_room() {
-        let places = Places::new(2);
+        let places = places(2);
         let (first, second) = (taken(&places).unwrap(), taken(&places).unwrap());
         drop(first.busy());
         let third = taken(&places).expect("the second has never had a request");
@@ -223,8 +261,28 @@ mod tests {
     }
 
     #[test]
+    fn who_says_nothing_for_too_long_is_closed_and_nobody_else() {
+        let places = places(3);
+        let (silent, asking) = (taken(&places).unwrap(), taken(&places).unwrap());
+        let request = asking.busy();
+        let patience = Duration::from_mins(1);
+        let start = clock::now();
+        let left = places.0.lock().give_up_silent(patience, start + Duration::from_secs(20));
+        assert!(left <= Duration::from_secs(40) && left > Duration::from_secs(30), "{left:?}");
+        assert!(!silent.seat.given_up.is_cancelled());
+        let over = start + patience;
+        assert_eq!(places.0.lock().give_up_silent(patience, over), patience, "nobody is left");
+        assert!(silent.seat.given_up.is_cancelled() && !asking.seat.given_up.is_cancelled());
+        drop(request);
+        places.0.lock().give_up_silent(patience, over + Duration::from_secs(10));
+        assert!(asking.seat.given_up.is_cancelled(), "it has been silent since its answer");
+        drop((silent, asking));
+        assert_eq!(places.0.lock().taken, 0);
+    }
+
+    #[test]
     fn requests_under_way_are_not_cut_off() {
-        let places = Places::new(1);
+        let places = places(1);
         let place = taken(&places).unwrap();
         let request = place.busy();
         let mut next = pin!(places.take());
@@ -237,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_place_is_free_when_its_connection_ends_in_a_request() {
-        let places = Places::new(1);
+        let places = places(1);
         let place = taken(&places).unwrap();
         let answer = place.busy().with(());
         drop(place);

@@ -74,5 +74,12 @@ async fn a_change_that_cannot_be_brought_up_leaves_what_serves() {
     assert_eq!(after.state, ProvisioningState::Failed);
     assert_eq!(after.instances, before.instances);
     assert_eq!(caller.score().await.status, StatusCode::OK);
+    // To ask for what serves all the while is to go back.
+    host.driver
+        .put_deployment(&deployment("blue", 1, 1.0), Until::Done, &mut |_| {})
+        .await
+        .unwrap();
+    let back = host.driver.show_deployment("end", "blue").await.unwrap();
+    assert_eq!((back.state, &back.instances), (ProvisioningState::Succeeded, &before.instances));
     host.stop().await;
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use hyper::StatusCode;
+use hyper::{Method, StatusCode};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use plimsoll_deploy::arm::{ProvisioningState, Until};
+use plimsoll_deploy::arm::Until;
 use plimsoll_deploy::spec::{DeploymentSpec, ServiceTime};
 use plimsoll_domain::clock;
 use plimsoll_host::Rehearsal;
@@ -39,6 +39,22 @@ async fn names(host: &TestHost) -> Vec<String> {
     let shown = host.driver.show_deployment("end", "blue").await.unwrap();
     assert_eq!(shown.ready(), shown.instances.len(), "{shown:?}");
     shown.instances.into_iter().map(|instance| instance.name).collect()
+}
+
+/// As `update --set` gets it: slots of an instance, instances, state.
+async fn described(host: &TestHost) -> (u64, u64, String) {
+    let answer = host.ask(Method::GET, "/onlineEndpoints/end/deployments/blue", "").await;
+    let shown: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    let properties = &shown["properties"];
+    assert_eq!(
+        properties["provisioningState"] == "Failed",
+        !properties["provisioningError"].is_null()
+    );
+    (
+        properties["requestSettings"]["maxConcurrentRequestsPerInstance"].as_u64().unwrap(),
+        shown["sku"]["capacity"].as_u64().unwrap(),
+        properties["provisioningState"].as_str().unwrap().to_owned(),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,7 +117,8 @@ async fn a_new_instance_that_fails_stops_the_update_and_all_others_serve_on() {
     let spec = five(60);
     let caller = host.endpoint_with(&spec).await;
     let load = Load::start(&caller, 100);
-    let other = changed(spec.clone());
+    let mut other = changed(spec.clone());
+    other.request_settings.max_concurrent_requests_per_instance = NonZeroU32::new(61).unwrap();
     let error = host.driver.put_deployment(&other, Until::Done, &mut |_| {}).await.unwrap_err();
     let answers = load.stop().await;
     assert_eq!(statuses(&answers), BTreeMap::from([(200, answers.len())]));
@@ -111,14 +128,17 @@ async fn a_new_instance_that_fails_stops_the_update_and_all_others_serve_on() {
     assert_eq!(names(&host).await, ["2", "3", "4", "5", "6"], "the oldest went first");
     let log = host.driver.logs("end", "blue", 1).await.unwrap();
     assert!(log.contains("==> blue/7 <==\nplimsoll: the host was told"), "{log}");
-    let shown = host.driver.show_deployment("end", "blue").await.unwrap();
-    assert_eq!(shown.state, ProvisioningState::Failed);
+    // Two are of the one description, three of the other: it is shown as it was asked for, and that it is not that.
+    assert_eq!(described(&host).await, (61, 5, "Failed".to_owned()));
+    host.driver.scale("end", "blue", NonZeroU32::new(4).unwrap()).await.unwrap();
+    assert_eq!(described(&host).await, (61, 4, "Failed".to_owned()), "scaling does not mend it");
 
     // What it was before is not what is there: going back is an update, too.
     host.driver.put_deployment(&spec, Until::Done, &mut |_| {}).await.unwrap();
-    assert_eq!(names(&host).await, ["8", "9", "10", "11", "12"]);
+    assert_eq!(described(&host).await, (60, 5, "Succeeded".to_owned()));
+    assert_eq!(names(&host).await, ["9", "10", "11", "12", "13"]);
     host.driver.put_deployment(&spec, Until::Done, &mut |_| {}).await.unwrap();
-    assert_eq!(names(&host).await, ["8", "9", "10", "11", "12"], "nothing is left to change");
+    assert_eq!(names(&host).await, ["9", "10", "11", "12", "13"], "nothing is left to change");
     host.stop().await;
 }
 
