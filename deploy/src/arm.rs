@@ -1,16 +1,22 @@
 //! The deployment driver for Azure Resource Manager, and for the local host, which speaks the same.
 //!
-//! One client, one set of rules for long-running operations, one set of errors. Plain HTTP only, so
-//! for now it drives a local host; deployments refer to files of this machine.
+//! One client, one set of rules for long-running operations, one set of errors. A local host is driven by plain HTTP, and
+//! its deployments refer to files of this machine; Azure by HTTPS, with a token of whoever asks.
 
 mod assets;
 mod body;
+mod change;
 mod client;
+pub mod cloud;
+pub mod credential;
+pub mod dry;
 mod error;
 pub mod file_uri;
 mod lro;
+mod remedy;
 mod resources;
 pub mod score;
+pub mod transport;
 mod view;
 pub mod wire;
 
@@ -28,14 +34,21 @@ use serde_json::Value;
 use crate::spec::{Asset, DeploymentSpec, EndpointSpec};
 use crate::workspace::Workspace;
 use assets::Registration;
-use client::{Answer, Client};
+use change::Change;
+use client::{Answer, Call, Client};
+use cloud::Cloud;
+use credential::Credential;
+use dry::{Dry, Sent};
+use transport::Transport;
 use wire::{
     API_VERSION, Answers, DeploymentProperties, DeploymentUse, EndpointProperties, Keys, List,
     Logs, LogsRequest, Patch, Resource, Sku,
 };
 
+pub use client::Limits;
 pub use error::Error;
 pub use lro::Progress;
+pub use remedy::Trace;
 pub use resources::{AssetKind, Container, Until};
 pub use view::{Credentials, Deployment, Endpoint};
 pub use wire::{InstanceStatus, KeyType, ProvisioningState};
@@ -53,12 +66,50 @@ impl fmt::Debug for ArmDriver {
 }
 
 impl ArmDriver {
-    /// A driver for the control plane at `url`, which is `http://HOST:PORT`.
+    /// A driver for the local host at `url`, which is `http://HOST:PORT` on this machine.
     ///
     /// # Errors
     /// The address is not of that form.
     pub fn new(url: &str, workspace: Workspace, token: &SecretString) -> Result<Self, Error> {
-        Ok(Self { client: Client::new(url, token)?, workspace })
+        Ok(Self { client: Client::local(url, token)?, workspace })
+    }
+
+    /// A driver for a cloud, or for what speaks as a cloud does.
+    ///
+    /// # Errors
+    /// The address of its resource manager is not `https://HOST`.
+    pub fn azure(
+        cloud: &Cloud,
+        workspace: Workspace,
+        credential: Credential,
+        transport: Transport,
+    ) -> Result<Self, Error> {
+        let client = Client::azure(transport, &cloud.resource_manager, credential, cloud.scope())?;
+        Ok(Self { client, workspace })
+    }
+
+    /// With other limits on how long things may take.
+    #[must_use]
+    pub fn within(mut self, limits: Limits) -> Self {
+        self.client.limits = limits;
+        self
+    }
+
+    /// One that sends no change, but keeps what it would send.
+    #[must_use]
+    pub fn rehearsing(mut self, reads: dry::Reads) -> Self {
+        self.client.dry = Some(Dry::new(reads));
+        self
+    }
+
+    /// What would have been sent so far, in order.
+    pub fn rehearsed(&self) -> Vec<Sent> {
+        self.client.dry.as_ref().map(Dry::sent).unwrap_or_default()
+    }
+
+    /// Whether it drives Azure, and no local host.
+    pub fn is_azure(&self) -> bool {
+        self.client.is_azure()
     }
 
     /// Creates an endpoint. Its traffic is left for [`set_traffic`](Self::set_traffic), because it
@@ -68,8 +119,8 @@ impl ArmDriver {
         absent(&what, self.show_endpoint(&spec.name).await)?;
         let body = body::endpoint(&what, &self.location().await?, spec)?;
         let path = endpoint_path(&spec.name);
-        let answer = self.send(&what, Method::PUT, &path, &body).await?;
-        lro::wait(&self.client, &what, &answer, &mut |_| {}).await?;
+        let change = Change { is_new: true, ..Change::new(&what, Method::PUT, &path, &body) };
+        self.change(&change, &mut |_| {}).await?;
         self.show_endpoint(&spec.name).await
     }
 
@@ -92,14 +143,7 @@ impl ArmDriver {
         name: &str,
         traffic: &BTreeMap<String, u8>,
     ) -> Result<Endpoint, Error> {
-        let (what, path) = (endpoint_words(name), endpoint_path(name));
-        let mut resource: Resource<EndpointProperties> = self.get(&what, &path).await?;
-        let live = traffic.iter().filter(|(_, percent)| **percent > 0);
-        resource.properties.traffic =
-            live.map(|(name, percent)| (name.clone(), *percent)).collect();
-        let answer = self.send(&what, Method::PUT, &path, &resource).await?;
-        lro::wait(&self.client, &what, &answer, &mut |_| {}).await?;
-        self.show_endpoint(name).await
+        self.share(name, &[("traffic", traffic)]).await
     }
 
     /// Sends requests, and copies of requests, to deployments by percent: live shares whose sum is 0 or 100, and the
@@ -110,31 +154,42 @@ impl ArmDriver {
         traffic: &BTreeMap<String, u8>,
         mirror: &BTreeMap<String, u8>,
     ) -> Result<Endpoint, Error> {
+        self.share(name, &[("traffic", traffic), ("mirrorTraffic", mirror)]).await
+    }
+
+    /// Read, changed and written back whole; again if somebody else wrote meanwhile.
+    async fn share(
+        &self,
+        name: &str,
+        shares: &[(&str, &BTreeMap<String, u8>)],
+    ) -> Result<Endpoint, Error> {
         let (what, path) = (endpoint_words(name), endpoint_path(name));
-        let mut resource: Resource<EndpointProperties> = self.get(&what, &path).await?;
-        let positive = |shares: &BTreeMap<String, u8>| -> BTreeMap<String, u8> {
-            let shares = shares.iter().filter(|(_, percent)| **percent > 0);
-            shares.map(|(name, percent)| (name.clone(), *percent)).collect()
-        };
-        resource.properties.traffic = positive(traffic);
-        resource.properties.mirror_traffic = positive(mirror);
-        let answer = self.send(&what, Method::PUT, &path, &resource).await?;
-        lro::wait(&self.client, &what, &answer, &mut |_| {}).await?;
+        let mut tries = 3;
+        loop {
+            let (mut resource, version) = self.versioned_read(&what, &path).await?;
+            for (key, shares) in shares {
+                resource["properties"][*key] = serde_json::json!(resources::live(shares));
+            }
+            let change = Change { version, ..Change::new(&what, Method::PUT, &path, &resource) };
+            tries -= 1;
+            match self.change(&change, &mut |_| {}).await {
+                Err(error) if error.status() == Some(412) && tries > 0 => {}
+                done => break done?,
+            }
+        }
         self.show_endpoint(name).await
     }
 
     /// The endpoint's two keys.
     pub async fn credentials(&self, name: &str) -> Result<Credentials, Error> {
         let (what, path) = (endpoint_words(name), endpoint_path(name) + "/listKeys");
-        let answer = self.call(&what, Method::POST, &path, Bytes::new()).await?;
+        let answer = self.question(&what, &path, &Value::Null).await?;
         Ok(Credentials::from(answer.read::<Keys>(&what)?))
     }
 
     /// Deletes an endpoint with all its deployments.
     pub async fn delete_endpoint(&self, name: &str) -> Result<(), Error> {
-        let what = endpoint_words(name);
-        let answer = self.call(&what, Method::DELETE, &endpoint_path(name), Bytes::new()).await?;
-        lro::wait(&self.client, &what, &answer, &mut |_| {}).await
+        self.remove_endpoint(name, Until::Done).await
     }
 
     /// Creates a deployment and waits until all its instances are ready. `progress` is told what
@@ -150,8 +205,8 @@ impl ArmDriver {
         let ids = self.register(&what, &location, spec).await?;
         let body = body::deployment(&what, &location, spec, ids)?;
         let path = deployment_path(&spec.endpoint_name, &spec.name);
-        let answer = self.send(&what, Method::PUT, &path, &body).await?;
-        lro::wait(&self.client, &what, &answer, progress).await?;
+        let change = Change { is_new: true, ..Change::new(&what, Method::PUT, &path, &body) };
+        self.change(&change, progress).await?;
         self.show_deployment(&spec.endpoint_name, &spec.name).await
     }
 
@@ -171,7 +226,7 @@ impl ArmDriver {
     /// Only a local host says so.
     pub async fn take_answers(&self, endpoint: &str) -> Result<BTreeMap<String, Answers>, Error> {
         let (what, path) = (endpoint_words(endpoint), endpoint_path(endpoint) + "/takeAnswers");
-        self.call(&what, Method::POST, &path, Bytes::new()).await?.read(&what)
+        self.question(&what, &path, &Value::Null).await?.read(&what)
     }
 
     /// All deployments of an endpoint.
@@ -192,8 +247,7 @@ impl ArmDriver {
         let (what, path) = (deployment_words(endpoint, name), deployment_path(endpoint, name));
         let sku = Sku { name: "Default".to_owned(), capacity: instances.get() };
         let change = Patch { sku: Some(sku), tags: None };
-        let answer = self.send(&what, Method::PATCH, &path, &change).await?;
-        lro::wait(&self.client, &what, &answer, &mut |_| {}).await?;
+        self.change(&Change::new(&what, Method::PATCH, &path, &change), &mut |_| {}).await?;
         self.show_deployment(endpoint, name).await
     }
 
@@ -203,15 +257,13 @@ impl ArmDriver {
         let path = deployment_path(endpoint, name) + "/getLogs";
         let container_type = Some("InferenceServer".to_owned());
         let request = LogsRequest { container_type, tail: Some(lines) };
-        let answer = self.send(&what, Method::POST, &path, &request).await?;
+        let answer = self.question(&what, &path, &request).await?;
         Ok(answer.read::<Logs>(&what)?.content)
     }
 
     /// Deletes a deployment, which must have no live traffic.
     pub async fn delete_deployment(&self, endpoint: &str, name: &str) -> Result<(), Error> {
-        let (what, path) = (deployment_words(endpoint, name), deployment_path(endpoint, name));
-        let answer = self.call(&what, Method::DELETE, &path, Bytes::new()).await?;
-        lro::wait(&self.client, &what, &answer, &mut |_| {}).await
+        self.remove_deployment(endpoint, name, Until::Done).await
     }
 
     async fn register(
@@ -250,7 +302,7 @@ impl ArmDriver {
         for Registration { path, properties } in registrations {
             let location = Some(location.to_owned());
             let resource = Resource { location, ..Resource::new(properties) };
-            self.send(what, Method::PUT, &path, &resource).await?;
+            self.begin(&Change::new(what, Method::PUT, &path, &resource)).await?;
         }
         Ok(ids)
     }
@@ -263,30 +315,27 @@ impl ArmDriver {
     }
 
     async fn get<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<T, Error> {
-        self.call(what, Method::GET, path, Bytes::new()).await?.read(what)
+        self.client.call(&Call::new(what, Method::GET, &self.path(path))).await?.read(what)
     }
 
-    async fn send(
+    /// A POST that only asks, though it may answer with secrets.
+    async fn question(
         &self,
         what: &str,
-        method: Method,
         path: &str,
         body: &impl Serialize,
     ) -> Result<Answer, Error> {
-        let body = serde_json::to_vec(body).expect("resources have string keys and finite numbers");
-        self.call(what, method, path, Bytes::from(body)).await
+        let body = serde_json::to_value(body).expect("requests have string keys");
+        let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
+        let path = self.path(path);
+        let call = Call { body, changes: false, ..Call::new(what, Method::POST, &path) };
+        self.client.call(&call).await
     }
 
-    async fn call(
-        &self,
-        what: &str,
-        method: Method,
-        path: &str,
-        body: Bytes,
-    ) -> Result<Answer, Error> {
+    /// The address of something in the workspace, behind the host, with the query that every request has.
+    fn path(&self, path: &str) -> String {
         let id = self.workspace.id(path);
-        let path = format!("{}?api-version={API_VERSION}", id.trim_end_matches('/'));
-        self.client.call(what, method, &path, body).await
+        format!("{}?api-version={API_VERSION}", id.trim_end_matches('/'))
     }
 }
 
