@@ -88,6 +88,13 @@ impl ArmDriver {
         Ok(Self { client, workspace })
     }
 
+    /// With tokens for another resource than that of its address.
+    #[must_use]
+    pub fn for_scope(mut self, scope: String) -> Self {
+        self.client.scope = scope;
+        self
+    }
+
     /// With other limits on how long things may take.
     #[must_use]
     pub fn within(mut self, limits: Limits) -> Self {

@@ -49,7 +49,7 @@ pub(super) struct Client {
     transport: Transport,
     url: String,
     credential: Credential,
-    scope: String,
+    pub(super) scope: String,
     reads: DefaultDirectRateLimiter,
     writes: DefaultDirectRateLimiter,
     is_azure: bool,
