@@ -17,6 +17,7 @@ mod remedy;
 mod resources;
 pub mod score;
 pub mod transport;
+mod upload;
 mod view;
 pub mod wire;
 
@@ -27,11 +28,12 @@ use std::num::NonZeroU32;
 use bytes::Bytes;
 use hyper::Method;
 use secrecy::SecretString;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::spec::{Asset, DeploymentSpec, EndpointSpec};
+use crate::quota::Usages;
+use crate::spec::{Asset, AuthMode, DeploymentSpec, EndpointSpec, Location, Model};
 use crate::workspace::Workspace;
 use assets::Registration;
 use change::Change;
@@ -41,8 +43,8 @@ use credential::Credential;
 use dry::{Dry, Sent};
 use transport::Transport;
 use wire::{
-    API_VERSION, Answers, DeploymentProperties, DeploymentUse, EndpointProperties, Keys, List,
-    Logs, LogsRequest, Patch, Resource, Sku,
+    API_VERSION, Answers, DeploymentProperties, DeploymentUse, EndpointProperties, Keys, Logs,
+    LogsRequest, Patch, Resource, Sku,
 };
 
 pub use client::Limits;
@@ -57,6 +59,8 @@ pub use wire::{InstanceStatus, KeyType, ProvisioningState};
 pub struct ArmDriver {
     client: Client,
     workspace: Workspace,
+    /// Whose tokens endpoints take that want Entra's; nothing for a local host, which makes them itself.
+    data_plane: Option<String>,
 }
 
 impl fmt::Debug for ArmDriver {
@@ -71,7 +75,7 @@ impl ArmDriver {
     /// # Errors
     /// The address is not of that form.
     pub fn new(url: &str, workspace: Workspace, token: &SecretString) -> Result<Self, Error> {
-        Ok(Self { client: Client::local(url, token)?, workspace })
+        Ok(Self { client: Client::local(url, token)?, workspace, data_plane: None })
     }
 
     /// A driver for a cloud, or for what speaks as a cloud does.
@@ -85,7 +89,7 @@ impl ArmDriver {
         transport: Transport,
     ) -> Result<Self, Error> {
         let client = Client::azure(transport, &cloud.resource_manager, credential, cloud.scope())?;
-        Ok(Self { client, workspace })
+        Ok(Self { client, workspace, data_plane: Some(cloud.data_plane_scope()) })
     }
 
     /// With tokens for another resource than that of its address.
@@ -139,9 +143,8 @@ impl ArmDriver {
 
     /// All endpoints.
     pub async fn list_endpoints(&self) -> Result<Vec<Endpoint>, Error> {
-        let list: List<Resource<EndpointProperties>> =
-            self.get("the endpoints", "onlineEndpoints").await?;
-        Ok(list.value.into_iter().map(Endpoint::from).collect())
+        let all = self.list::<Resource<EndpointProperties>>("the endpoints", "onlineEndpoints");
+        Ok(all.await?.into_iter().map(Endpoint::from).collect())
     }
 
     /// Sends requests to deployments by percent; the sum is 0 or 100.
@@ -194,6 +197,19 @@ impl ArmDriver {
         Ok(Credentials::from(answer.read::<Keys>(&what)?))
     }
 
+    /// What a caller of an endpoint shows: its key, its token, or who they are.
+    pub async fn secret(&self, name: &str, mode: AuthMode) -> Result<SecretString, Error> {
+        match (mode, &self.data_plane) {
+            (AuthMode::Key, _) => Ok(self.credentials(name).await?.primary),
+            (AuthMode::AadToken, Some(scope)) => {
+                self.client.token_for(&endpoint_words(name), scope).await
+            }
+            (AuthMode::AmlToken | AuthMode::AadToken, _) => {
+                Ok(self.token(name).await?.access_token.into())
+            }
+        }
+    }
+
     /// Deletes an endpoint with all its deployments.
     pub async fn delete_endpoint(&self, name: &str) -> Result<(), Error> {
         self.remove_endpoint(name, Until::Done).await
@@ -239,9 +255,9 @@ impl ArmDriver {
     /// All deployments of an endpoint.
     pub async fn list_deployments(&self, endpoint: &str) -> Result<Vec<Deployment>, Error> {
         let path = endpoint_path(endpoint) + "/deployments";
-        let list: List<Resource<DeploymentProperties>> =
-            self.get(&endpoint_words(endpoint), &path).await?;
-        Ok(list.value.into_iter().map(Deployment::from).collect())
+        let what = endpoint_words(endpoint);
+        let all = self.list::<Resource<DeploymentProperties>>(&what, &path).await?;
+        Ok(all.into_iter().map(Deployment::from).collect())
     }
 
     /// Changes the number of instances, and waits until the new ones are ready or the old ones gone.
@@ -285,13 +301,18 @@ impl ArmDriver {
         if let Some(model) = &spec.model {
             let model = match model {
                 Asset::Reference(r) => Asset::Reference(self.versioned(AssetKind::Model, r).await?),
-                Asset::Inline(_) => model.clone(),
+                Asset::Inline(model) => Asset::Inline(self.brought(what, model).await?),
             };
             let (id, registration) = assets::model(workspace, what, &model).await?;
             ids.model = Some(id);
             registrations.extend(registration);
         }
-        if let Some(code) = &spec.code {
+        if let Some(code) = &spec.code
+            && let Location::Here(folder) = &code.folder
+            && self.is_azure()
+        {
+            ids.code = Some(self.upload_code(what, folder).await?);
+        } else if let Some(code) = &spec.code {
             let (id, registration) = assets::code(workspace, what, code).await?;
             ids.code = Some(id);
             registrations.extend(registration);
@@ -302,7 +323,8 @@ impl ArmDriver {
                 Asset::Reference(r) => Asset::Reference(self.versioned(kind, r).await?),
                 Asset::Inline(_) => environment.clone(),
             };
-            let (id, registration) = assets::environment(workspace, what, &environment)?;
+            let (id, registration) =
+                assets::environment(workspace, what, &environment, self.is_azure())?;
             ids.environment = Some(id);
             registrations.extend(registration);
         }
@@ -314,6 +336,17 @@ impl ArmDriver {
         Ok(ids)
     }
 
+    /// A model whose files are where they can be used: a local host uses those of this machine.
+    async fn brought(&self, what: &str, model: &Model) -> Result<Model, Error> {
+        let mut model = model.clone();
+        if let Location::Here(path) = &model.path
+            && self.is_azure()
+        {
+            model.path = Location::Elsewhere(self.upload_model(what, path).await?);
+        }
+        Ok(model)
+    }
+
     /// The workspace's region, which is sent in every PUT.
     async fn location(&self) -> Result<String, Error> {
         let what = format!("workspace `{}`", self.workspace.name);
@@ -323,6 +356,43 @@ impl ArmDriver {
 
     async fn get<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<T, Error> {
         self.client.call(&Call::new(what, Method::GET, &self.path(path))).await?.read(what)
+    }
+
+    /// All of a list, which Azure gives in pages.
+    async fn list<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<Vec<T>, Error> {
+        self.pages(what, self.path(path)).await
+    }
+
+    async fn pages<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        mut path: String,
+    ) -> Result<Vec<T>, Error> {
+        let mut all = Vec::new();
+        loop {
+            let answer = self.client.call(&Call::new(what, Method::GET, &path)).await?;
+            let Page { value, next_link } = answer.read(what)?;
+            all.extend::<Vec<T>>(value);
+            let Some(next) = next_link.filter(|next| !next.is_empty()) else { return Ok(all) };
+            let elsewhere = || Error::OperationAddress { what: what.to_owned(), url: next.clone() };
+            path = self.client.path_of(&next).ok_or_else(elsewhere)?.to_owned();
+        }
+    }
+
+    /// What the workspace's subscription uses and may use in a region.
+    ///
+    /// # Errors
+    /// It is refused, or what is answered are no usages.
+    pub async fn usages(&self, region: &str) -> Result<Usages, Error> {
+        let what = format!("the quota of region `{region}`");
+        let path = format!(
+            "/subscriptions/{}/providers/Microsoft.MachineLearningServices/locations/{region}/usages\
+             ?api-version={API_VERSION}",
+            self.workspace.subscription
+        );
+        let all: Vec<Value> = self.pages(&what, path).await?;
+        let text = serde_json::json!({ "value": all }).to_string();
+        Usages::read(&text).map_err(|error| Error::NotSupported { what, reason: error.to_string() })
     }
 
     /// A POST that only asks, though it may answer with secrets.
@@ -344,6 +414,15 @@ impl ArmDriver {
         let id = self.workspace.id(path);
         format!("{}?api-version={API_VERSION}", id.trim_end_matches('/'))
     }
+}
+
+/// A part of a list, and where the next one is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page<T> {
+    value: Vec<T>,
+    #[serde(default)]
+    next_link: Option<String>,
 }
 
 /// Azure overwrites what is there; a run must not.

@@ -134,9 +134,11 @@ impl ArmDriver {
     /// Waits until no operation runs of what is to be changed, nor of its endpoint. `refused` is what to say if that takes
     /// too long.
     async fn idle(&self, change: &Change<'_>, refused: Error) -> Result<(), Error> {
-        let endpoint = change.path.split("/deployments").next().unwrap_or(change.path);
+        // Behind the first two, a path names a deployment, or what is done to the endpoint, which has no state of its own.
+        let endpoint = change.path.split('/').take(2).collect::<Vec<_>>().join("/");
+        let subject = if change.method == Method::POST { &endpoint } else { change.path };
         let quiet = async {
-            for path in [change.path, endpoint] {
+            for path in [subject, &endpoint] {
                 loop {
                     let answer = match self.ask(change.what, path).await {
                         Err(error) if error.is_not_found() => break,

@@ -31,6 +31,10 @@ use super::wire::ErrorBody;
 const CLIENT_REQUEST: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 const SERVICE_REQUEST: HeaderName = HeaderName::from_static("x-ms-request-id");
 
+/// The version of the Blob service that is spoken, and what a token must be for, to open a storage account.
+const STORAGE_VERSION: &str = "2021-12-02";
+const STORAGE_SCOPE: &str = "https://storage.azure.com/.default";
+
 /// For one request and its answer.
 const ANSWER_LIMIT: Duration = Duration::from_mins(1);
 
@@ -95,6 +99,19 @@ pub(super) struct Call<'a> {
     pub(super) version: Option<HeaderValue>,
     /// Whether Azure does something because of it. Some POSTs only ask.
     pub(super) changes: bool,
+}
+
+/// One request to a storage account, which knows no `Call`'s path and often no token.
+pub(super) struct Stored<'a> {
+    pub(super) what: &'a str,
+    pub(super) method: Method,
+    /// Whole, with the signature.
+    pub(super) url: String,
+    pub(super) headers: &'a [(&'static str, &'a str)],
+    pub(super) body: Bytes,
+    /// Whether the caller's token opens it, and no signature.
+    pub(super) bears_token: bool,
+    pub(super) limit: Duration,
 }
 
 impl<'a> Call<'a> {
@@ -213,6 +230,57 @@ impl Client {
         }
     }
 
+    /// Carries out a request to a storage account, once.
+    pub(super) async fn store(&self, stored: &Stored<'_>) -> Result<Answer, Error> {
+        let Stored { what, method, url, headers, body, bears_token, limit } = stored;
+        if let Some(dry) = &self.dry {
+            let answer = dry.stored(stored);
+            let is_good = answer.status.is_success();
+            return if is_good {
+                Ok(answer)
+            } else {
+                Err(self.refusal(what, &answer, String::new()))
+            };
+        }
+        let open = url.split('?').next().unwrap_or_default().to_owned();
+        let id = Uuid::new_v4().to_string();
+        let wrong = |reason| Error::Address { url: open.clone(), reason };
+        if !open.starts_with("https://") {
+            return Err(wrong("what is secret goes by https only"));
+        }
+        let mut request = Request::builder()
+            .method(method)
+            .uri(url)
+            .header("x-ms-version", STORAGE_VERSION)
+            .header(CLIENT_REQUEST, &id);
+        if *bears_token {
+            let token = self.credential.token(STORAGE_SCOPE).await;
+            let token =
+                token.map_err(|source| Error::Credential { what: (*what).to_owned(), source })?;
+            request = request.header(header::AUTHORIZATION, bearer(&token).map_err(wrong)?);
+        }
+        for (name, value) in *headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(body.clone()));
+        let request = request.map_err(|_| wrong("it has characters that no address has"))?;
+        let answer = self.transport.send(request, *limit).await;
+        let answered = answer.map_err(|broken| self.lost(what, open, broken, id.clone()))?;
+        let answer =
+            Answer { headers: answered.headers, status: answered.status, body: answered.body };
+        if answer.status.is_success() { Ok(answer) } else { Err(self.refusal(what, &answer, id)) }
+    }
+
+    pub(super) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// A token of the credential for something else than the control plane.
+    pub(super) async fn token_for(&self, what: &str, scope: &str) -> Result<SecretString, Error> {
+        let token = self.credential.token(scope).await;
+        token.map_err(|source| Error::Credential { what: what.to_owned(), source })
+    }
+
     /// Whether it speaks to Azure, and to no local host.
     pub(super) fn is_azure(&self) -> bool {
         self.is_azure
@@ -236,25 +304,30 @@ impl Client {
         let id = Uuid::new_v4().to_string();
         let request = self.request(call, token, &id)?;
         let answered = self.transport.send(request, self.limits.answer).await;
-        let (what, url) = (call.what.to_owned(), self.url.clone());
-        let answered = answered.map_err(|broken| match broken {
-            Broken::Unreachable(source) => {
-                let trace = self.trace(id.clone(), remedy::UNREACHABLE);
-                Error::Unreachable { what, url, source, trace }
-            }
-            Broken::BrokeOff(source) => {
-                Error::BrokeOff { what, url, source, trace: self.trace(id.clone(), remedy::LOST) }
-            }
-            Broken::NoAnswer(limit) => {
-                Error::NoAnswer { what, url, limit, trace: self.trace(id.clone(), remedy::LOST) }
-            }
-        })?;
+        let answered = answered
+            .map_err(|broken| self.lost(call.what, self.url.clone(), broken, id.clone()))?;
         let answer =
             Answer { headers: answered.headers, status: answered.status, body: answered.body };
         if answer.status.is_success() {
             Ok(answer)
         } else {
             Err(self.refusal(call.what, &answer, id))
+        }
+    }
+
+    fn lost(&self, what: &str, url: String, broken: Broken, id: String) -> Error {
+        let what = what.to_owned();
+        match broken {
+            Broken::Unreachable(source) => {
+                let trace = self.trace(id, remedy::UNREACHABLE);
+                Error::Unreachable { what, url, source, trace }
+            }
+            Broken::BrokeOff(source) => {
+                Error::BrokeOff { what, url, source, trace: self.trace(id, remedy::LOST) }
+            }
+            Broken::NoAnswer(limit) => {
+                Error::NoAnswer { what, url, limit, trace: self.trace(id, remedy::LOST) }
+            }
         }
     }
 
@@ -265,9 +338,7 @@ impl Client {
         id: &str,
     ) -> Result<Request<Full<Bytes>>, Error> {
         let wrong = |reason| Error::Address { url: self.url.clone(), reason };
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
-            .map_err(|_| wrong("its token has characters that no header may have"))?;
-        bearer.set_sensitive(true);
+        let bearer = bearer(token).map_err(wrong)?;
         let mut request = Request::builder()
             .method(&call.method)
             .uri(format!("{}{}", self.url, call.path))
@@ -295,6 +366,13 @@ impl Client {
         let trace = self.trace(request, remedy::of(&code, Some(status)));
         Error::Refused { what: what.to_owned(), status, code, message, retry_after, trace }
     }
+}
+
+fn bearer(token: &SecretString) -> Result<HeaderValue, &'static str> {
+    let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
+        .map_err(|_| "its token has characters that no header may have")?;
+    bearer.set_sensitive(true);
+    Ok(bearer)
 }
 
 impl Answer {

@@ -13,7 +13,7 @@ use hyper::header::HeaderMap;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::client::{Answer, Call};
+use super::client::{Answer, Call, Stored};
 
 /// What stands for a secret.
 const HIDDEN: &str = "<hidden>";
@@ -55,7 +55,9 @@ impl fmt::Display for Sent {
         if !self.changes && self.body.is_none() {
             return Ok(());
         }
-        write!(f, "\nAuthorization: Bearer {HIDDEN}\nContent-Type: application/json")?;
+        if self.url.contains("/subscriptions/") {
+            write!(f, "\nAuthorization: Bearer {HIDDEN}\nContent-Type: application/json")?;
+        }
         if let Some(version) = &self.if_match {
             write!(f, "\nIf-Match: {version}")?;
         }
@@ -112,6 +114,13 @@ impl Dry {
             Method::GET => match kept.written.get(path) {
                 Some(Some(written)) => Some(answer(StatusCode::OK, written)),
                 Some(None) => Some(missing(path)),
+                // Of what the rehearsal itself wrote nothing else is there.
+                None if path
+                    .strip_suffix("/deployments")
+                    .is_some_and(|of| kept.written.contains_key(of)) =>
+                {
+                    Some(answer(StatusCode::OK, &json!({ "value": [] })))
+                }
                 None => self.read(path),
             },
             Method::PUT => {
@@ -136,6 +145,21 @@ impl Dry {
         }
     }
 
+    /// The same for a request to a storage account, which is taken to be empty. Files are not shown.
+    pub(super) fn stored(&self, stored: &Stored<'_>) -> Answer {
+        let is_read = stored.method == Method::HEAD;
+        let size = stored.body.len();
+        let bytes = Value::from(format!("<{size} bytes>"));
+        self.kept().sent.push(Sent {
+            method: stored.method.to_string(),
+            url: without_signature(&stored.url),
+            if_match: None,
+            body: (!is_read && size > 0).then_some(bytes),
+            changes: !is_read,
+        });
+        if is_read { missing(&stored.url) } else { answer(StatusCode::CREATED, &Value::Null) }
+    }
+
     fn read(&self, path: &str) -> Option<Answer> {
         let Reads::Empty { region } = &self.reads else { return None };
         let segments: Vec<_> = path.trim_start_matches('/').split('/').collect();
@@ -144,6 +168,13 @@ impl Dry {
                 let region = region.as_deref().unwrap_or("<the workspace's region>");
                 answer(StatusCode::OK, &json!({ "name": name, "location": region }))
             }
+            [.., "datastores", _] => answer(
+                StatusCode::OK,
+                &json!({ "properties": {
+                    "accountName": "<account>", "containerName": "<container>",
+                    "credentials": { "credentialsType": "Sas" },
+                } }),
+            ),
             [.., "versions" | "deployments" | "onlineEndpoints" | "models" | "environments"] => {
                 answer(StatusCode::OK, &json!({ "value": [] }))
             }
@@ -172,6 +203,13 @@ fn told(path: &str) -> Value {
         Some("token") => json!({
             "accessToken": HIDDEN, "expiryTimeUtc": 0, "refreshAfterTimeUtc": 0, "tokenType": "Bearer",
         }),
+        Some("listSecrets") => json!({ "sasToken": format!("sig={HIDDEN}") }),
+        Some("startPendingUpload") => {
+            let uri = "https://<account>.blob.core.windows.net/<container>";
+            json!({ "blobReferenceForConsumption": {
+                "blobUri": uri, "credential": { "sasUri": format!("{uri}?sig={HIDDEN}") },
+            } })
+        }
         Some("getLogs") => json!({ "content": "" }),
         _ => json!({}),
     }
@@ -183,7 +221,8 @@ fn answer(status: StatusCode, body: &Value) -> Answer {
 }
 
 fn missing(path: &str) -> Answer {
-    let message = format!("the rehearsal knows no `{path}`");
+    let message =
+        format!("a dry run that reads nothing knows no `{path}`; leave out `=offline` to read it");
     let error = json!({ "error": { "code": "ResourceNotFound", "message": message } });
     answer(StatusCode::NOT_FOUND, &error)
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The end of an error's text. A local host's errors have none: they say what to do themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Trace(Option<(String, &'static str)>);
+pub struct Trace(Option<Box<(String, &'static str)>>);
 
 impl Trace {
     /// None: the error is a local host's.
@@ -13,18 +13,18 @@ impl Trace {
     }
 
     /// Of a request, by its id.
-    pub(super) const fn new(request: String, remedy: &'static str) -> Self {
-        Self(Some((request, remedy)))
+    pub(super) fn new(request: String, remedy: &'static str) -> Self {
+        Self(Some(Box::new((request, remedy))))
     }
 
     /// The request's id: Azure's if it answered, else the one that was sent.
     pub fn request(&self) -> Option<&str> {
-        self.0.as_ref().map(|(request, _)| request.as_str())
+        self.0.as_ref().map(|trace| trace.0.as_str())
     }
 
     /// What to do.
     pub fn remedy(&self) -> Option<&'static str> {
-        self.0.as_ref().map(|(_, remedy)| *remedy)
+        self.0.as_ref().map(|trace| trace.1)
     }
 
     pub(super) const fn is_azure(&self) -> bool {
@@ -33,7 +33,7 @@ impl Trace {
 
     /// The text without what leads to it, or another one if there is none.
     pub(super) fn or(&self, other: &str) -> String {
-        match &self.0 {
+        match self.0.as_deref() {
             Some((request, remedy)) => format!("{remedy} (request {request})"),
             None => other.to_owned(),
         }
@@ -42,7 +42,7 @@ impl Trace {
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match self.0.as_deref() {
             Some((request, remedy)) => write!(f, "; {remedy} (request {request})"),
             None => Ok(()),
         }

@@ -73,7 +73,7 @@ impl ArmDriver {
 
     /// All endpoints.
     pub async fn endpoints(&self) -> Result<Vec<Resource<EndpointProperties>>, Error> {
-        Ok(self.get::<List<_>>("the endpoints", "onlineEndpoints").await?.value)
+        self.list("the endpoints", "onlineEndpoints").await
     }
 
     /// A deployment.
@@ -91,7 +91,7 @@ impl ArmDriver {
         endpoint: &str,
     ) -> Result<Vec<Resource<DeploymentProperties>>, Error> {
         let path = endpoint_path(endpoint) + "/deployments";
-        Ok(self.get::<List<_>>(&endpoint_words(endpoint), &path).await?.value)
+        self.list(&endpoint_words(endpoint), &path).await
     }
 
     /// Refuses a name that an endpoint has.
@@ -261,14 +261,13 @@ impl ArmDriver {
         name: Option<&str>,
     ) -> Result<Vec<Resource<Value>>, Error> {
         let path = kind.path();
-        let list: List<_> = match name {
+        match name {
             Some(name) => {
                 let what = asset_words(kind, name);
-                self.get(&what, &format!("{path}/{name}/versions")).await?
+                self.list(&what, &format!("{path}/{name}/versions")).await
             }
-            None => self.get(&format!("the {path}"), path).await?,
-        };
-        Ok(list.value)
+            None => self.list(&format!("the {path}"), path).await,
+        }
     }
 
     /// The version of a name that was registered last.
@@ -288,7 +287,7 @@ impl ArmDriver {
     /// Registers a model, which has a name and a version.
     pub async fn register_model(&self, model: &Model) -> Result<Resource<AssetProperties>, Error> {
         let what = asset_words(AssetKind::Model, model.name.as_deref().unwrap_or_default());
-        let asset = Asset::Inline(model.clone());
+        let asset = Asset::Inline(self.brought(&what, model).await?);
         let (_, registration) = assets::model(&self.workspace, &what, &asset).await?;
         self.register_asset(&what, registration, model.description.as_ref(), &model.tags).await
     }
@@ -301,7 +300,8 @@ impl ArmDriver {
         let name = environment.name.as_deref().unwrap_or_default();
         let what = asset_words(AssetKind::Environment, name);
         let asset = Asset::Inline(environment.clone());
-        let (_, registration) = assets::environment(&self.workspace, &what, &asset)?;
+        let (_, registration) =
+            assets::environment(&self.workspace, &what, &asset, self.is_azure())?;
         let (description, tags) = (environment.description.as_ref(), &environment.tags);
         self.register_asset(&what, registration, description, tags).await
     }

@@ -122,7 +122,7 @@ impl Transport {
         http.set_nodelay(true);
         http.set_connect_timeout(Some(CONNECT_LIMIT));
         let somewhere = Uri::from_static("https://azure.invalid");
-        let proxied = match proxies.intercept(&somewhere) {
+        let through = match proxies.intercept(&somewhere) {
             None => None,
             Some(proxy) if proxy.uri().scheme_str() == Some("http") => {
                 let mut tunnel = Tunnel::new(proxy.uri().clone(), http.clone());
@@ -133,7 +133,7 @@ impl Transport {
             }
             Some(_) => return Err(Error::Proxy),
         };
-        Ok(Self { direct: pool(config, http, idle), proxied })
+        Ok(Self { direct: pool(config, http, idle), proxied: through })
     }
 
     /// Sends a request to an absolute address and reads the answer whole, within a limit.

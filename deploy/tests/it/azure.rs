@@ -87,6 +87,7 @@ async fn whatever_is_lost_on_the_way_nothing_is_done_twice_and_nothing_is_left()
             "operations of others",
             vec![
                 ("PUT", BLUE, Fault::Refuse(409, "Conflict")),
+                ("POST", "/regenerateKeys", Fault::Refuse(409, "Conflict")),
                 ("PATCH", BLUE, Fault::Refuse(409, "Conflict")),
                 ("DELETE", END, Fault::Refuse(409, "Conflict")),
             ],
