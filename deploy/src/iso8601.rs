@@ -12,7 +12,7 @@ fn format(value: Duration) -> String {
 }
 
 /// Reads weeks to seconds, a day being 24 hours; months and years have no length of their own.
-fn parse(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let parser = SpanParser::new();
     // .NET, which Azure is written in, has days as well; for jiff these belong to a calendar.
     let with_days = || {

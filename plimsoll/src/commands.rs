@@ -26,6 +26,7 @@ pub(crate) mod instance;
 pub(crate) mod load;
 pub(crate) mod model;
 mod outputs;
+mod place;
 pub(crate) mod plan;
 pub(crate) mod quota;
 mod registered;

@@ -4,17 +4,19 @@
 //! are known by path, size and time of change rather than read to the end: models can be large,
 //! and the local host uses them where they are.
 
+use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::error::Error;
 use super::file_uri;
 use super::wire::AssetProperties;
-use crate::spec::{Asset, Code, Environment, Location, Model};
+use crate::spec::{Asset, Code, Environment, Location, Model, ModelKind, Route};
 use crate::workspace::Workspace;
 
 /// An asset to register, by its path in the workspace.
@@ -44,9 +46,15 @@ pub(super) async fn model(
     };
     let name = model.name.clone().unwrap_or(fingerprint);
     let version = model.version.clone().unwrap_or_else(|| "1".to_owned());
+    let kind = match model.kind {
+        ModelKind::Custom => "custom_model",
+        ModelKind::Mlflow => "mlflow_model",
+        ModelKind::Triton => "triton_model",
+    };
     let properties = AssetProperties {
         model_uri: Some(uri),
         is_anonymous: Some(model.name.is_none()),
+        other: [("modelType".to_owned(), kind.into())].into(),
         ..AssetProperties::default()
     };
     Ok(registration(workspace, &format!("models/{name}/versions/{version}"), properties))
@@ -74,6 +82,7 @@ pub(super) fn environment(
     workspace: &Workspace,
     what: &str,
     environment: &Asset<Environment>,
+    is_azure: bool,
 ) -> Result<Named, Error> {
     let environment = match environment {
         Asset::Reference(reference) => {
@@ -82,9 +91,32 @@ pub(super) fn environment(
         Asset::Inline(environment) => environment,
     };
     let mut hash = Sha256::new();
+    let mut other = BTreeMap::new();
+    if let Some(routes) = environment.routes.as_ref().filter(|_| is_azure) {
+        let route = |route: &Route| json!({ "port": route.port, "path": route.path });
+        let config = json!({
+            "livenessRoute": route(&routes.liveness),
+            "readinessRoute": route(&routes.readiness),
+            "scoringRoute": route(&routes.scoring),
+        });
+        other.insert("inferenceConfig".to_owned(), config);
+    }
+    // A local host builds no images, and says so itself.
+    if let Some(build) = environment.build.as_ref().filter(|_| is_azure) {
+        let Location::Elsewhere(context) = &build.folder else {
+            let reason = "bringing a local build context to Azure is not supported yet; build the image, and name it \
+                          with `image`";
+            return Err(Error::NotSupported { what: what.to_owned(), reason: reason.to_owned() });
+        };
+        let file = build.dockerfile.to_string_lossy();
+        other.insert("build".to_owned(), json!({ "contextUri": context, "dockerfilePath": file }));
+    }
     for part in [&environment.image, &environment.conda] {
         hash.update(part.as_deref().unwrap_or_default());
         hash.update([0]);
+    }
+    if !other.is_empty() {
+        hash.update(json!(other).to_string());
     }
     let anonymous = || "CliV2AnonymousEnvironment".to_owned();
     let name = environment.name.clone().unwrap_or_else(anonymous);
@@ -93,6 +125,7 @@ pub(super) fn environment(
         image: environment.image.clone(),
         conda_file: environment.conda.clone(),
         is_anonymous: Some(environment.name.is_none()),
+        other,
         ..AssetProperties::default()
     };
     Ok(registration(workspace, &format!("environments/{name}/versions/{version}"), properties))

@@ -4,6 +4,10 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::credential;
+use super::remedy::Trace;
+use super::transport::Cause;
+
 /// Names what was asked for, and keeps Azure's code where Azure gave one.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -15,28 +19,40 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// There is no token to show.
+    #[error("{what}: {source}")]
+    Credential {
+        /// What was asked for.
+        what: String,
+        /// Why.
+        source: credential::Error,
+    },
     /// Nobody answers there.
-    #[error("{what}: the control plane at `{url}` cannot be reached; is it still running?")]
+    #[error("{what}: the control plane at `{url}` cannot be reached; {}", trace.or("is it still running?"))]
     Unreachable {
         /// What was asked for.
         what: String,
         /// Where.
         url: String,
         /// Why.
-        source: io::Error,
+        source: Cause,
+        /// Its request id, and what to do.
+        trace: Trace,
     },
     /// The connection broke off.
-    #[error("{what}: the control plane at `{url}` broke off")]
+    #[error("{what}: the control plane at `{url}` broke off{trace}")]
     BrokeOff {
         /// What was asked for.
         what: String,
         /// Where.
         url: String,
         /// Why.
-        source: hyper::Error,
+        source: Cause,
+        /// Its request id, and what to do.
+        trace: Trace,
     },
     /// The answer took too long.
-    #[error("{what}: the control plane at `{url}` did not answer within {limit:?}")]
+    #[error("{what}: the control plane at `{url}` did not answer within {limit:?}{trace}")]
     NoAnswer {
         /// What was asked for.
         what: String,
@@ -44,9 +60,21 @@ pub enum Error {
         url: String,
         /// How long it was waited for.
         limit: Duration,
+        /// Its request id, and what to do.
+        trace: Trace,
+    },
+    /// An operation takes longer than is waited for.
+    #[error("{what}: its operation was not done within {limit:?}{trace}")]
+    Overdue {
+        /// What was asked for.
+        what: String,
+        /// How long it was waited for.
+        limit: Duration,
+        /// Its request id, and what to do.
+        trace: Trace,
     },
     /// The request was refused.
-    #[error("{what}: {message} ({code}, status {status})")]
+    #[error("{what}: {message} ({code}, status {status}){trace}")]
     Refused {
         /// What was asked for.
         what: String,
@@ -58,9 +86,11 @@ pub enum Error {
         message: String,
         /// When to try again, if the answer said so.
         retry_after: Option<Duration>,
+        /// Its request id, and what to do.
+        trace: Trace,
     },
     /// The operation was begun and did not succeed.
-    #[error("{what}: {message} ({code})")]
+    #[error("{what}: {message} ({code}){trace}")]
     Failed {
         /// What was asked for.
         what: String,
@@ -68,6 +98,8 @@ pub enum Error {
         code: String,
         /// Azure's message.
         message: String,
+        /// Its request id, and what to do.
+        trace: Trace,
     },
     /// The answer is not what it should be.
     #[error("{what}: the control plane's answer cannot be read")]
@@ -112,9 +144,44 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same request may well succeed a little later.
-    pub(super) fn is_passing(&self) -> bool {
-        matches!(self, Self::Refused { status, .. } if *status == 429 || *status >= 500)
+    /// Whether the same request may well succeed a little later, without doing anything twice: who was too busy, or was not
+    /// reached, did nothing, and whoever only asks may ask again. Whether a change whose answer was lost was made must be
+    /// looked up instead. A local host that cannot be reached is gone.
+    pub(super) fn may_be_repeated(&self, changes: bool) -> bool {
+        match self {
+            Self::Refused { status: 429, .. } => true,
+            Self::Refused { .. } => !changes && self.is_answer_lost(),
+            Self::Unreachable { trace, .. } => trace.is_azure(),
+            Self::BrokeOff { trace, .. } | Self::NoAnswer { trace, .. } => {
+                trace.is_azure() && !changes
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether nobody knows if the request was carried out.
+    pub(super) fn is_answer_lost(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => *status >= 500 || *status == 408,
+            Self::BrokeOff { .. } | Self::NoAnswer { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// When to try again, if the answer said so.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// The HTTP status of a refusal.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
     }
 
     /// Whether the thing asked for is not there.

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use hyper::Method;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::assets;
-use super::client::Answer;
+use super::change::{self, Change};
+use super::client::Call;
 use super::error::Error;
-use super::lro::{self, Progress};
+use super::lro::Progress;
 use super::wire::{
     API_VERSION, AssetProperties, DeploymentProperties, EndpointProperties, KeyType, List, Logs,
     LogsRequest, RegenerateKeys, Resource, Token,
@@ -72,7 +73,7 @@ impl ArmDriver {
 
     /// All endpoints.
     pub async fn endpoints(&self) -> Result<Vec<Resource<EndpointProperties>>, Error> {
-        Ok(self.get::<List<_>>("the endpoints", "onlineEndpoints").await?.value)
+        self.list("the endpoints", "onlineEndpoints").await
     }
 
     /// A deployment.
@@ -90,7 +91,7 @@ impl ArmDriver {
         endpoint: &str,
     ) -> Result<Vec<Resource<DeploymentProperties>>, Error> {
         let path = endpoint_path(endpoint) + "/deployments";
-        Ok(self.get::<List<_>>(&endpoint_words(endpoint), &path).await?.value)
+        self.list(&endpoint_words(endpoint), &path).await
     }
 
     /// Refuses a name that an endpoint has.
@@ -114,9 +115,55 @@ impl ArmDriver {
         let mut body = body::endpoint(&what, &self.location().await?, &without_traffic)?;
         body.properties.traffic = live(&spec.traffic);
         body.properties.mirror_traffic = live(&spec.mirror_traffic);
-        let answer = self.send(&what, Method::PUT, &endpoint_path(&spec.name), &body).await?;
-        self.follow(&what, &answer, until, &mut |_| {}).await?;
+        let path = endpoint_path(&spec.name);
+        self.follow(&Change::new(&what, Method::PUT, &path, &body), until, &mut |_| {}).await?;
         self.endpoint(&spec.name).await
+    }
+
+    /// Makes an endpoint that is there what `spec` says; what others have added to it stays.
+    pub async fn update_endpoint(
+        &self,
+        spec: &EndpointSpec,
+        until: Until,
+    ) -> Result<Resource<EndpointProperties>, Error> {
+        let what = endpoint_words(&spec.name);
+        let without_traffic = EndpointSpec { mirror_traffic: BTreeMap::new(), ..spec.clone() };
+        let mut body = body::endpoint(&what, &self.location().await?, &without_traffic)?;
+        body.properties.traffic = live(&spec.traffic);
+        body.properties.mirror_traffic = live(&spec.mirror_traffic);
+        self.update(&what, &endpoint_path(&spec.name), &body, until, &mut |_| {}).await?;
+        self.endpoint(&spec.name).await
+    }
+
+    /// Makes a deployment that is there what `spec` says; what others have added to it stays.
+    pub async fn update_deployment(
+        &self,
+        spec: &DeploymentSpec,
+        until: Until,
+        progress: Progress<'_>,
+    ) -> Result<Resource<DeploymentProperties>, Error> {
+        let what = deployment_words(&spec.endpoint_name, &spec.name);
+        let location = self.location().await?;
+        let ids = self.register(&what, &location, spec).await?;
+        let body = body::deployment(&what, &location, spec, ids)?;
+        let path = deployment_path(&spec.endpoint_name, &spec.name);
+        self.update(&what, &path, &body, until, progress).await?;
+        self.deployment(&spec.endpoint_name, &spec.name).await
+    }
+
+    async fn update(
+        &self,
+        what: &str,
+        path: &str,
+        body: &impl Serialize,
+        until: Until,
+        progress: Progress<'_>,
+    ) -> Result<(), Error> {
+        let (current, version) = self.versioned_read(what, path).await?;
+        let ours = serde_json::to_value(body).expect("resources have string keys");
+        let body = change::overlaid(current, ours);
+        let change = Change { version, ..Change::new(what, Method::PUT, path, &body) };
+        self.follow(&change, until, progress).await
     }
 
     /// Makes a deployment what `spec` says, whether it is there or not.
@@ -131,8 +178,7 @@ impl ArmDriver {
         let ids = self.register(&what, &location, spec).await?;
         let body = body::deployment(&what, &location, spec, ids)?;
         let path = deployment_path(&spec.endpoint_name, &spec.name);
-        let answer = self.send(&what, Method::PUT, &path, &body).await?;
-        self.follow(&what, &answer, until, progress).await?;
+        self.follow(&Change::new(&what, Method::PUT, &path, &body), until, progress).await?;
         self.deployment(&spec.endpoint_name, &spec.name).await
     }
 
@@ -161,14 +207,20 @@ impl ArmDriver {
     ) -> Result<(), Error> {
         let (what, path) = (endpoint_words(endpoint), endpoint_path(endpoint) + "/regenerateKeys");
         let request = RegenerateKeys { key_type: key, key_value: None };
-        let answer = self.send(&what, Method::POST, &path, &request).await?;
-        self.follow(&what, &answer, until, &mut |_| {}).await
+        // The state that tells how it ended is the endpoint's.
+        let change = Change::new(&what, Method::POST, &path, &request);
+        let begun = self.begin(&change).await?;
+        if until == Until::Begun {
+            return Ok(());
+        }
+        let path = endpoint_path(endpoint);
+        self.finish(&Change { path: &path, ..change }, &begun, &mut |_| {}).await
     }
 
     /// A token for an endpoint that takes tokens.
     pub async fn token(&self, endpoint: &str) -> Result<Token, Error> {
         let (what, path) = (endpoint_words(endpoint), endpoint_path(endpoint) + "/token");
-        self.call(&what, Method::POST, &path, Bytes::new()).await?.read(&what)
+        self.question(&what, &path, &Value::Null).await?.read(&what)
     }
 
     /// The last lines of that log of each instance, under its name if there are several.
@@ -187,7 +239,7 @@ impl ArmDriver {
         };
         let container_type = Some(container_type.to_owned());
         let request = LogsRequest { container_type, tail: Some(lines) };
-        let answer = self.send(&what, Method::POST, &path, &request).await?;
+        let answer = self.question(&what, &path, &request).await?;
         Ok(answer.read::<Logs>(&what)?.content)
     }
 
@@ -209,14 +261,13 @@ impl ArmDriver {
         name: Option<&str>,
     ) -> Result<Vec<Resource<Value>>, Error> {
         let path = kind.path();
-        let list: List<_> = match name {
+        match name {
             Some(name) => {
                 let what = asset_words(kind, name);
-                self.get(&what, &format!("{path}/{name}/versions")).await?
+                self.list(&what, &format!("{path}/{name}/versions")).await
             }
-            None => self.get(&format!("the {path}"), path).await?,
-        };
-        Ok(list.value)
+            None => self.list(&format!("the {path}"), path).await,
+        }
     }
 
     /// The version of a name that was registered last.
@@ -225,7 +276,7 @@ impl ArmDriver {
         let id = self.workspace.id(&format!("{}/{name}/versions", kind.path()));
         let order = "$orderBy=createdtime%20desc&$top=1";
         let path = format!("{id}?api-version={API_VERSION}&{order}");
-        let answer = self.client.call(&what, Method::GET, &path, Bytes::new()).await?;
+        let answer = self.client.call(&Call::new(&what, Method::GET, &path)).await?;
         let list: List<Resource<Value>> = answer.read(&what)?;
         list.value.into_iter().next().and_then(|latest| latest.name).ok_or_else(|| {
             let reason = "no version of it is registered".to_owned();
@@ -236,7 +287,7 @@ impl ArmDriver {
     /// Registers a model, which has a name and a version.
     pub async fn register_model(&self, model: &Model) -> Result<Resource<AssetProperties>, Error> {
         let what = asset_words(AssetKind::Model, model.name.as_deref().unwrap_or_default());
-        let asset = Asset::Inline(model.clone());
+        let asset = Asset::Inline(self.brought(&what, model).await?);
         let (_, registration) = assets::model(&self.workspace, &what, &asset).await?;
         self.register_asset(&what, registration, model.description.as_ref(), &model.tags).await
     }
@@ -249,7 +300,8 @@ impl ArmDriver {
         let name = environment.name.as_deref().unwrap_or_default();
         let what = asset_words(AssetKind::Environment, name);
         let asset = Asset::Inline(environment.clone());
-        let (_, registration) = assets::environment(&self.workspace, &what, &asset)?;
+        let (_, registration) =
+            assets::environment(&self.workspace, &what, &asset, self.is_azure())?;
         let (description, tags) = (environment.description.as_ref(), &environment.tags);
         self.register_asset(&what, registration, description, tags).await
     }
@@ -267,25 +319,35 @@ impl ArmDriver {
         let properties = AssetProperties { description: description.cloned(), ..properties };
         let (location, tags) = (Some(self.location().await?), tags.clone());
         let resource = Resource { location, tags, ..Resource::new(properties) };
-        self.send(what, Method::PUT, &path, &resource).await?;
+        let change = Change { is_new: true, ..Change::new(what, Method::PUT, &path, &resource) };
+        self.begin(&change).await?;
         self.get(what, &path).await
     }
 
     async fn remove(&self, what: &str, path: &str, until: Until) -> Result<(), Error> {
-        let answer = self.call(what, Method::DELETE, path, Bytes::new()).await?;
-        self.follow(what, &answer, until, &mut |_| {}).await
+        let change = Change::removal(what, path);
+        match self.follow(&change, until, &mut |_| {}).await {
+            // What is left of something half removed is removed again, once.
+            Err(Error::Failed { .. }) if self.is_azure() => {
+                match self.follow(&change, until, &mut |_| {}).await {
+                    Err(error) if error.is_not_found() => Ok(()),
+                    done => done,
+                }
+            }
+            done => done,
+        }
     }
 
     async fn follow(
         &self,
-        what: &str,
-        begun: &Answer,
+        change: &Change<'_>,
         until: Until,
         progress: Progress<'_>,
     ) -> Result<(), Error> {
+        let begun = self.begin(change).await?;
         match until {
             Until::Begun => Ok(()),
-            Until::Done => lro::wait(&self.client, what, begun, progress).await,
+            Until::Done => self.finish(change, &begun, progress).await,
         }
     }
 
@@ -311,7 +373,7 @@ fn asset_words(kind: AssetKind, name: &str) -> String {
 }
 
 /// Zero is what a deployment without an entry gets.
-fn live(traffic: &BTreeMap<String, u8>) -> BTreeMap<String, u8> {
+pub(super) fn live(traffic: &BTreeMap<String, u8>) -> BTreeMap<String, u8> {
     let live = traffic.iter().filter(|(_, percent)| **percent > 0);
     live.map(|(name, percent)| (name.clone(), *percent)).collect()
 }

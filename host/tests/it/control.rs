@@ -2,6 +2,9 @@
 
 use hyper::{Method, StatusCode};
 use plimsoll_deploy::arm::ArmDriver;
+use plimsoll_deploy::arm::cloud::Cloud;
+use plimsoll_deploy::arm::credential::{Credential, Source};
+use plimsoll_deploy::arm::transport::Transport;
 use plimsoll_deploy::workspace::Workspace;
 
 use super::harness::{TOKEN, TestHost, call, deployment, endpoint, traffic};
@@ -56,5 +59,39 @@ async fn what_azure_has_and_the_host_has_not_is_refused_by_name() {
     far.synthetic = None;
     let error = host.driver.create_deployment(&far, &mut |_| {}).await.unwrap_err();
     assert_eq!(error.code(), Some("BadArgument"));
+    host.stop().await;
+}
+
+/// As Azure is driven: by HTTPS, with the host's own authority, and a token that is asked for as a managed identity's.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_driver_for_azure_drives_it_by_https_and_only_who_trusts_its_authority_does() {
+    let (host, url, ca) = TestHost::start_secured().await;
+    let named = Cloud::named("AzureCloud").unwrap();
+    let cloud = Cloud { resource_manager: url.clone(), authority: url.clone(), ..named };
+    let get = |name: &str| match name {
+        "IDENTITY_ENDPOINT" => Some(format!("{}/msi/token", host.url)),
+        "IDENTITY_HEADER" => Some(TOKEN.to_owned()),
+        _ => None,
+    };
+    let driver = |ca: Option<&std::path::Path>| {
+        let transport = Transport::new(ca)?;
+        let source = Source::of_environment(&get, &cloud, None).unwrap();
+        let credential = Credential::new(source, transport.clone());
+        Ok::<_, plimsoll_deploy::arm::transport::Error>(
+            ArmDriver::azure(&cloud, Workspace::local(), credential, transport).unwrap(),
+        )
+    };
+    let trusting = driver(Some(&ca)).unwrap();
+    trusting.create_endpoint(&endpoint()).await.unwrap();
+    trusting.create_deployment(&deployment("blue", 1, 1.0), &mut |_| {}).await.unwrap();
+    trusting.set_traffic("end", &traffic(&[("blue", 100)])).await.unwrap();
+    assert_eq!(host.caller().await.score().await.status, StatusCode::OK);
+    trusting.delete_endpoint("end").await.unwrap();
+    assert!(host.driver.list_endpoints().await.unwrap().is_empty());
+    // A machine without certificates trusts nobody in the first place.
+    if let Ok(strange) = driver(None) {
+        let error = strange.list_endpoints().await.unwrap_err();
+        assert!(error.to_string().contains("cannot be reached"), "{error}");
+    }
     host.stop().await;
 }

@@ -18,7 +18,7 @@ use plimsoll_deploy::spec::{
 };
 use plimsoll_deploy::workspace::Workspace;
 use plimsoll_domain::clock;
-use plimsoll_host::{HostConfig, Rehearsal};
+use plimsoll_host::{HostConfig, Https, Rehearsal};
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
@@ -58,12 +58,31 @@ impl TestHost {
         Self::start_as(None, None, rehearsal).await
     }
 
+    /// Over HTTPS too: its address there, and the file that its callers trust.
+    pub(super) async fn start_secured() -> (Self, String, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let https = Https::new(listener, folder.path()).unwrap();
+        let (url, ca) = (https.url().unwrap(), https.ca().to_owned());
+        let host = Self::start_in(folder, None, None, Rehearsal::default(), Some(https)).await;
+        (host, url, ca)
+    }
+
     async fn start_as(
         cache_dir: Option<PathBuf>,
         limits: Option<Usages>,
         rehearsal: Rehearsal,
     ) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), cache_dir, limits, rehearsal, None).await
+    }
+
+    async fn start_in(
+        folder: TempDir,
+        cache_dir: Option<PathBuf>,
+        limits: Option<Usages>,
+        rehearsal: Rehearsal,
+        https: Option<Https>,
+    ) -> Self {
         let cache_dir = cache_dir.unwrap_or_else(|| folder.path().join("cache"));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = plimsoll_host::url(listener.local_addr().unwrap());
@@ -75,7 +94,7 @@ impl TestHost {
             workspace: Workspace::local(),
             token: TOKEN.into(),
             seed: 7,
-            https: None,
+            https,
             keep: None,
             limits,
             rehearsal,

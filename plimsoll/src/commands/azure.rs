@@ -13,6 +13,7 @@ use plimsoll_document::{Document, Problems};
 use serde_json::Value;
 
 use super::given::Given;
+use super::place::Place;
 use crate::exit::Exit;
 use crate::files;
 use crate::rendered::{Format, render};
@@ -47,14 +48,16 @@ impl Printed {
         }
         Ok(())
     }
-}
 
-/// Where it happens.
-#[derive(Debug, Args)]
-pub struct Local {
-    /// Taken as az takes it: this machine is where everything happens, with and without it
-    #[arg(long)]
-    pub local: bool,
+    /// The same, but of a dry run there is no answer: its requests are printed instead.
+    pub(super) fn print_at(
+        &self,
+        place: &Place,
+        view: &View,
+        answer: Value,
+    ) -> Result<(), Failure> {
+        if place.is_dry() { Ok(()) } else { self.print(view, answer) }
+    }
 }
 
 /// Whether the end of an operation is waited for.
@@ -185,14 +188,17 @@ pub(super) fn drive(work: impl AsyncFnOnce(&mut View) -> Result<(), Failure>) ->
     })
 }
 
-/// The host that runs, to ask.
-pub(super) fn host() -> Result<ArmDriver, Failure> {
-    Ok(standing::get()?.driver()?)
-}
-
-/// The host that runs, or one that is started for it.
-pub(super) async fn ensured_host(view: &View) -> Result<ArmDriver, Failure> {
-    Ok(standing::ensure(view).await?.driver()?)
+/// The same at a place; of a dry run, what would have been sent is told, also if it did not get far.
+pub(super) fn drive_at(
+    place: &Place,
+    work: impl AsyncFnOnce(&mut View) -> Result<(), Failure>,
+) -> Result<Exit> {
+    drive(async |view| {
+        let done = work(view).await;
+        view.clear();
+        place.tell_dry_run();
+        done
+    })
 }
 
 /// A deployment that failed, with the end of its log where the message does not have it already.

@@ -7,16 +7,21 @@ mod list;
 mod show;
 mod update;
 
+use std::path::Path;
+
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use plimsoll_deploy::arm::{ArmDriver, Until};
+use plimsoll_deploy::files::read_deployment;
 use plimsoll_deploy::spec::DeploymentSpec;
+use plimsoll_document::{Document, Problems};
 
-use super::azure::{self, Failure, Local};
+use super::azure::{self, Failure};
 use super::help;
+use super::place::Place;
 use crate::exit::Exit;
-use crate::shape;
 use crate::view::View;
+use crate::{files, shape};
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -59,21 +64,51 @@ pub struct Which {
     pub endpoint_name: String,
     /// Where it is.
     #[command(flatten)]
-    pub local: Local,
+    pub place: Place,
+}
+
+/// What is done to a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    Creating,
+    Updating,
+}
+
+/// Reads a deployment file, with what this machine has to say of it if it is to run here.
+fn read(
+    place: &Place,
+    document: &Document,
+    base: &Path,
+    problems: &mut Problems,
+) -> Option<DeploymentSpec> {
+    if !place.is_azure() {
+        return files::deployment_for_host(document, base, problems);
+    }
+    let spec = read_deployment(document, base, problems)?;
+    if spec.synthetic.is_some() {
+        let problem = document.problem_at_key("/synthetic", "Azure runs no synthetic deployments");
+        problems.push(problem.hint("give it a model, or leave out --target azure".to_owned()));
+    }
+    Some(spec)
 }
 
 /// Makes a deployment what `spec` says, and tells what goes on meanwhile.
 async fn put(
     driver: &ArmDriver,
     spec: &DeploymentSpec,
-    doing: &str,
+    doing: Doing,
     until: Until,
     view: &mut View,
 ) -> Result<serde_json::Value, Failure> {
     let DeploymentSpec { name, endpoint_name, instance_count, instance_type, .. } = spec;
-    let what = format!("{doing} deployment {name} ({instance_count} × {instance_type})");
+    let word = format!("{doing:?}").to_lowercase();
+    let what = format!("{word} deployment {name} ({instance_count} × {instance_type})");
     view.step(&what, "");
-    let put = driver.put_deployment(spec, until, &mut |line| view.step(&what, &line)).await;
+    let mut progress = |line: String| view.step(&what, &line);
+    let put = match doing {
+        Doing::Creating => driver.put_deployment(spec, until, &mut progress).await,
+        Doing::Updating => driver.update_deployment(spec, until, &mut progress).await,
+    };
     match put {
         Ok(resource) => Ok(shape::deployment(endpoint_name, &resource)),
         Err(error) => Err(azure::deployment_failed(driver, endpoint_name, name, error).await),

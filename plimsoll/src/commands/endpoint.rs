@@ -15,8 +15,9 @@ use plimsoll_deploy::arm::wire::{EndpointProperties, Resource};
 use plimsoll_deploy::arm::{ArmDriver, Error};
 use serde_json::Value;
 
-use super::azure::{self, Local};
+use super::azure;
 use super::help;
+use super::place::Place;
 use crate::exit::Exit;
 use crate::shape;
 
@@ -64,7 +65,7 @@ pub struct Which {
     pub name: String,
     /// Where it is.
     #[command(flatten)]
-    pub local: Local,
+    pub place: Place,
 }
 
 /// An endpoint as it is shown, with its deployments.

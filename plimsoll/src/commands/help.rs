@@ -161,9 +161,16 @@ Examples:
   plimsoll endpoint update -n shop --traffic \"blue=90 green=10\" --set tags.team=prices
   KEY=$(plimsoll endpoint get-credentials -n shop --query primaryKey -o tsv)
   plimsoll endpoint delete -n shop --yes
+  plimsoll endpoint create -n shop --target azure -g GROUP -w WORKSPACE --dry-run
 
 An endpoint goes on after the command, on a local host that the first one starts; `plimsoll host`
-tells how it is looked at and stopped.";
+tells how it is looked at and stopped. With --target azure it is in a workspace of Azure ML, and
+stays, and costs, until it is deleted.
+
+Who asks Azure is found in this order: a token in PLIMSOLL_AZURE_TOKEN or the file that
+PLIMSOLL_AZURE_TOKEN_FILE names; AZURE_CLIENT_SECRET or AZURE_FEDERATED_TOKEN_FILE with AZURE_TENANT_ID
+and AZURE_CLIENT_ID; IDENTITY_ENDPOINT; `az login`. AZURE_TOKEN_CREDENTIALS picks one, such as
+ManagedIdentityCredential.";
 
 /// For `plimsoll deployment --help`.
 pub(crate) const DEPLOYMENT: &str = "\

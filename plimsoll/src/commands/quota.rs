@@ -11,6 +11,7 @@ use plimsoll_document::{Document, Problems, read_text};
 
 use super::check::unknown;
 use super::given::Given;
+use super::{azure, place};
 use crate::exit::Exit;
 use crate::scenario::{self, Quota};
 use crate::view;
@@ -31,13 +32,17 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub limits: Option<PathBuf>,
 
+    /// Ask Azure what the subscription uses and may use in --region, as whoever `az login` or the AZURE_ variables say
+    #[arg(long, conflicts_with = "limits", requires = "region")]
+    pub live: bool,
+
     /// The region that the plan is for [default: a given scenario's, else local]
     #[arg(long)]
     pub region: Option<String>,
 
-    /// The subscription that messages name
-    #[arg(long, default_value = "00000000-0000-0000-0000-000000000000", value_name = "ID")]
-    pub subscription: String,
+    /// The subscription that messages name, and that --live asks about [default there: AZURE_SUBSCRIPTION_ID, or the one of `az account show`]
+    #[arg(long, value_name = "ID")]
+    pub subscription: Option<String>,
 
     /// Instances that run already, to plan the scaling of one deployment
     #[arg(long, value_name = "COUNT")]
@@ -48,8 +53,11 @@ pub struct Args {
     pub json: bool,
 }
 
+/// The subscription in messages, where nobody names one.
+const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+
 pub(crate) fn run(args: Args) -> Result<Exit> {
-    let Args { mut files, mut given, limits, region, subscription, running, json } = args;
+    let Args { mut files, mut given, limits, live, region, subscription, running, json } = args;
     given.files_after_set(&mut files);
     if let Some(wrong) = given.ambiguous(files.len()) {
         view::note(&format!("error: {wrong}"));
@@ -74,7 +82,21 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let usages = match limits.as_deref().map(usages).transpose() {
+    let mut subscription = subscription;
+    let limits = if live {
+        let mut found = None;
+        let asked = azure::drive(async |_| {
+            let (usages, of) = place::usages(subscription.as_deref(), &region).await?;
+            found = Some((usages, of));
+            Ok(())
+        })?;
+        let Some((usages, of)) = found else { return Ok(asked) };
+        subscription = Some(of);
+        Ok(Some(usages))
+    } else {
+        limits.as_deref().map(usages).transpose()
+    };
+    let usages = match limits {
         Ok(given) => given.or(named.and_then(|quota| quota.limits.clone())),
         Err(error) => {
             view::error(&error);
@@ -86,7 +108,7 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         return Ok(if plan.unknown.is_empty() { Exit::Success } else { Exit::Usage });
     };
     let fits = fits(&deployments, running, &usages);
-    let assessment = plan.assess(&usages, &subscription);
+    let assessment = plan.assess(&usages, subscription.as_deref().unwrap_or(NOBODY));
     if json {
         view::json(&Assessed { assessment: &assessment, now: &fits })?;
     } else {
@@ -210,11 +232,12 @@ mod tests {
             std::fs::write(&usages, text).unwrap();
             usages
         });
-        let (region, subscription) = (Some("westeurope".to_owned()), "s".to_owned());
+        let (region, subscription) = (Some("westeurope".to_owned()), Some("s".to_owned()));
         let args = Args {
             files: vec![file],
             given: Given::default(),
             limits,
+            live: false,
             region,
             subscription,
             running: None,
@@ -255,8 +278,9 @@ mod tests {
             files: vec![folder.path().to_owned()],
             given: Given::default(),
             limits: None,
+            live: false,
             region: None,
-            subscription: "s".to_owned(),
+            subscription: Some("s".to_owned()),
             running: None,
             json: true,
         };

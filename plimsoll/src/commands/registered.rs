@@ -7,7 +7,8 @@ use clap::Args;
 use plimsoll_deploy::arm::{ArmDriver, AssetKind};
 use plimsoll_document::{Document, Problems};
 
-use super::azure::{self, Failure, Local, Printed};
+use super::azure::{self, Failure, Printed};
+use super::place::Place;
 use crate::exit::Exit;
 use crate::shape;
 
@@ -25,7 +26,7 @@ pub struct ShowArgs {
     pub label: Option<String>,
     /// Where it is.
     #[command(flatten)]
-    pub local: Local,
+    pub place: Place,
     /// How it is printed.
     #[command(flatten)]
     pub printed: Printed,
@@ -39,30 +40,30 @@ pub struct ListArgs {
     pub name: Option<String>,
     /// Where they are.
     #[command(flatten)]
-    pub local: Local,
+    pub place: Place,
     /// How they are printed.
     #[command(flatten)]
     pub printed: Printed,
 }
 
 pub(super) fn show(kind: AssetKind, args: &ShowArgs) -> Result<Exit> {
-    azure::drive(async |view| {
-        let (driver, name) = (azure::host()?, &args.name);
+    azure::drive_at(&args.place, async |view| {
+        let (driver, name) = (args.place.driver().await?, &args.name);
         let version = match &args.version {
             Some(version) => version.clone(),
             None => driver.latest_version(kind, name).await?,
         };
         let asset = driver.asset(kind, name, &version).await?;
-        args.printed.print(view, shape::asset(name, &asset))
+        args.printed.print_at(&args.place, view, shape::asset(name, &asset))
     })
 }
 
 pub(super) fn list(kind: AssetKind, args: &ListArgs) -> Result<Exit> {
-    azure::drive(async |view| {
+    azure::drive_at(&args.place, async |view| {
         let name = args.name.as_deref();
-        let all = azure::host()?.assets(kind, name).await?;
+        let all = args.place.driver().await?.assets(kind, name).await?;
         let all = all.iter().map(|each| shape::listed(name, each));
-        args.printed.print(view, all.collect())
+        args.printed.print_at(&args.place, view, all.collect())
     })
 }
 

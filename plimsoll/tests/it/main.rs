@@ -2,6 +2,7 @@
 
 mod ab;
 mod autoscale;
+mod azure;
 mod capacity;
 mod ci;
 mod files;

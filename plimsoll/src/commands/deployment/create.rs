@@ -7,12 +7,12 @@ use anyhow::Result;
 use plimsoll_deploy::arm::{ArmDriver, Until};
 use plimsoll_deploy::files::{FileKind, read_endpoint};
 
-use super::put;
-use crate::commands::azure::{self, Failure, Local, Printed, Waiting};
+use super::{Doing, put, read};
+use crate::commands::azure::{self, Failure, Printed, Waiting};
 use crate::commands::check::{folder, script};
 use crate::commands::given::Given;
+use crate::commands::place::Place;
 use crate::exit::Exit;
-use crate::files;
 use crate::view::View;
 
 /// `plimsoll deployment create`
@@ -29,7 +29,7 @@ pub struct Args {
     pub all_traffic: bool,
     /// Where it is.
     #[command(flatten)]
-    pub local: Local,
+    pub place: Place,
     /// Whether its end is waited for.
     #[command(flatten)]
     pub waiting: Waiting,
@@ -39,26 +39,28 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    azure::drive(async |view| create(args, view).await)
+    azure::drive_at(&args.place, async |view| create(args, view).await)
 }
 
 async fn create(args: &Args, view: &mut View) -> Result<(), Failure> {
     let document = azure::document(Some(&args.file), FileKind::Deployment, &args.given)?;
     let spec = azure::read(|problems| {
-        let spec = files::deployment_for_host(&document, folder(&args.file), problems)?;
+        let spec = read(&args.place, &document, folder(&args.file), problems)?;
         script::check(&spec, problems);
         Some(spec)
     })?;
-    let driver = azure::ensured_host(view).await?;
+    let driver = args.place.ensured(view).await?;
     let endpoint = &spec.endpoint_name;
-    ensure_endpoint(&driver, endpoint, view).await?;
+    if !args.place.is_azure() {
+        ensure_endpoint(&driver, endpoint, view).await?;
+    }
     driver.deployment_is_new(endpoint, &spec.name).await?;
-    let created = put(&driver, &spec, "creating", args.waiting.until(), view).await?;
+    let created = put(&driver, &spec, Doing::Creating, args.waiting.until(), view).await?;
     if args.all_traffic {
         view.step(&format!("sending all traffic to {}", spec.name), "");
         driver.set_traffic(endpoint, &BTreeMap::from([(spec.name.clone(), 100)])).await?;
     }
-    args.printed.print(view, created)
+    args.printed.print_at(&args.place, view, created)
 }
 
 /// An endpoint with nothing but its name, unless there is one.

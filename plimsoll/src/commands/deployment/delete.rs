@@ -21,10 +21,10 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    azure::drive(async |view| {
+    azure::drive_at(&args.which.place, async |view| {
         args.confirmed.check()?;
         let Which { name, endpoint_name, .. } = &args.which;
-        let driver = azure::host()?;
+        let driver = args.which.place.driver().await?;
         view.step(&format!("deleting deployment {name}"), "");
         Ok(driver.remove_deployment(endpoint_name, name, args.waiting.until()).await?)
     })

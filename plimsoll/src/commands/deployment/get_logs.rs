@@ -34,13 +34,19 @@ pub enum Container {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    azure::drive(async |view| {
+    azure::drive_at(&args.which.place, async |view| {
         let Which { name, endpoint_name, .. } = &args.which;
         let container = match args.container {
             Container::InferenceServer => arm::Container::InferenceServer,
             Container::StorageInitializer => arm::Container::StorageInitializer,
         };
-        let log = azure::host()?.log_of(endpoint_name, name, container, args.lines).await?;
+        let log = args
+            .which
+            .place
+            .driver()
+            .await?
+            .log_of(endpoint_name, name, container, args.lines)
+            .await?;
         view.clear();
         if !log.is_empty() {
             view::output(log.trim_end_matches('\n'));

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use crate::commands::azure::{self, Local, Printed};
+use crate::commands::azure::{self, Printed};
+use crate::commands::place::Place;
 use crate::exit::Exit;
 use crate::shape;
 
@@ -14,16 +15,16 @@ pub struct Args {
     pub endpoint_name: String,
     /// Where they are.
     #[command(flatten)]
-    pub local: Local,
+    pub place: Place,
     /// How they are printed.
     #[command(flatten)]
     pub printed: Printed,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    azure::drive(async |view| {
-        let all = azure::host()?.deployments(&args.endpoint_name).await?;
+    azure::drive_at(&args.place, async |view| {
+        let all = args.place.driver().await?.deployments(&args.endpoint_name).await?;
         let all = all.iter().map(|each| shape::deployment(&args.endpoint_name, each));
-        args.printed.print(view, all.collect())
+        args.printed.print_at(&args.place, view, all.collect())
     })
 }

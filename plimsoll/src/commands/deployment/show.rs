@@ -19,9 +19,13 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    azure::drive(async |view| {
+    azure::drive_at(&args.which.place, async |view| {
         let Which { name, endpoint_name, .. } = &args.which;
-        let deployment = azure::host()?.deployment(endpoint_name, name).await?;
-        args.printed.print(view, shape::deployment(endpoint_name, &deployment))
+        let deployment = args.which.place.driver().await?.deployment(endpoint_name, name).await?;
+        args.printed.print_at(
+            &args.which.place,
+            view,
+            shape::deployment(endpoint_name, &deployment),
+        )
     })
 }

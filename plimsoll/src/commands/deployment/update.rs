@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use plimsoll_deploy::files::{FileKind, read_deployment};
 
-use super::put;
-use crate::commands::azure::{self, Failure, Local, Printed, Waiting};
+use super::{Doing, put, read};
+use crate::commands::azure::{self, Failure, Printed, Waiting};
 use crate::commands::check::{folder, script};
 use crate::commands::given::Given;
+use crate::commands::place::Place;
 use crate::exit::Exit;
+use crate::shape;
 use crate::view::View;
-use crate::{files, shape};
 
 /// `plimsoll deployment update`
 #[derive(Debug, clap::Args)]
@@ -27,7 +28,7 @@ pub struct Args {
     pub given: Given,
     /// Where it is.
     #[command(flatten)]
-    pub local: Local,
+    pub place: Place,
     /// Whether its end is waited for.
     #[command(flatten)]
     pub waiting: Waiting,
@@ -37,7 +38,7 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    azure::drive(async |view| update(args, view).await)
+    azure::drive_at(&args.place, async |view| update(args, view).await)
 }
 
 /// A name that the command line requires where there is no file.
@@ -51,11 +52,11 @@ async fn update(args: &Args, view: &mut View) -> Result<(), Failure> {
     let (driver, spec) = if let Some(file) = &args.file {
         let document = azure::document(Some(file), FileKind::Deployment, given)?;
         let spec = azure::read(|problems| {
-            let spec = files::deployment_for_host(&document, folder(file), problems)?;
+            let spec = read(&args.place, &document, folder(file), problems)?;
             script::check(&spec, problems);
             Some(spec)
         })?;
-        let driver = azure::host()?;
+        let driver = args.place.driver().await?;
         driver.deployment(&spec.endpoint_name, &spec.name).await?;
         (driver, spec)
     } else {
@@ -64,7 +65,7 @@ async fn update(args: &Args, view: &mut View) -> Result<(), Failure> {
             return Err(Failure::Usage(wrong.to_owned()));
         }
         let (name, endpoint) = (named(given.name.as_ref())?, named(given.endpoint_name.as_ref())?);
-        let driver = azure::host()?;
+        let driver = args.place.driver().await?;
         let current = driver.deployment(&endpoint, &name).await?;
         let shape = shape::deployment_file(&endpoint, &current);
         let what = format!("deployment `{name}`");
@@ -72,6 +73,6 @@ async fn update(args: &Args, view: &mut View) -> Result<(), Failure> {
         let spec = azure::read(|problems| read_deployment(&document, Path::new("."), problems))?;
         (driver, spec)
     };
-    let updated = put(&driver, &spec, "updating", args.waiting.until(), view).await?;
-    args.printed.print(view, updated)
+    let updated = put(&driver, &spec, Doing::Updating, args.waiting.until(), view).await?;
+    args.printed.print_at(&args.place, view, updated)
 }

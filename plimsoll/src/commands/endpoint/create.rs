@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use plimsoll_deploy::files::FileKind;
+use plimsoll_deploy::files::{FileKind, read_endpoint};
 
 use super::shown;
-use crate::commands::azure::{self, Failure, Local, Printed, Waiting};
+use crate::commands::azure::{self, Failure, Printed, Waiting};
 use crate::commands::given::Given;
+use crate::commands::place::Place;
 use crate::exit::Exit;
 use crate::files;
 use crate::view::View;
@@ -29,7 +30,7 @@ pub struct Args {
     pub set: Vec<String>,
     /// Where it is.
     #[command(flatten)]
-    pub local: Local,
+    pub place: Place,
     /// Whether its end is waited for.
     #[command(flatten)]
     pub waiting: Waiting,
@@ -39,7 +40,7 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    azure::drive(async |view| create(args, view).await)
+    azure::drive_at(&args.place, async |view| create(args, view).await)
 }
 
 async fn create(args: &Args, view: &mut View) -> Result<(), Failure> {
@@ -48,7 +49,8 @@ async fn create(args: &Args, view: &mut View) -> Result<(), Failure> {
     if let Some(mode) = &args.auth_mode {
         document.set_text("--auth-mode", "auth_mode", mode);
     }
-    let spec = azure::read(|problems| files::endpoint(&document, problems))?;
+    let read = if args.place.is_azure() { read_endpoint } else { files::endpoint };
+    let spec = azure::read(|problems| read(&document, problems))?;
     if spec.traffic.values().chain(spec.mirror_traffic.values()).any(|share| *share > 0) {
         return Err(Failure::Usage(format!(
             "endpoint `{0}` has no deployments yet that `traffic` could go to; create them, then \
@@ -56,9 +58,9 @@ async fn create(args: &Args, view: &mut View) -> Result<(), Failure> {
             spec.name
         )));
     }
-    let driver = azure::ensured_host(view).await?;
+    let driver = args.place.ensured(view).await?;
     driver.endpoint_is_new(&spec.name).await?;
     view.step(&format!("creating endpoint {}", spec.name), "");
     let created = driver.put_endpoint(&spec, args.waiting.until()).await?;
-    args.printed.print(view, shown(&driver, &created).await?)
+    args.printed.print_at(&args.place, view, shown(&driver, &created).await?)
 }

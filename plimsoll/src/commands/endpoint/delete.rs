@@ -21,9 +21,9 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    azure::drive(async |view| {
+    azure::drive_at(&args.which.place, async |view| {
         args.confirmed.check()?;
-        let (driver, name) = (azure::host()?, &args.which.name);
+        let (driver, name) = (args.which.place.driver().await?, &args.which.name);
         view.step(&format!("deleting endpoint {name}"), "");
         Ok(driver.remove_endpoint(name, args.waiting.until()).await?)
     })

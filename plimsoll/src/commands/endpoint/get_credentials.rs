@@ -21,8 +21,8 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    azure::drive(async |view| {
-        let (driver, name) = (azure::host()?, &args.which.name);
+    azure::drive_at(&args.which.place, async |view| {
+        let (driver, name) = (args.which.place.driver().await?, &args.which.name);
         let credentials = match driver.endpoint(name).await?.properties.auth_mode {
             AuthMode::Key => {
                 let keys = driver.credentials(name).await?;
@@ -31,8 +31,13 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
                     "secondaryKey": keys.secondary.expose_secret(),
                 })
             }
+            AuthMode::AadToken if args.which.place.is_azure() => {
+                let how = "its callers show their own token of Entra: `az account get-access-token \
+                           --resource https://ml.azure.com` prints one";
+                return Err(anyhow::anyhow!("endpoint `{name}` has no credentials: {how}").into());
+            }
             AuthMode::AmlToken | AuthMode::AadToken => json!(driver.token(name).await?),
         };
-        args.printed.print(view, credentials)
+        args.printed.print_at(&args.which.place, view, credentials)
     })
 }

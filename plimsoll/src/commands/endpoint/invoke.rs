@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow};
 use plimsoll_deploy::arm::ArmDriver;
-use plimsoll_deploy::arm::score::score;
-use plimsoll_deploy::spec::AuthMode;
 use plimsoll_document::read_text;
 use plimsoll_domain::json_words;
 use serde_json::Value;
@@ -30,21 +28,20 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    azure::drive(async |view| {
+    azure::drive_at(&args.which.place, async |view| {
+        if args.which.place.is_dry() {
+            let wrong = "--dry-run is about the control plane; `invoke` sends one request to the endpoint itself";
+            return Err(Failure::Usage(wrong.to_owned()));
+        }
         let body = body(&args.request_file)?;
-        let driver = azure::host()?;
+        let driver = args.which.place.driver().await?;
         let name = &args.which.name;
         let endpoint = driver.endpoint(name).await?;
         check_deployment(&driver, name, args.deployment_name.as_deref()).await?;
-        let secret = match endpoint.properties.auth_mode {
-            AuthMode::Key => driver.credentials(name).await?.primary,
-            AuthMode::AmlToken | AuthMode::AadToken => {
-                driver.token(name).await?.access_token.into()
-            }
-        };
+        let secret = driver.secret(name, endpoint.properties.auth_mode).await?;
         let url = endpoint.properties.scoring_uri.unwrap_or_default();
         view.step(&format!("invoking endpoint {name}"), "");
-        let scored = score(&url, &secret, args.deployment_name.as_deref(), body).await;
+        let scored = driver.score(&url, &secret, args.deployment_name.as_deref(), body).await;
         let scored = scored.map_err(anyhow::Error::from)?;
         view.clear();
         let text = String::from_utf8_lossy(&scored.body);

@@ -4,9 +4,9 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::shown;
-use crate::commands::azure::{self, Local, Printed};
+use crate::commands::azure::{self, Printed};
+use crate::commands::place::Place;
 use crate::exit::Exit;
-use crate::standing;
 use crate::view;
 
 /// `plimsoll endpoint list`
@@ -14,24 +14,23 @@ use crate::view;
 pub struct Args {
     /// Where they are.
     #[command(flatten)]
-    pub local: Local,
+    pub place: Place,
     /// How they are printed.
     #[command(flatten)]
     pub printed: Printed,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    azure::drive(async |view| {
+    azure::drive_at(&args.place, async |view| {
         let mut all = Vec::new();
-        match standing::find()? {
-            Some(standing) => {
-                let driver = standing.driver()?;
+        match args.place.found().await? {
+            Some(driver) => {
                 for endpoint in driver.endpoints().await? {
                     all.push(shown(&driver, &endpoint).await?);
                 }
             }
             None => view::note(&"note: no local host is running"),
         }
-        args.printed.print(view, Value::Array(all))
+        args.printed.print_at(&args.place, view, Value::Array(all))
     })
 }

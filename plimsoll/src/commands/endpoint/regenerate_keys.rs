@@ -34,8 +34,8 @@ pub enum KeyType {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    azure::drive(async |view| {
-        let (driver, name) = (azure::host()?, &args.which.name);
+    azure::drive_at(&args.which.place, async |view| {
+        let (driver, name) = (args.which.place.driver().await?, &args.which.name);
         if driver.endpoint(name).await?.properties.auth_mode != AuthMode::Key {
             return Err(anyhow!("endpoint `{name}` has no keys: its auth_mode is not key").into());
         }

@@ -18,9 +18,9 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    azure::drive(async |view| {
-        let driver = azure::host()?;
+    azure::drive_at(&args.which.place, async |view| {
+        let driver = args.which.place.driver().await?;
         let endpoint = driver.endpoint(&args.which.name).await?;
-        args.printed.print(view, shown(&driver, &endpoint).await?)
+        args.printed.print_at(&args.which.place, view, shown(&driver, &endpoint).await?)
     })
 }

@@ -12,8 +12,9 @@ use plimsoll_document::Document;
 use serde_json::{Map, Value};
 
 use super::shown;
-use crate::commands::azure::{self, Failure, Local, Printed, Waiting};
+use crate::commands::azure::{self, Failure, Printed, Waiting};
 use crate::commands::given::Given;
+use crate::commands::place::Place;
 use crate::exit::Exit;
 use crate::view::View;
 use crate::{files, shape};
@@ -38,7 +39,7 @@ pub struct Args {
     pub set: Vec<String>,
     /// Where it is.
     #[command(flatten)]
-    pub local: Local,
+    pub place: Place,
     /// Whether its end is waited for.
     #[command(flatten)]
     pub waiting: Waiting,
@@ -48,7 +49,7 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    azure::drive(async |view| update(args, view).await)
+    azure::drive_at(&args.place, async |view| update(args, view).await)
 }
 
 async fn update(args: &Args, view: &mut View) -> Result<(), Failure> {
@@ -65,7 +66,7 @@ async fn update(args: &Args, view: &mut View) -> Result<(), Failure> {
     let name = args.name.as_deref().or(named).ok_or_else(|| {
         Failure::Usage("the file has no `name`; add it, or give --name".to_owned())
     })?;
-    let driver = azure::host()?;
+    let driver = args.place.driver().await?;
     let current = shape::endpoint_file(&driver.endpoint(name).await?);
     let what = format!("endpoint `{name}`");
     let is_from_file = from_file.is_some();
@@ -84,11 +85,12 @@ async fn update(args: &Args, view: &mut View) -> Result<(), Failure> {
             set(&mut document, flag, key, &percents(flag, shares)?)?;
         }
     }
-    let read = if is_from_file { files::endpoint } else { read_endpoint };
+    let is_for_host = is_from_file && !args.place.is_azure();
+    let read = if is_for_host { files::endpoint } else { read_endpoint };
     let spec = azure::read(|problems| read(&document, problems))?;
     view.step(&format!("updating {what}"), "");
-    let updated = driver.put_endpoint(&spec, args.waiting.until()).await?;
-    args.printed.print(view, shown(&driver, &updated).await?)
+    let updated = driver.update_endpoint(&spec, args.waiting.until()).await?;
+    args.printed.print_at(&args.place, view, shown(&driver, &updated).await?)
 }
 
 /// A file without traffic does not mean that requests should go nowhere.

@@ -6,8 +6,9 @@ use anyhow::Result;
 use plimsoll_deploy::arm::AssetKind;
 use plimsoll_deploy::files::read_environment;
 
-use crate::commands::azure::{self, Failure, Local, Printed};
+use crate::commands::azure::{self, Failure, Printed};
 use crate::commands::check::folder;
+use crate::commands::place::Place;
 use crate::commands::registered;
 use crate::exit::Exit;
 use crate::shape;
@@ -36,14 +37,14 @@ pub struct Args {
     pub set: Vec<String>,
     /// Where it is.
     #[command(flatten)]
-    pub local: Local,
+    pub place: Place,
     /// How it is printed.
     #[command(flatten)]
     pub printed: Printed,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    azure::drive(async |view| create(args, view).await)
+    azure::drive_at(&args.place, async |view| create(args, view).await)
 }
 
 async fn create(args: &Args, view: &mut View) -> Result<(), Failure> {
@@ -59,12 +60,12 @@ async fn create(args: &Args, view: &mut View) -> Result<(), Failure> {
     let mut environment = azure::read(|problems| read_environment(&document, base, problems))?;
     let name = environment.name.clone().expect("a file without one is refused");
     registered::check(AssetKind::Environment, &name, environment.version.as_deref())?;
-    let driver = azure::ensured_host(view).await?;
+    let driver = args.place.ensured(view).await?;
     if environment.version.is_none() {
         let next = registered::next_version(&driver, AssetKind::Environment, &name).await?;
         environment.version = Some(next);
     }
     view.step(&format!("registering environment {name}"), "");
     let created = driver.register_environment(&environment).await?;
-    args.printed.print(view, shape::asset(&name, &created))
+    args.printed.print_at(&args.place, view, shape::asset(&name, &created))
 }

@@ -6,8 +6,9 @@ use anyhow::Result;
 use plimsoll_deploy::arm::AssetKind;
 use plimsoll_deploy::files::read_model;
 
-use crate::commands::azure::{self, Failure, Local, Printed};
+use crate::commands::azure::{self, Failure, Printed};
 use crate::commands::check::folder;
+use crate::commands::place::Place;
 use crate::commands::registered;
 use crate::exit::Exit;
 use crate::shape;
@@ -36,14 +37,14 @@ pub struct Args {
     pub set: Vec<String>,
     /// Where it is.
     #[command(flatten)]
-    pub local: Local,
+    pub place: Place,
     /// How it is printed.
     #[command(flatten)]
     pub printed: Printed,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
-    azure::drive(async |view| create(args, view).await)
+    azure::drive_at(&args.place, async |view| create(args, view).await)
 }
 
 async fn create(args: &Args, view: &mut View) -> Result<(), Failure> {
@@ -59,11 +60,11 @@ async fn create(args: &Args, view: &mut View) -> Result<(), Failure> {
     let mut model = azure::read(|problems| read_model(&document, base, problems))?;
     let name = model.name.clone().expect("a file without one is refused");
     registered::check(AssetKind::Model, &name, model.version.as_deref())?;
-    let driver = azure::ensured_host(view).await?;
+    let driver = args.place.ensured(view).await?;
     if model.version.is_none() {
         model.version = Some(registered::next_version(&driver, AssetKind::Model, &name).await?);
     }
     view.step(&format!("registering model {name}"), "");
     let created = driver.register_model(&model).await?;
-    args.printed.print(view, shape::asset(&name, &created))
+    args.printed.print_at(&args.place, view, shape::asset(&name, &created))
 }

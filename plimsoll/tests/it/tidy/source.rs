@@ -64,7 +64,7 @@ struct Fence {
 
 const FENCES: &[Fence] = &[
     Fence {
-        crates: &["hyper", "hyper_util"],
+        crates: &["hyper", "hyper_util", "hyper_rustls"],
         within: &[
             "loadgen/src/connection",
             "loadgen/src/request",
