@@ -25,6 +25,8 @@ pub(crate) struct Found {
     objectives: Vec<String>,
     /// Instances that were loaded; `None` where they are not ours to count.
     instances: Option<u32>,
+    /// Slots of each of them; `None` where they are not ours to count, or not all alike.
+    concurrency: Option<u32>,
     /// Both ends, unless something has taken them back.
     interval_rps: Option<(f64, f64)>,
     /// The answer in words.
@@ -77,6 +79,7 @@ impl Found {
                 }
                 Place::Existing(_) | Place::Standing(_) => None,
             },
+            concurrency: concurrency(&asked.scenario.place),
             interval_rps: answer.interval(),
             says,
             bound_by: answer
@@ -111,6 +114,7 @@ impl Found {
             }
             facts.extend(self.binding().map(|binding| format!("first to cease: {binding}")));
             facts.extend(self.bound_by.map(|bound| format!("bound by {bound}")));
+            facts.extend(self.answer.breached().and_then(used));
         }
         facts.push(format!(
             "{} of load in {}",
@@ -124,6 +128,32 @@ impl Found {
     fn rows(&self) -> Vec<Row> {
         self.answer.steps.iter().map(Row::new).collect()
     }
+}
+
+fn concurrency(place: &Place) -> Option<u32> {
+    let Place::Deployed(deployed) = place else { return None };
+    let slots = deployed
+        .deployments
+        .iter()
+        .map(|spec| spec.request_settings.max_concurrent_requests_per_instance.get());
+    let (least, most) =
+        slots.fold((u32::MAX, 0), |(least, most), each| (least.min(each), most.max(each)));
+    (least == most).then_some(most)
+}
+
+/// What was at work at the high end.
+fn used(step: &Step) -> Option<String> {
+    let used = step.seen.used?;
+    let percent = |share: f64| words::percentage(share * 100.0);
+    let mut at_work = vec![format!("slots {}", percent(used.slots))];
+    at_work.extend(
+        used.processor.map(|share| format!("cores that the workers can have {}", percent(share))),
+    );
+    at_work.extend(used.idle.map(|idle| format!("this machine {}", percent(1.0 - idle))));
+    if used.delayed_ms > 0.0 {
+        at_work.push(format!("a request waited {} for bandwidth", words::ms(used.delayed_ms)));
+    }
+    Some(format!("at work at {}/s: {}", three_digits(step.rate_rps), at_work.join(", ")))
 }
 
 /// The answer as a sentence.
