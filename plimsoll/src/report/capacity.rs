@@ -64,6 +64,14 @@ impl Found {
                 ),
             });
         }
+        let width = asked.settings.width;
+        if answer.interval().is_some_and(|(low, high)| high / low > 1.001 + width) {
+            notes.push(format!(
+                "wider than the {} that were asked for: what lies between was not decided; give more --time, or a longer \
+                 --step-max",
+                words::percentage(width * 100.0)
+            ));
+        }
         Self {
             schema: if asked.simulate {
                 "plimsoll.simulated-capacity/v1"
@@ -167,16 +175,18 @@ fn says(answer: &Answer, ceiling: f64) -> String {
             "at least {low}: the objectives hold at the highest rate to try; ask for more with --max-rate"
         ),
         Ending::Ceiling { met: false } => format!(
-            "nothing was breached up to {}/s, and the highest rate that was met is {low}; ask for more with \
-             --max-rate, or for longer steps",
-            three_digits(ceiling)
+            "nothing was breached up to {}/s, and {}; ask for more with --max-rate, or for longer steps",
+            three_digits(ceiling),
+            answer.low_rps.map_or("nothing was met".to_owned(), |_| format!(
+                "the highest rate that was met is {low}"
+            ))
         ),
         Ending::NeverHolds => format!(
             "the objectives do not hold at any rate that was tried, down to {high}: no load is the cause"
         ),
-        Ending::Spent => format!(
-            "not found in the time given: met up to {low}, breached from {high}; give more --time"
-        ),
+        Ending::Spent => {
+            format!("not found in the time given: {}; give more --time", known(answer))
+        }
         Ending::Generator { rate_rps, why } => format!(
             "no number: the load generator is the bound, not the endpoint ({why} at {}/s); give it more cores, or \
              lower --max-rate",
@@ -193,7 +203,7 @@ fn says(answer: &Answer, ceiling: f64) -> String {
              in between",
             three_digits(*rate_rps)
         ),
-        Ending::Interrupted => format!("interrupted: met up to {low}, breached from {high} so far"),
+        Ending::Interrupted => format!("interrupted: {} so far", known(answer)),
         Ending::Found => {
             format!(
                 "{low} to {high} with {} confidence",
@@ -201,6 +211,14 @@ fn says(answer: &Answer, ceiling: f64) -> String {
             )
         }
     }
+}
+
+/// What is known of the two ends.
+fn known(answer: &Answer) -> String {
+    let met = answer.low_rps.map(|low| format!("met up to {}/s", three_digits(low)));
+    let breached = answer.high_rps.map(|high| format!("breached from {}/s", three_digits(high)));
+    let known: Vec<_> = met.into_iter().chain(breached).collect();
+    if known.is_empty() { "no rate is decided".to_owned() } else { known.join(", ") }
 }
 
 /// A step as a table has it.
