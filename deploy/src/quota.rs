@@ -17,7 +17,7 @@ mod table;
 mod usages;
 
 pub use demand::{Demand, UnknownSize, reserve};
-pub use fit::{Fit, Request};
+pub use fit::{Fit, Request, Wanted};
 pub use plan::{Assessment, Pool, QuotaPlan};
 pub use refusal::Refusal;
 pub use usages::{Usage, Usages, UsagesError};

@@ -36,7 +36,9 @@ struct Limiters {
 #[derive(Debug, Default)]
 struct Counts {
     connections: AtomicU64,
+    turned_away: AtomicU64,
     bytes: AtomicU64,
+    delayed_us: AtomicU64,
 }
 
 /// What came by until now.
@@ -46,8 +48,12 @@ pub(super) struct Passed {
     pub(super) active: usize,
     /// Connections that were let in, ever.
     pub(super) connections: u64,
+    /// Connections that were not, for a limit on them, ever.
+    pub(super) turned_away: u64,
     /// Bytes that went over them in either direction, ever.
     pub(super) bytes: u64,
+    /// How long bodies had to wait for the bandwidth, added up.
+    pub(super) delayed: Duration,
 }
 
 /// A connection that was let in, until it is dropped.
@@ -71,6 +77,14 @@ impl Gate {
 
     /// Lets a new connection in, or not.
     pub(super) fn enter(self: &Arc<Self>) -> Option<Entered> {
+        let entered = self.entered();
+        let count =
+            if entered.is_some() { &self.counts.connections } else { &self.counts.turned_away };
+        count.fetch_add(1, Ordering::Relaxed);
+        entered
+    }
+
+    fn entered(self: &Arc<Self>) -> Option<Entered> {
         let limiters = self.limiters();
         if limiters.connections.as_ref().is_some_and(|limiter| limiter.check().is_err()) {
             return None;
@@ -81,7 +95,6 @@ impl Gate {
         if before >= most {
             return None;
         }
-        self.counts.connections.fetch_add(1, Ordering::Relaxed);
         Some(entered)
     }
 
@@ -100,7 +113,9 @@ impl Gate {
     pub(super) fn delay(&self, bytes: u64) -> Duration {
         let limiters = self.limiters();
         let Some(bucket) = &limiters.bytes else { return Duration::ZERO };
-        bucket.lock().unwrap_or_else(PoisonError::into_inner).take(bytes, clock::now())
+        let delay = bucket.lock().unwrap_or_else(PoisonError::into_inner).take(bytes, clock::now());
+        self.counts.delayed_us.fetch_add(delay.as_micros() as u64, Ordering::Relaxed);
+        delay
     }
 
     /// Counts bytes of a connection.
@@ -113,7 +128,9 @@ impl Gate {
         Passed {
             active: self.active.load(Ordering::Relaxed),
             connections: self.counts.connections.load(Ordering::Relaxed),
+            turned_away: self.counts.turned_away.load(Ordering::Relaxed),
             bytes: self.counts.bytes.load(Ordering::Relaxed),
+            delayed: Duration::from_micros(self.counts.delayed_us.load(Ordering::Relaxed)),
         }
     }
 
@@ -195,9 +212,20 @@ mod tests {
         drop(first);
         assert!(gate.enter().is_some());
         assert_eq!((gate.passed().active, gate.passed().connections), (1, 3));
+        assert_eq!(gate.passed().turned_away, 1);
         gate.set(EndpointLimits { requests: two, connections: two, ..EndpointLimits::NONE });
         assert!(gate.takes_request() && gate.takes_request() && !gate.takes_request());
         let inside: Vec<_> = (0..5).filter_map(|_| gate.enter()).collect();
         assert_eq!(inside.len(), 2);
+    }
+
+    #[test]
+    fn a_gate_adds_up_how_long_bodies_wait() {
+        let gate =
+            Gate::new(EndpointLimits { bytes: NonZeroU32::new(1000), ..EndpointLimits::NONE });
+        assert_eq!((gate.delay(1000), gate.passed().delayed), (Duration::ZERO, Duration::ZERO));
+        let waited = gate.delay(2000) + gate.delay(2000);
+        assert!(gate.passed().delayed.abs_diff(waited) < Duration::from_micros(3), "{waited:?}");
+        assert!(waited > Duration::from_secs(5));
     }
 }

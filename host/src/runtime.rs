@@ -95,6 +95,15 @@ impl Runtime {
         }
     }
 
+    /// How many requests an instance works on at a time, where it is a program of so many workers
+    /// that each do one thing at a time; `None` where it is not.
+    pub fn workers(&self, spec: &DeploymentSpec) -> Option<u32> {
+        match self {
+            Self::Builtin { .. } | Self::Synthetic(_) => None,
+            Self::Python { conda, .. } => python::workers(spec, conda),
+        }
+    }
+
     /// As it is called in reports: `builtin`, `synthetic` or `python`.
     pub fn name(&self) -> &'static str {
         match self {

@@ -13,7 +13,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use hyper::StatusCode;
 use plimsoll_deploy::admission::InstanceId;
-use plimsoll_deploy::arm::wire::{DeploymentUse, InstanceStatus, InstanceUse};
+use plimsoll_deploy::arm::wire::{DeploymentUse, EndpointUse, InstanceStatus, InstanceUse};
 use plimsoll_deploy::sku::Sku;
 use plimsoll_domain::clock::{self, Moment};
 use tokio::sync::Notify;
@@ -143,6 +143,7 @@ impl Host {
         let deployment = store.deployment(endpoint, name)?;
         let is_synthetic = deployment.spec.synthetic.is_some();
         let replicas = deployment.replicas.clone();
+        let passed = store.endpoint(endpoint)?.gateway.gate().passed();
         drop(store);
         if !is_synthetic {
             self.usage.ask();
@@ -167,7 +168,11 @@ impl Host {
         };
         let instances = of.map_or_else(Vec::new, |of| of.places().into_iter().map(each).collect());
         let waiting = of.map_or(0, |of| of.pool().waiting() as u32);
-        Ok(control::json(StatusCode::OK, &DeploymentUse { instances, waiting }))
+        let endpoint = EndpointUse {
+            turned_away: passed.turned_away,
+            delayed_us: passed.delayed.as_micros() as u64,
+        };
+        Ok(control::json(StatusCode::OK, &DeploymentUse { instances, waiting, endpoint }))
     }
 
     fn watched(&self) -> Vec<Watched> {

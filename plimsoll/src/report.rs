@@ -33,6 +33,7 @@ mod lanes;
 mod latency_charts;
 mod objectives;
 mod page;
+pub(crate) mod plan;
 mod rate_charts;
 mod recorded;
 mod rules;

@@ -34,6 +34,7 @@ pub mod night;
 pub(crate) mod recording;
 pub mod summary;
 pub mod timeline;
+pub(crate) mod vegeta;
 
 /// Why results could not be written or read.
 #[derive(Debug, thiserror::Error)]

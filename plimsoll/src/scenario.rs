@@ -37,6 +37,7 @@ pub(crate) use formats::give_up_after;
 pub use headers::Headers;
 pub use raw::RawScenario;
 pub(crate) use stages::LONGEST_STAGE;
+pub(crate) use trace::read as read_trace;
 
 /// Connections at most, where nothing else is said.
 pub const DEFAULT_MAX_CONNECTIONS: u32 = 10_000;

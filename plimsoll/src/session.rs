@@ -26,6 +26,7 @@ mod source;
 mod tests;
 mod text;
 mod trial;
+mod used;
 mod virtual_time;
 
 use std::sync::mpsc;

@@ -35,6 +35,7 @@ mod probe;
 mod step;
 #[cfg(test)]
 mod tests;
+mod used;
 mod watch;
 
 pub use answer::{Answer, Confirmation, Ending, Knee};
@@ -43,6 +44,7 @@ pub use budget::{FIRST_LOOK_S, MOST_LOOKS};
 pub use fit::Fit;
 pub use overload::Overload;
 pub use step::{Asked, Point, Purpose, Seen, State, Step};
+pub use used::Used;
 pub use watch::Watch;
 
 use plimsoll_monitor::Verdict;

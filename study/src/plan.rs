@@ -9,8 +9,11 @@
 //! Limits: service times that vary more than exponential ones refuse more, constant ones less; the
 //! plan is simulated for that.
 
+mod forecast;
+
 use std::num::NonZeroU32;
 
+pub use forecast::Forecast;
 use serde::Serialize;
 
 /// Instances beyond which nothing is sized.
@@ -43,6 +46,9 @@ pub struct Carried {
     /// The share of those admitted that wait longer than asked; of those that wait at all, where
     /// nothing was asked.
     pub late: f64,
+    /// Requests that are worked on or wait, more than which are there in no more than the share of time
+    /// that requests may be refused in: as many connections are taken.
+    pub pending: u64,
 }
 
 impl Demand {
@@ -62,6 +68,11 @@ impl Demand {
         let sum: f64 = weights.iter().sum();
         let refused = weights[weights.len() - 1] / sum;
         let admitted = 1.0 - refused;
+        let mut above = 1.0;
+        let pending = weights.iter().position(|weight| {
+            above -= weight / sum;
+            above <= self.refused
+        });
         // Whoever comes in state j waits for j − s + 1 of the ends that come s μ to the second.
         let mean = self.wait_s.unwrap_or(0.0) * slots as f64 / self.service_s;
         let (mut term, mut tail) = ((-mean).exp(), 0.0);
@@ -76,6 +87,7 @@ impl Demand {
             utilisation: load * admitted / slots as f64,
             refused,
             late: late / admitted,
+            pending: pending.map_or(2 * slots, |state| state as u64),
         }
     }
 
@@ -152,6 +164,9 @@ mod tests {
         assert!((carried.refused - 0.25 / 1.75).abs() < 1e-12);
         assert!((carried.late - (0.5 / 1.75) / (1.5 / 1.75)).abs() < 1e-12, "whoever waits at all");
         assert!((carried.utilisation - 0.75 / 1.75).abs() < 1e-12);
+        // Of the time 14.3 % are in the last state, and 28.6 % in the one before.
+        let pending = |refused| Demand { refused, ..demand(0.5, 1.0, 1) }.on(1).pending;
+        assert_eq!((pending(0.1), pending(0.2), pending(0.5)), (2, 1, 0));
     }
 
     #[test]

@@ -202,6 +202,19 @@ pub struct DeploymentUse {
     pub instances: Vec<InstanceUse>,
     /// Requests that wait for a slot.
     pub waiting: u32,
+    /// Of its endpoint, over all deployments.
+    #[serde(default)]
+    pub endpoint: EndpointUse,
+}
+
+/// What the limits of an endpoint ([`crate::limits`]) have cost, ever.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointUse {
+    /// Connections that were closed at once.
+    pub turned_away: u64,
+    /// How long bodies waited for the bandwidth, added up.
+    pub delayed_us: u64,
 }
 
 /// Ours, not Azure's: what a deployment has answered since it was last asked about, to live requests and to copies.

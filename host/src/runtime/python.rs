@@ -144,14 +144,9 @@ fn variables(
 /// A sentence if more requests are let through to an instance than it has workers: the others wait in it, here as
 /// on Azure.
 pub(super) fn idle_slots(spec: &DeploymentSpec, conda: &str) -> Option<String> {
-    const NAME: &str = "WORKER_COUNT";
     let concurrent = spec.request_settings.max_concurrent_requests_per_instance.get();
-    let recipe = conda::read(conda).ok();
-    let of_recipe = recipe.as_ref().and_then(|recipe| {
-        recipe.variables.iter().find(|(name, _)| *name == NAME).map(|(_, count)| count)
-    });
-    let given = spec.environment_variables.get(NAME).or(of_recipe);
-    let workers = given.map_or(Some(1), |count| count.parse().ok())?;
+    let given = worker_count(spec, conda);
+    let workers = workers(spec, conda)?;
     (workers < concurrent).then(|| {
         let why = if given.is_some() { "" } else { ", as WORKER_COUNT is not set" };
         format!(
@@ -159,6 +154,18 @@ pub(super) fn idle_slots(spec: &DeploymentSpec, conda: &str) -> Option<String> {
              the other requests wait in it, as on Azure; set WORKER_COUNT in environment_variables"
         )
     })
+}
+
+/// How many workers an instance has; `None` if it does not say that in a number.
+pub(super) fn workers(spec: &DeploymentSpec, conda: &str) -> Option<u32> {
+    worker_count(spec, conda).map_or(Some(1), |count| count.parse().ok())
+}
+
+/// What `WORKER_COUNT` is set to, if it is.
+fn worker_count(spec: &DeploymentSpec, conda: &str) -> Option<String> {
+    const NAME: &str = "WORKER_COUNT";
+    let of_recipe = || conda::read(conda).ok()?.variables.remove(NAME);
+    spec.environment_variables.get(NAME).cloned().or_else(of_recipe)
 }
 
 /// The folder that holds the scoring script.

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::ab::{Ended, Sides, Trial, TurnArgs, beside, folder, read};
 use super::compare::Asked;
+use super::outputs::StudyArgs;
 use crate::exit::Exit;
 use crate::report::calibration;
 use crate::results::new_default_dir;
@@ -38,15 +39,9 @@ pub struct Args {
     /// What is judged, and how strictly.
     #[command(flatten)]
     pub asked: Asked,
-    /// Folder for the results of all runs, new or empty [default: results/<name>-aa-<time>]
-    #[arg(short, long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Print JSON instead of text
-    #[arg(long)]
-    pub json: bool,
-    /// Print no progress and no plan, only how it ended
-    #[arg(short, long)]
-    pub quiet: bool,
+    /// Where the results go.
+    #[command(flatten)]
+    pub output: StudyArgs,
 }
 
 /// What `--json` prints: stable within its version.
@@ -76,8 +71,11 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let given =
-        args.out.clone().or_else(|| scenario.folder.as_deref().map(|folder| beside(folder, "-aa")));
+    let given = args
+        .output
+        .out
+        .clone()
+        .or_else(|| scenario.folder.as_deref().map(|folder| beside(folder, "-aa")));
     let folder = match take(given, &scenario.name) {
         Ok(folder) => folder,
         Err(error) => {
@@ -101,7 +99,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
         exit_code: exit.code(),
     };
     folder::write_json(&folder, JSON, &json)?;
-    if args.json {
+    if args.output.json {
         view::json(&json)?;
     } else {
         let told =
@@ -122,7 +120,7 @@ struct Told {
 }
 
 fn all(trial: &Trial<'_>, args: &Args, folder: &Path) -> Result<Told> {
-    let printing = Printing { json: args.json, quiet: true, annotations: None };
+    let printing = Printing { quiet: true, ..args.output.printing() };
     let mut all = Told::default();
     for index in 0..args.runs {
         let own = folder.join(format!("{:03}", index + 1));
@@ -147,7 +145,7 @@ fn all(trial: &Trial<'_>, args: &Args, folder: &Path) -> Result<Told> {
                 break;
             }
         };
-        if !args.quiet {
+        if !args.output.quiet {
             view::note(&format!("run {} of {}: {told}", index + 1, args.runs));
         }
     }

@@ -16,6 +16,7 @@ use plimsoll_study::compare::LEAST_PAIRS;
 use plimsoll_study::interleave::{BLOCK, By, Interleaving, PAIRS, SETTLE, Side, Turns};
 
 use super::compare::{Asked, compared, exit};
+use super::outputs::StudyArgs;
 use crate::exit::Exit;
 use crate::report::comparison::{self, Compared};
 use crate::results::recording::Recording;
@@ -43,15 +44,9 @@ pub struct Args {
     /// What is judged, and how strictly.
     #[command(flatten)]
     pub asked: Asked,
-    /// Folder for the results of both sides and their comparison [default: results/<name>-ab-<time>]
-    #[arg(short, long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Print JSON instead of text
-    #[arg(long)]
-    pub json: bool,
-    /// Print no progress and no plan, only how it ended
-    #[arg(short, long)]
-    pub quiet: bool,
+    /// Where the results go.
+    #[command(flatten)]
+    pub output: StudyArgs,
 }
 
 /// How two sides take turns, as it is asked for.
@@ -127,7 +122,9 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let given = args.out.or_else(|| scenario.folder.as_deref().map(|folder| beside(folder, "-ab")));
+    let printing = args.output.printing();
+    let given =
+        args.output.out.or_else(|| scenario.folder.as_deref().map(|folder| beside(folder, "-ab")));
     let folder = match folder::take(given, &format!("{}-ab", scenario.name)) {
         Ok(folder) => folder,
         Err(error) => {
@@ -135,11 +132,10 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let printing = Printing { json: args.json, quiet: args.quiet, annotations: None };
     let trial = Trial { scenario: &scenario, sides: &sides, turns: args.turns.turns() };
     let ended = trial.run(scenario.seed, &folder, &args.asked, printing)?;
     let exit = ended.write(&scenario.name, &folder)?;
-    ended.print(&scenario.name, &folder, args.json)?;
+    ended.print(&scenario.name, &folder, printing.json)?;
     Ok(exit)
 }
 

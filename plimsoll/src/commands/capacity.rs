@@ -8,6 +8,7 @@ use plimsoll_domain::units::parse_duration;
 use plimsoll_monitor::{Indicator, Objective, Part};
 use plimsoll_study::capacity::{Ending, FIRST_LOOK_S, MOST_LOOKS, Settings};
 
+use super::outputs::StudyArgs;
 use crate::exit::Exit;
 use crate::report::capacity::{Found, page, text};
 use crate::scenario::{self, Scenario};
@@ -47,15 +48,9 @@ pub struct Args {
     /// Take this seed instead of the scenario's
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Folder for the results, with one of each step [default: results/<name>-capacity-<time>]
-    #[arg(short, long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Print what capacity.json says instead of text
-    #[arg(long)]
-    pub json: bool,
-    /// Print no progress, only the answer
-    #[arg(short, long)]
-    pub quiet: bool,
+    /// Where the results go.
+    #[command(flatten)]
+    pub output: StudyArgs,
 }
 
 fn above_zero(text: &str) -> Result<f64, String> {
@@ -94,7 +89,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
         }
     };
     scenario.seed = args.seed.unwrap_or(scenario.seed);
-    scenario.folder = args.out.clone().or(scenario.folder.take());
+    scenario.folder = args.output.out.clone().or(scenario.folder.take());
     let (asked, notes) = match prepare(args, scenario) {
         Ok(prepared) => prepared,
         Err(wrong) => {
@@ -110,7 +105,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
         }
         return Ok(Exit::Usage);
     }
-    if !args.quiet {
+    if !args.output.quiet {
         for note in &notes {
             view::note(&format!("note: {note}"));
         }
@@ -128,7 +123,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
     };
     write("capacity.json", &serde_json::to_string_pretty(&found)?)?;
     write("capacity.html", &page(&found).context("the page cannot be composed")?)?;
-    if args.json {
+    if args.output.json {
         view::json(&found)?;
     } else {
         view::print(&text(&found));
@@ -184,7 +179,8 @@ fn prepare(args: &Args, mut scenario: Scenario) -> Result<(Asked, Vec<String>), 
     };
     let folder = session::capacity_folder(&scenario, args.simulate)
         .map_err(|_| "the results folder cannot be made".to_owned())?;
-    let (settle, simulate, quiet) = (args.settle, args.simulate, args.quiet || args.json);
+    let quiet = args.output.quiet || args.output.json;
+    let (settle, simulate) = (args.settle, args.simulate);
     Ok((Asked { scenario, settings, settle, simulate, quiet, folder }, notes))
 }
 

@@ -49,6 +49,7 @@ pub(crate) const PLAN: &str = "\
 Examples:
   plimsoll plan --rate 200 --service-time 40ms --concurrency 4 --limits usages.json
   plimsoll plan --rate 20 --service-time 10s --ramp 5 --prices prices.csv
+  plimsoll plan --trace last-week.csv.gz --scale 1.5 --capacity results/x/capacity.json --html plan.html
 
 Exit codes: 0 planned, and the simulation agrees; 3 and 4 it does not, or cannot tell; 5 no size
 fits the quota.";

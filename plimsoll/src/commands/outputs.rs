@@ -50,3 +50,24 @@ pub struct Patience(Option<Duration>);
 fn patience(text: &str) -> Result<Patience, String> {
     give_up_after(text).map(Patience)
 }
+
+/// Where the results of a command go that loads more than once, and what of it is printed.
+#[derive(Debug, Clone, clap::Args)]
+pub struct StudyArgs {
+    /// Folder for the results, with one of each run [default: results/<name>-<command>-<time>]
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Print no progress and no plan, only how it ended
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+impl StudyArgs {
+    /// What its runs print.
+    pub(super) fn printing(&self) -> Printing {
+        Printing { json: self.json, quiet: self.quiet, annotations: None }
+    }
+}

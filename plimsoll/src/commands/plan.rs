@@ -1,5 +1,6 @@
 //! `plimsoll plan`: instances, quota and cost for a forecast, checked by a simulation.
 
+mod forecast;
 mod limits;
 mod prices;
 mod simulated;
@@ -17,28 +18,40 @@ use plimsoll_domain::units::parse_duration;
 use plimsoll_monitor::Verdict;
 use plimsoll_study::plan::Demand;
 
+use size::Measured;
+
 use crate::exit::Exit;
+use crate::report::plan as report;
 use crate::view;
-use size::Plan;
+pub(crate) use limits::Limit;
+pub(crate) use simulated::Simulated;
+pub(crate) use size::{Plan, Size};
 
 /// `plimsoll plan`
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The forecast's highest rate, requests per second
-    #[arg(short, long, value_name = "RPS", value_parser = above_zero)]
-    pub rate: f64,
+    #[arg(short, long, value_name = "RPS", value_parser = above_zero, required_unless_present = "trace")]
+    pub rate: Option<f64>,
     /// The forecast's lowest rate, for the minimum of autoscale [default: the highest]
-    #[arg(long, value_name = "RPS", value_parser = above_zero)]
+    #[arg(long, value_name = "RPS", value_parser = above_zero, conflicts_with = "trace")]
     pub trough: Option<f64>,
     /// How fast the rate grows at most, requests per second in a minute
-    #[arg(long, value_name = "RPS", value_parser = above_zero)]
+    #[arg(long, value_name = "RPS", value_parser = above_zero, conflicts_with = "trace")]
     pub ramp: Option<f64>,
-    /// How long a slot works on a request, on average
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    pub service_time: Duration,
-    /// Requests that an instance works on at a time
-    #[arg(long, default_value = "1", value_name = "COUNT")]
-    pub concurrency: NonZeroU32,
+    /// A trace as the forecast, CSV or CSV.GZ, as a scenario's `load.trace` takes it: highest and lowest rate
+    /// are those of its minutes, and the ramp is its steepest
+    #[arg(long, value_name = "FILE", conflicts_with = "rate")]
+    pub trace: Option<PathBuf>,
+    /// Times the arrivals of the trace, such as 1.5 for half as many again
+    #[arg(long, value_name = "FACTOR", value_parser = above_zero, requires = "trace")]
+    pub scale: Option<f64>,
+    /// How long a slot works on a request, on average [default: the model's own time in the capacity result]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, required_unless_present = "capacity")]
+    pub service_time: Option<Duration>,
+    /// Requests that an instance works on at a time [default: those of the capacity result, else 1]
+    #[arg(long, value_name = "COUNT")]
+    pub concurrency: Option<NonZeroU32>,
     /// A `capacity.json` of the same model: its low end per instance is a second bound
     #[arg(long, value_name = "FILE")]
     pub capacity: Option<PathBuf>,
@@ -63,9 +76,15 @@ pub struct Args {
     /// Prices per hour: a CSV file with the columns `sku` and `per_hour`
     #[arg(long, value_name = "FILE")]
     pub prices: Option<PathBuf>,
+    /// Requests of each simulation at most: more of them decide a smaller share of refusals
+    #[arg(long, default_value = "1000000", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1000..))]
+    pub requests: u32,
     /// The seed of the simulation
     #[arg(long, default_value = "1")]
     pub seed: u64,
+    /// Write a page with the plan to this file
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
@@ -87,12 +106,6 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
         view::note(&format!("error: {wrong}"));
         Ok(Exit::Usage)
     };
-    if args.service_time.is_zero() {
-        return refuse("--service-time must be longer than 0");
-    }
-    if args.trough.is_some_and(|trough| trough > args.rate) {
-        return refuse("--trough is above --rate");
-    }
     let mut skus: Vec<&'static Sku> = Vec::new();
     for name in &args.skus {
         let Some(sku) = Sku::find(name) else {
@@ -117,14 +130,16 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
         Ok(measured) => measured,
         Err(wrong) => return refuse(&wrong),
     };
-    let demand = Demand {
-        rate_rps: args.rate,
-        service_s: args.service_time.as_secs_f64(),
-        concurrency: args.concurrency,
-        refused: args.refused,
-        wait_s: args.wait.map(|wait| wait.as_secs_f64()),
+    let (forecast, traced) = match forecast::read(args) {
+        Ok(forecast) => forecast,
+        Err(wrong) => return refuse(&wrong),
     };
-    let Some(plan) = Plan::new(args, demand, measured, &skus, usages.as_ref(), &prices) else {
+    let demand = match demand(args, forecast.peak_rps, measured) {
+        Ok(demand) => demand,
+        Err(wrong) => return refuse(wrong),
+    };
+    let (of, trace, usages) = ((forecast, demand), traced.as_ref(), usages.as_ref());
+    let Some(plan) = Plan::new(args, of, trace, measured, &skus, usages, &prices) else {
         return refuse(&format!(
             "the forecast needs more than {} instances: it is above every limit; split it over endpoints, or make \
              requests cheaper",
@@ -135,14 +150,37 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
     if args.json {
         view::json(&plan)?;
     } else {
-        view::print(&plan.text());
+        view::print(&report::text(&plan));
+    }
+    if let Some(path) = &args.html {
+        let page = report::page(&plan, exit.code()).context("the page cannot be composed")?;
+        super::compare::write(path, &page)?;
     }
     Ok(exit)
 }
 
+/// What is to be carried at the peak. What is not given is what the capacity result tells.
+fn demand(args: &Args, rate_rps: f64, measured: Option<Measured>) -> Result<Demand, &'static str> {
+    let given = args.service_time.map(|time| time.as_secs_f64());
+    let service_s = given.or(measured.and_then(|measured| measured.service_s)).ok_or(
+        "the capacity result does not tell how long the model works on a request; give --service-time",
+    )?;
+    if service_s <= 0.0 {
+        return Err("--service-time must be longer than 0");
+    }
+    let told = measured.and_then(|measured| measured.concurrency);
+    Ok(Demand {
+        rate_rps,
+        service_s,
+        concurrency: args.concurrency.or(told).unwrap_or(NonZeroU32::MIN),
+        refused: args.refused,
+        wait_s: args.wait.map(|wait| wait.as_secs_f64()),
+    })
+}
+
 /// How the command ends.
 fn exit(plan: &Plan) -> Exit {
-    match plan.simulated.verdict {
+    match plan.verdict {
         _ if plan.is_refused() => Exit::Deployment,
         Verdict::Breached => Exit::Breached,
         Verdict::Inconclusive => Exit::Inconclusive,

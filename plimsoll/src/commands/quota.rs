@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use plimsoll_deploy::files::{FileKind, kind_of, read_size};
-use plimsoll_deploy::quota::{Assessment, Fit, QuotaPlan, Usages};
+use plimsoll_deploy::quota::{Assessment, Fit, QuotaPlan, Usages, Wanted};
 use plimsoll_deploy::sku::Sku;
 use plimsoll_deploy::spec::{DeploymentSpec, Platform};
 use plimsoll_document::{Document, Problems, read_text};
@@ -131,17 +131,18 @@ struct Assessed<'a> {
 /// What fits now of each machine size that is asked for, with all its deployments together. What runs
 /// already has its quota.
 fn fits(deployments: &[DeploymentSpec], running: Option<u32>, usages: &Usages) -> Vec<Fit> {
-    let mut wanted: Vec<(&'static Sku, u32)> = Vec::new();
+    let mut wanted: Vec<(&'static Sku, Wanted)> = Vec::new();
     let managed = deployments.iter().filter(|spec| matches!(spec.platform, Platform::Managed));
     for spec in managed {
         let Some(sku) = Sku::find(&spec.instance_type) else { continue };
-        let count = spec.instance_count.get().saturating_sub(running.unwrap_or(0));
+        let count = spec.instance_count.get();
+        let one = Wanted::deployment(sku, count, running.unwrap_or(0).min(count));
         match wanted.iter_mut().find(|(known, _)| known.name == sku.name) {
-            Some((_, sum)) => *sum += count,
-            None => wanted.push((sku, count)),
+            Some((_, sum)) => *sum = sum.and(one),
+            None => wanted.push((sku, one)),
         }
     }
-    wanted.into_iter().map(|(sku, count)| Fit::of(sku, count, usages)).collect()
+    wanted.into_iter().map(|(sku, all)| Fit::of(sku, all, usages)).collect()
 }
 
 fn show<T: std::fmt::Display + serde::Serialize>(what: &T, json: bool) -> Result<()> {

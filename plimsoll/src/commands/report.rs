@@ -4,10 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hdrhistogram::Histogram;
+use plimsoll_domain::json_words;
 
 use crate::exit::Exit;
-use crate::results::folder::HLOG;
-use crate::results::{hgrm, hlog};
+use crate::results::folder::{HLOG, SUMMARY};
+use crate::results::summary::Summary;
+use crate::results::{hgrm, hlog, vegeta};
 use crate::{report, view};
 
 /// `plimsoll report`
@@ -19,6 +21,10 @@ pub struct Args {
     /// plotters of HDR histograms take it
     #[arg(long, value_name = "FILE")]
     pub hgrm: Option<PathBuf>,
+    /// Write there, too, the JSON report that `vegeta report -type=json` would (no bytes; a latency counts from
+    /// when a request was due)
+    #[arg(long, value_name = "FILE")]
+    pub vegeta: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> Exit {
@@ -34,8 +40,15 @@ pub(crate) fn run(args: &Args) -> Exit {
         view::note(&"note: the run goes on; this is what it has measured until now");
     }
     view::print(&page.display());
-    if let Some(path) = &args.hgrm {
-        if let Err(message) = distribution(&args.folder, path) {
+    let further: [(&Option<PathBuf>, fn(&Path) -> Result<String, String>); 2] =
+        [(&args.hgrm, distribution), (&args.vegeta, as_vegeta)];
+    for (path, content) in further {
+        let Some(path) = path else { continue };
+        let write = |text: String| {
+            fs::write(path, text)
+                .map_err(|error| format!("cannot write {}: {error}", path.display()))
+        };
+        if let Err(message) = content(&args.folder).and_then(write) {
             view::note(&format!("error: {message}"));
             return Exit::Usage;
         }
@@ -44,13 +57,34 @@ pub(crate) fn run(args: &Args) -> Exit {
     Exit::Success
 }
 
-/// Writes the distribution of response times over everything measured.
-fn distribution(folder: &Path, path: &Path) -> Result<(), String> {
+/// The distribution of response times over everything measured.
+fn distribution(folder: &Path) -> Result<String, String> {
+    let whole = whole(folder, &["response"])?.ok_or_else(|| {
+        let log = folder.join(HLOG);
+        format!("{} has no response time: nothing was answered right", log.display())
+    })?;
+    Ok(hgrm::text(&whole))
+}
+
+/// The run as vegeta would report it.
+fn as_vegeta(folder: &Path) -> Result<String, String> {
+    let path = folder.join(SUMMARY);
+    let wrong = |error: &dyn std::fmt::Display| format!("cannot read {}: {error}", path.display());
+    let bytes = fs::read(&path).map_err(|error| wrong(&error))?;
+    let summary: Summary =
+        serde_json::from_slice(&bytes).map_err(|error| wrong(&json_words(&error)))?;
+    let none = || Histogram::new(3).expect("three digits are possible");
+    let latencies = whole(folder, &["response", "failed"])?.unwrap_or_else(none);
+    Ok(format!("{:#}\n", vegeta::report(&summary, &latencies)))
+}
+
+/// The latencies of these tags over everything measured; `None` without any.
+fn whole(folder: &Path, tags: &[&str]) -> Result<Option<Histogram<u64>>, String> {
     let log = folder.join(HLOG);
     let bytes =
         fs::read(&log).map_err(|error| format!("cannot read {}: {error}", log.display()))?;
     let mut whole: Option<Histogram<u64>> = None;
-    for interval in hlog::read(&bytes).filter(|interval| interval.tag == "response") {
+    for interval in hlog::read(&bytes).filter(|interval| tags.contains(&interval.tag.as_str())) {
         match &mut whole {
             None => whole = Some(interval.histogram),
             Some(whole) => whole.add(&interval.histogram).map_err(|error| {
@@ -58,9 +92,5 @@ fn distribution(folder: &Path, path: &Path) -> Result<(), String> {
             })?,
         }
     }
-    let whole = whole.ok_or_else(|| {
-        format!("{} has no response time: nothing was answered right", log.display())
-    })?;
-    fs::write(path, hgrm::text(&whole))
-        .map_err(|error| format!("cannot write {}: {error}", path.display()))
+    Ok(whole)
 }

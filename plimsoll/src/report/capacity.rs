@@ -25,6 +25,8 @@ pub(crate) struct Found {
     objectives: Vec<String>,
     /// Instances that were loaded; `None` where they are not ours to count.
     instances: Option<u32>,
+    /// Slots of each of them; `None` where they are not ours to count, or not all alike.
+    concurrency: Option<u32>,
     /// Both ends, unless something has taken them back.
     interval_rps: Option<(f64, f64)>,
     /// The answer in words.
@@ -62,6 +64,14 @@ impl Found {
                 ),
             });
         }
+        let width = asked.settings.width;
+        if answer.interval().is_some_and(|(low, high)| high / low > 1.001 + width) {
+            notes.push(format!(
+                "wider than the {} that were asked for: what lies between was not decided; give more --time, or a longer \
+                 --step-max",
+                words::percentage(width * 100.0)
+            ));
+        }
         Self {
             schema: if asked.simulate {
                 "plimsoll.simulated-capacity/v1"
@@ -77,6 +87,7 @@ impl Found {
                 }
                 Place::Existing(_) | Place::Standing(_) => None,
             },
+            concurrency: concurrency(&asked.scenario.place),
             interval_rps: answer.interval(),
             says,
             bound_by: answer
@@ -111,6 +122,7 @@ impl Found {
             }
             facts.extend(self.binding().map(|binding| format!("first to cease: {binding}")));
             facts.extend(self.bound_by.map(|bound| format!("bound by {bound}")));
+            facts.extend(self.answer.breached().and_then(used));
         }
         facts.push(format!(
             "{} of load in {}",
@@ -126,6 +138,32 @@ impl Found {
     }
 }
 
+fn concurrency(place: &Place) -> Option<u32> {
+    let Place::Deployed(deployed) = place else { return None };
+    let slots = deployed
+        .deployments
+        .iter()
+        .map(|spec| spec.request_settings.max_concurrent_requests_per_instance.get());
+    let (least, most) =
+        slots.fold((u32::MAX, 0), |(least, most), each| (least.min(each), most.max(each)));
+    (least == most).then_some(most)
+}
+
+/// What was at work at the high end.
+fn used(step: &Step) -> Option<String> {
+    let used = step.seen.used?;
+    let percent = |share: f64| words::percentage(share * 100.0);
+    let mut at_work = vec![format!("slots {}", percent(used.slots))];
+    at_work.extend(
+        used.processor.map(|share| format!("cores that the workers can have {}", percent(share))),
+    );
+    at_work.extend(used.idle.map(|idle| format!("this machine {}", percent(1.0 - idle))));
+    if used.delayed_ms > 0.0 {
+        at_work.push(format!("a request waited {} for bandwidth", words::ms(used.delayed_ms)));
+    }
+    Some(format!("at work at {}/s: {}", three_digits(step.rate_rps), at_work.join(", ")))
+}
+
 /// The answer as a sentence.
 fn says(answer: &Answer, ceiling: f64) -> String {
     let rate = |rate: Option<f64>| {
@@ -137,16 +175,18 @@ fn says(answer: &Answer, ceiling: f64) -> String {
             "at least {low}: the objectives hold at the highest rate to try; ask for more with --max-rate"
         ),
         Ending::Ceiling { met: false } => format!(
-            "nothing was breached up to {}/s, and the highest rate that was met is {low}; ask for more with \
-             --max-rate, or for longer steps",
-            three_digits(ceiling)
+            "nothing was breached up to {}/s, and {}; ask for more with --max-rate, or for longer steps",
+            three_digits(ceiling),
+            answer.low_rps.map_or("nothing was met".to_owned(), |_| format!(
+                "the highest rate that was met is {low}"
+            ))
         ),
         Ending::NeverHolds => format!(
             "the objectives do not hold at any rate that was tried, down to {high}: no load is the cause"
         ),
-        Ending::Spent => format!(
-            "not found in the time given: met up to {low}, breached from {high}; give more --time"
-        ),
+        Ending::Spent => {
+            format!("not found in the time given: {}; give more --time", known(answer))
+        }
         Ending::Generator { rate_rps, why } => format!(
             "no number: the load generator is the bound, not the endpoint ({why} at {}/s); give it more cores, or \
              lower --max-rate",
@@ -163,7 +203,7 @@ fn says(answer: &Answer, ceiling: f64) -> String {
              in between",
             three_digits(*rate_rps)
         ),
-        Ending::Interrupted => format!("interrupted: met up to {low}, breached from {high} so far"),
+        Ending::Interrupted => format!("interrupted: {} so far", known(answer)),
         Ending::Found => {
             format!(
                 "{low} to {high} with {} confidence",
@@ -171,6 +211,14 @@ fn says(answer: &Answer, ceiling: f64) -> String {
             )
         }
     }
+}
+
+/// What is known of the two ends.
+fn known(answer: &Answer) -> String {
+    let met = answer.low_rps.map(|low| format!("met up to {}/s", three_digits(low)));
+    let breached = answer.high_rps.map(|high| format!("breached from {}/s", three_digits(high)));
+    let known: Vec<_> = met.into_iter().chain(breached).collect();
+    if known.is_empty() { "no rate is decided".to_owned() } else { known.join(", ") }
 }
 
 /// A step as a table has it.

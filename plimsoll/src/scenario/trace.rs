@@ -137,7 +137,7 @@ fn profile(trace: &Trace, warmup: Duration) -> Result<Profile, &'static str> {
 }
 
 /// Reads and checks a trace. What is wrong with it is told with file and line.
-fn read(path: &Path) -> Result<Trace, String> {
+pub(crate) fn read(path: &Path) -> Result<Trace, String> {
     let wrong = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
     let file = Arc::new(File::open(path).map_err(|error| wrong(&error))?);
     if !file.metadata().is_ok_and(|data| data.is_file()) {

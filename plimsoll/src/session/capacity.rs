@@ -153,8 +153,10 @@ impl Run<'_> {
             .map_err(|error| Failure::Plan(anyhow::Error::new(error)))?;
         self.folders.push(folder.results.dir().display().to_string());
         let session = Session::watched(&scenario, Watch::new(&self.search));
+        let mut meter = None;
         let ended = match site {
             Some(site) => {
+                meter = site.meter(&scenario);
                 let loading = load(&scenario, session, site, None, interrupt, &mut folder, view);
                 Box::pin(loading).await.map(|(session, _)| session)
             }
@@ -166,6 +168,7 @@ impl Run<'_> {
         let session = ended?;
         let (measured, mut seen) = session.finish_watched();
         limit(&mut seen, &measured);
+        seen.used = meter.and_then(|meter| meter.finish(load_of.rate_rps));
         if measured.cut != Cut::None {
             self.cut = Some(measured.cut.clone());
         }

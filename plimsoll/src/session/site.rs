@@ -9,8 +9,9 @@ use super::key;
 use super::secrets::Secrets;
 use super::shift::{Comparison, Shifter};
 use super::source::{Instances, Interrupt, Scaling};
+use super::used::Meter;
 use crate::results::summary::InstanceResult;
-use crate::scenario::{Deployed, Existing, Scenario};
+use crate::scenario::{Deployed, Existing, Place, Scenario};
 use crate::standing;
 use crate::view::View;
 use nix::sys::signal::{Signal, kill};
@@ -196,6 +197,13 @@ impl Site {
         let Own { driver, endpoint, .. } = self.own.as_ref()?;
         let deployment = controller.deployment().to_owned();
         Some(Scaling::new(controller, driver, endpoint, &deployment))
+    }
+
+    /// What looks at what the endpoint's instances use, if the run brought them up.
+    pub(super) fn meter(&self, scenario: &Scenario) -> Option<Meter> {
+        let Own { driver, endpoint, .. } = self.own.as_ref()?;
+        let Place::Deployed(deployed) = &scenario.place else { return None };
+        Some(Meter::start(driver, endpoint, &deployed.deployments))
     }
 
     /// What shifts the traffic of the endpoint that the run brought up, if the scenario says so.

@@ -3,7 +3,7 @@
 use plimsoll_monitor::Verdict;
 use serde::Serialize;
 
-use super::Load;
+use super::{Load, Used};
 
 /// What a step is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -44,6 +44,9 @@ pub struct Seen {
     pub objectives: Vec<Asked>,
     /// Its place on the curve.
     pub point: Point,
+    /// What it used of the endpoint, where the host tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used: Option<Used>,
 }
 
 /// What can be said of a step.
@@ -88,12 +91,16 @@ pub struct Point {
     pub refused_admission: f64,
     /// The share refused for a limit on the rate, 0 to 1.
     pub refused_rate: f64,
+    /// The share without a connection, or whose connection was closed before the answer, 0 to 1.
+    pub disconnected: f64,
     /// The share that was not answered in time, 0 to 1.
     pub timed_out: f64,
     /// The share that failed in another way, 0 to 1.
     pub failed: f64,
     /// The median of the model's own time, where it is told.
     pub model_p50_ms: Option<f64>,
+    /// Its mean.
+    pub model_mean_ms: Option<f64>,
 }
 
 impl Point {

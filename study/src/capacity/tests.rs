@@ -87,6 +87,7 @@ fn seen(load: &Load, measured_s: u64, state: State, asked: Option<Asked>) -> See
         state,
         objectives: asked.into_iter().collect(),
         point: Point::default(),
+        used: None,
     }
 }
 

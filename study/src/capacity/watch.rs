@@ -88,6 +88,7 @@ impl Watch {
             state,
             objectives: of.iter().filter_map(asked).collect(),
             point: point(monitor.totals(), monitor.measured_time()),
+            used: None,
         }
     }
 }
@@ -127,6 +128,7 @@ fn point(totals: &Tally, measured: Duration) -> Point {
     let refused_admission = share(&[Class::RefusedAdmission]);
     let refused_rate = share(&[Class::RefusedRate, Class::Throttled]);
     let timed_out = share(&[Class::ServerTimeout, Class::ClientTimeout, Class::Dropped]);
+    let disconnected = share(&[Class::Connect, Class::Tls, Class::Closed]);
     let bad = totals.infinite() as f64 / ended;
     Point {
         p50_ms: response(0.5),
@@ -134,8 +136,10 @@ fn point(totals: &Tally, measured: Duration) -> Point {
         goodput_rps: totals.outcomes.of(Class::Ok) as f64 / measured.as_secs_f64().max(1e-9),
         refused_admission,
         refused_rate,
+        disconnected,
         timed_out,
-        failed: (bad - refused_admission - refused_rate - timed_out).max(0.0),
+        failed: (bad - refused_admission - refused_rate - disconnected - timed_out).max(0.0),
         model_p50_ms: totals.model.quantile(0.5).map(ms),
+        model_mean_ms: totals.model.mean().map(ms),
     }
 }

@@ -218,3 +218,36 @@ fn nothing_that_is_there_is_overwritten() {
     ]);
     assert!(there.contains("is there already"), "{there}");
 }
+
+/// What vegeta's own parser made of a file: `scripts/real/interop` has it read them again.
+#[test]
+fn targets_are_read_as_vegeta_reads_them() {
+    let files = [
+        (include_str!("tests/targets.txt"), include_str!("tests/targets.txt.read")),
+        (include_str!("tests/targets.jsonl"), include_str!("tests/targets.jsonl.read")),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("body.json"), include_str!("tests/body.json")).unwrap();
+    for (text, golden) in files {
+        let ours = vegeta::read(text, folder.path()).unwrap();
+        assert_eq!(ours.len(), golden.lines().count());
+        for (sent, line) in ours.iter().zip(golden.lines()) {
+            let theirs: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(
+                (&theirs["method"], &theirs["url"]),
+                (&sent.method.as_str().into(), &sent.url.as_str().into())
+            );
+            let body = String::from_utf8(sent.body.clone().unwrap_or_default()).unwrap();
+            assert_eq!(theirs["body"], body);
+            // A header that comes twice is one with both values, as HTTP takes it (RFC 9110, 5.3).
+            let headers = theirs["header"].as_object().unwrap().iter().map(|(name, values)| {
+                let values = values.as_array().unwrap().iter().map(|value| value.as_str().unwrap());
+                (name.to_lowercase(), values.collect::<Vec<_>>().join(", "))
+            });
+            let headers: std::collections::BTreeMap<_, _> = headers.collect();
+            let ours =
+                sent.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone()));
+            assert_eq!(headers, ours.collect(), "{line}");
+        }
+    }
+}
