@@ -7,8 +7,8 @@
 //! verdict of the newest one stands.
 //!
 //! Limits: measured at 99 %, the truth at the limit, ten minutes: 0 to 2.2 % of runs are met at
-//! some look, 4.9 % for the median at 95 % load, more under a level that drifts, and 12 % for p99 of
-//! servers with four slots and one queue (`benches/capacity`). A verdict of one
+//! some look, 4.9 % for the median at 95 % load, more under a level that drifts
+//! (`benches/capacity` for p99 of queues: 0 to 1.0 %). A verdict of one
 //! look, at the end of a run of fixed length, has the whole α to itself.
 
 /// Intervals at the first look: one to a batch.

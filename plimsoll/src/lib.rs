@@ -20,7 +20,9 @@ mod view;
 mod what_if;
 
 use exit::Exit;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// What must be done once, before anything else: TLS has one provider for the whole process, and
 /// warnings of our own go to standard error.
@@ -29,8 +31,8 @@ pub fn prepare_process() {
     // An error means that there is one already, which is what we want.
     drop(provider.install_default());
     let (filter, wrong) = log_filter(std::env::var("PLIMSOLL_LOG").ok().as_deref());
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
-    log.with_writer(|| Log).init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| Log);
+    tracing_subscriber::registry().with(filter).with(lines).init();
     if let Some(wrong) = wrong {
         view::note(&format!("warning: {wrong}"));
     }
@@ -40,12 +42,12 @@ pub fn prepare_process() {
 const DEFAULT_LOG: &str = "warn,plimsoll_host::standing=info";
 
 /// What is logged, and what of the wish for it is wrong.
-fn log_filter(asked: Option<&str>) -> (EnvFilter, Option<String>) {
-    let default = || EnvFilter::new(DEFAULT_LOG);
+fn log_filter(asked: Option<&str>) -> (Targets, Option<String>) {
+    let default = || DEFAULT_LOG.parse().expect("a list of targets and levels");
     let Some(asked) = asked.filter(|asked| !asked.trim().is_empty()) else {
         return (default(), None);
     };
-    match EnvFilter::builder().parse(asked) {
+    match asked.parse() {
         Ok(filter) => (filter, None),
         Err(error) => {
             let wrong = format!(
@@ -90,7 +92,10 @@ mod tests {
             let (filter, wrong) = log_filter(asked);
             (filter.to_string(), wrong.is_some())
         };
-        let default = || tracing_subscriber::EnvFilter::new(DEFAULT_LOG).to_string();
+        let default = || log_filter(None).0.to_string();
+        for part in DEFAULT_LOG.split(',') {
+            assert!(default().contains(part), "{}", default());
+        }
         assert_eq!(of(None), (default(), false));
         assert_eq!(of(Some(" ")), (default(), false));
         assert_eq!(of(Some("debug")), ("debug".to_owned(), false));
