@@ -22,6 +22,7 @@ pub mod span;
 mod state;
 mod state_file;
 mod time;
+mod translate;
 pub mod utilization;
 pub mod verdict;
 
@@ -32,3 +33,4 @@ pub use rules::{Kind, Rules, RulesFile};
 pub use samples::Samples;
 pub use state::{Instance, Memory, Metric, Phase, Point, Reading, State};
 pub use state_file::{Given, carry_on, read_states};
+pub use translate::{Difference, Translation, translate};

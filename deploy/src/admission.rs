@@ -28,9 +28,6 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
-/// An instance's slots are counted in 32 bits.
-const MOST_SLOTS: u64 = u32::MAX as u64;
-
 /// The slots of a deployment's instances, and the backlog for them.
 #[derive(Debug, Clone)]
 pub struct Admission {
@@ -49,6 +46,15 @@ struct Instance {
     /// Whether it is given further requests.
     open: bool,
     busy: u64,
+    /// Slots that it has to give: none of one that is given no further requests.
+    free: u64,
+}
+
+impl Instance {
+    fn is_busy_with(&mut self, busy: u64) {
+        self.busy = busy;
+        self.free = if self.open { self.slots.saturating_sub(busy) } else { 0 };
+    }
 }
 
 /// An instance, from [`Admission::add`] on; none has the same later.
@@ -156,7 +162,7 @@ impl Admission {
     pub fn free(&mut self, id: InstanceId) -> bool {
         let index = self.index(id).expect("an instance stays until its last slot is free");
         let instance = &mut self.instances[index];
-        instance.busy = instance.busy.checked_sub(1).expect("each slot is freed once");
+        instance.is_busy_with(instance.busy.checked_sub(1).expect("each slot is freed once"));
         let gone = !instance.open && instance.busy == 0;
         if gone {
             self.instances.remove(index);
@@ -174,7 +180,8 @@ impl Admission {
     pub fn add_with(&mut self, slots: NonZeroU32) -> InstanceId {
         self.instances_added += 1;
         let id = InstanceId(self.instances_added);
-        self.instances.push(Instance { id, slots: slots.get().into(), open: true, busy: 0 });
+        let slots = slots.get().into();
+        self.instances.push(Instance { id, slots, open: true, busy: 0, free: slots });
         id
     }
 
@@ -182,7 +189,9 @@ impl Admission {
     /// serve the backlog: all who wait are returned, and refused as [`Refusal::NotReady`].
     pub fn remove(&mut self, id: InstanceId) -> Vec<Ticket> {
         if let Some(index) = self.index(id) {
-            self.instances[index].open = false;
+            let instance = &mut self.instances[index];
+            instance.open = false;
+            instance.free = 0;
             if self.instances[index].busy == 0 {
                 self.instances.remove(index);
             }
@@ -214,22 +223,32 @@ impl Admission {
     fn take_slot(&mut self, avoid: Option<InstanceId>) -> Option<InstanceId> {
         self.turn = self.turn.wrapping_add(1);
         let first = self.turn.checked_rem(self.instances.len())?;
+        // A simulation asks for each request, so the usual case is the shortest loop.
+        let best = match avoid {
+            None => self.most_free(first, |_| true),
+            Some(avoid) => {
+                self.most_free(first, |id| id != avoid).or_else(|| self.most_free(first, |_| true))
+            }
+        };
+        let instance = &mut self.instances[best?];
+        instance.is_busy_with(instance.busy + 1);
+        Some(instance.id)
+    }
+
+    /// The place of the instance with the most free slots among those that `takes` allows: of equals
+    /// the first from place `first` on.
+    #[inline]
+    fn most_free(&self, first: usize, takes: impl Fn(InstanceId) -> bool) -> Option<usize> {
+        let (mut best, mut most) = (None, 0);
         let (before, from) = self.instances.split_at(first);
-        // In the order of their turns, with little to branch on: which has the most free cannot be
-        // foreseen, and a simulation asks for each request.
-        let (mut best, mut least) = (None, u64::MAX);
-        for (index, instance) in (first..).zip(from).chain((0..).zip(before)) {
-            let takes = instance.open && instance.busy < instance.slots;
-            let free = instance.slots.saturating_sub(instance.busy);
-            let avoided = u64::from(Some(instance.id) == avoid) << 40;
-            let rank = if takes { MOST_SLOTS - free + avoided } else { u64::MAX };
-            if rank < least {
-                (best, least) = (Some(index), rank);
+        for (start, part) in [(first, from), (0, before)] {
+            for (offset, instance) in part.iter().enumerate() {
+                if instance.free > most && takes(instance.id) {
+                    (best, most) = (Some(start + offset), instance.free);
+                }
             }
         }
-        let instance = &mut self.instances[best?];
-        instance.busy += 1;
-        Some(instance.id)
+        best
     }
 }
 

@@ -26,7 +26,7 @@ pub const HIGHEST: Duration = Duration::from_hours(1);
 pub const SIGNIFICANT_DIGITS: u8 = 3;
 
 /// Values that are kept without a histogram.
-const FEW: usize = 128;
+const FEW: usize = 512;
 
 /// Durations in a histogram of fixed bounds. At rest and in transit, only the filled buckets.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sample::nanos;
+
 /// Limits that one run can have. Each costs a comparison per request.
 pub const MOST_LIMITS: usize = 64;
 
@@ -76,7 +78,12 @@ impl Limits {
 
     /// Whether a right answer after this time is late.
     pub fn is_late(&self, response: Duration) -> bool {
-        self.late_after.is_some_and(|limit| response > limit)
+        self.is_late_after(nanos(response))
+    }
+
+    /// The same of nanoseconds.
+    pub(crate) fn is_late_after(&self, response: u64) -> bool {
+        self.late_after.is_some_and(|limit| response > nanos(limit))
     }
 }
 
@@ -99,11 +106,15 @@ pub struct LimitCounts {
 impl LimitCounts {
     /// Counts a request that took `took`, of which the generator itself caused `own`; `counts` is
     /// false for one that is beyond every limit, such as a wrong answer.
-    pub(crate) fn record(&mut self, limit: Limit, took: Duration, counts: bool, own: Duration) {
-        let below = counts && took < limit.at;
+    /// Times are in nanoseconds: it is done for each request.
+    #[inline]
+    pub(crate) fn record(&mut self, limit: Limit, took: u64, counts: bool, own: u64) {
+        let at = nanos(limit.at);
+        let below = counts && took < at;
         self.below += u64::from(below);
-        self.at_most += u64::from(counts && took <= limit.at);
-        self.delayed += u64::from(!below && own > limit.tolerated_lag());
+        self.at_most += u64::from(counts && took <= at);
+        // Almost never is there any delay of its own to divide for.
+        self.delayed += u64::from(!below && own > 0 && own > nanos(limit.tolerated_lag()));
     }
 
     /// Adds what another worker counted in the same interval.
@@ -131,11 +142,10 @@ mod tests {
     fn a_limit_is_exact_to_the_nanosecond() {
         let limit = Limit { of: Latency::Response, at: Duration::from_millis(200) };
         let mut counts = LimitCounts::default();
-        let nano = Duration::from_nanos(1);
-        for took in [limit.at.saturating_sub(nano), limit.at, limit.at + nano] {
-            counts.record(limit, took, true, Duration::ZERO);
+        for took in [199_999_999, 200_000_000, 200_000_001] {
+            counts.record(limit, took, true, 0);
         }
-        counts.record(limit, nano, false, Duration::ZERO);
+        counts.record(limit, 1, false, 0);
         assert_eq!((counts.below, counts.at_most, counts.delayed), (1, 2, 0));
     }
 
@@ -143,10 +153,10 @@ mod tests {
     fn only_what_misses_the_limit_can_be_blamed_on_a_delay() {
         let limit = Limit { of: Latency::Response, at: Duration::from_millis(200) };
         let mut counts = LimitCounts::default();
-        let own = Duration::from_millis(21);
-        counts.record(limit, Duration::from_millis(199), true, own);
-        counts.record(limit, Duration::from_millis(201), true, own);
-        counts.record(limit, Duration::from_millis(201), true, own / 2);
+        let own = 21_000_000;
+        counts.record(limit, 199_000_000, true, own);
+        counts.record(limit, 201_000_000, true, own);
+        counts.record(limit, 201_000_000, true, own / 2);
         assert_eq!((counts.below, counts.delayed), (1, 1));
     }
 

@@ -88,7 +88,9 @@ impl Recorder {
         let Self { limits, lags, tallies, .. } = self;
         lags.entry(key.stage).record(sample, limits);
         let tally = tallies.entry(key);
-        if sample.outcome.class == Class::Ok && limits.is_late(sample.response_time()) {
+        if sample.outcome.class == Class::Ok
+            && limits.is_late_after(sample.done.nanos_since(sample.due))
+        {
             let outcome = Outcome { class: Class::Late, ..sample.outcome };
             tally.record(&Sample { outcome, ..*sample }, limits);
         } else {

@@ -80,6 +80,11 @@ impl Sample {
         self.released.nanos_since(self.due).saturating_add(nanos(self.handover))
     }
 
+    /// [`own_delay`](Self::own_delay) in nanoseconds.
+    pub(crate) fn own_nanos(&self) -> u64 {
+        self.release_nanos().saturating_add(nanos(self.unread))
+    }
+
     /// How much later the answer may have been read because of the generator itself: what it
     /// delayed, it also sent into another load.
     pub fn own_delay(&self) -> Duration {
@@ -88,7 +93,7 @@ impl Sample {
 }
 
 /// A span in nanoseconds; what is too long to count is for ever.
-fn nanos(span: Duration) -> u64 {
+pub(crate) fn nanos(span: Duration) -> u64 {
     span.as_secs().saturating_mul(1_000_000_000).saturating_add(span.subsec_nanos().into())
 }
 

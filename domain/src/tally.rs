@@ -3,8 +3,6 @@
 //! The counts obey two laws once everything in flight has ended: `offered = sent + dropped`, and
 //! sent is the sum of all endings of what was sent.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{self, LimitCounts};
@@ -66,10 +64,10 @@ impl Tally {
         }
         // A burst after a pause of the generator makes the service slower for all that is in it, so
         // being late is no part of the service time, but may be its cause.
-        let own = || sample.own_delay();
+        let own = || sample.own_nanos();
         count(&mut self.limits, limits, |of| match of {
-            Latency::Response => Some((sample.response_time(), outcome.is_ok(), own())),
-            Latency::Service => Some((sample.service_time(), outcome.is_served(), own())),
+            Latency::Response => Some((nanos, outcome.is_ok(), own())),
+            Latency::Service => Some((served, outcome.is_served(), own())),
             Latency::SendLag => None,
         });
     }
@@ -128,9 +126,10 @@ impl Tally {
 impl Lags {
     /// Counts a request that was sent.
     pub fn record(&mut self, sample: &Sample, limits: &Limits) {
-        self.send.record_nanos(sample.sent.nanos_since(sample.due));
-        self.release.record_nanos(sample.release_nanos());
-        let lags = || (sample.send_lag(), true, sample.release_lag());
+        let (sent, released) = (sample.sent.nanos_since(sample.due), sample.release_nanos());
+        self.send.record_nanos(sent);
+        self.release.record_nanos(released);
+        let lags = || (sent, true, released);
         count(&mut self.limits, limits, |of| (of == Latency::SendLag).then(lags));
     }
 
@@ -147,7 +146,7 @@ impl Lags {
 fn count(
     counts: &mut Vec<LimitCounts>,
     limits: &Limits,
-    of: impl Fn(Latency) -> Option<(Duration, bool, Duration)>,
+    of: impl Fn(Latency) -> Option<(u64, bool, u64)>,
 ) {
     for (index, limit) in limits.iter().enumerate() {
         let Some((took, counted, own)) = of(limit.of) else { continue };
@@ -160,6 +159,8 @@ fn count(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::{Class, Limit, Moment};
 

@@ -3,10 +3,12 @@
 //! This crate composes the parts: it reads scenarios, has the endpoint brought up, has it loaded,
 //! has the result judged, and writes and prints what came of it. Only here is anything printed.
 
+mod calibration;
 pub mod cli;
 mod commands;
 pub mod exit;
 mod files;
+mod fit;
 mod history;
 mod rendered;
 pub mod report;

@@ -55,9 +55,9 @@ pub(crate) use autoscale::most_by_quota;
 pub(crate) use capacity::{Asked, Searched, folder as capacity_folder, search};
 pub(crate) use interleaved::{Job, interleaved};
 pub(crate) use run::{How, Printing, run};
-pub(crate) use simulation::simulation;
+pub(crate) use simulation::{Behaviour, simulation};
 pub(crate) use source::interruptible;
-pub(crate) use trial::{Trial, Who, measured_trial, trial};
+pub(crate) use trial::{Trial, Who, measured_trial, rehearse, trial};
 pub(crate) use virtual_time::VirtualRun;
 
 /// Hands every event to the session and what it makes of it to every sink, until the source ends.

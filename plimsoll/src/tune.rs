@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use bounds::Bounds;
 pub(crate) use editable::Editable;
-use trials::{Case, Contender, Costs, Stop, Trials};
+use trials::{Case, Contender, Costs, Set, Stop, Trials};
 
 use crate::scenario::Scenario;
 use crate::session::Trial;
@@ -58,7 +58,7 @@ pub(crate) struct Tried {
     pub(crate) name: String,
     /// On the loads of the search.
     pub(crate) searched: Cost,
-    /// On the loads that were held out.
+    /// On arrivals that neither the search nor the choice has seen.
     pub(crate) held_out: Cost,
 }
 
@@ -90,7 +90,8 @@ pub(crate) struct Tuned {
     /// Trials of the search, and of how many candidates.
     pub(crate) spent: usize,
     pub(crate) candidates: usize,
-    pub(crate) cases: (usize, usize),
+    /// Searched on, chosen on, and shown.
+    pub(crate) cases: [usize; 3],
     pub(crate) interrupted: bool,
 }
 
@@ -105,7 +106,7 @@ pub(crate) fn tune(
     abort: CancellationToken,
 ) -> Result<Option<Tuned>> {
     let cases = cases(asked)?;
-    let searched = cases.iter().filter(|case| !case.is_held_out).count();
+    let searched = cases.iter().filter(|case| case.set == Set::Searched).count();
     let costs = Costs::open(&asked.folder.join(COSTS), &identity(asked, &cases), asked.resume)?;
     let trials = Trials { rules: &asked.rules, bounds: &asked.bounds, cases: &cases, costs, stop };
     let mut progress = Progress::new(asked, trials.costs.found());
@@ -169,14 +170,15 @@ fn cases(asked: &Asked) -> Result<Vec<Case>> {
         loads(&bounds.held_out)?
     };
     let mut cases = Vec::new();
-    for (loads, is_held_out) in [(searched, false), (held_out, true)] {
+    for (loads, set) in
+        [(&searched, Set::Searched), (&held_out, Set::Choice), (&held_out, Set::Shown)]
+    {
         for number in 0..u64::from(bounds.seeds) {
-            for (name, scenario) in &loads {
+            for (name, scenario) in loads {
                 let mut scenario = scenario.clone();
                 // Other numbers than those of any other case, whatever the seed is.
-                scenario.seed =
-                    asked.seed.wrapping_add((2 * number + u64::from(is_held_out)) << 32);
-                cases.push(Case { name: name.clone(), scenario, is_held_out });
+                scenario.seed = asked.seed.wrapping_add((3 * number + set as u64) << 32);
+                cases.push(Case { name: name.clone(), scenario, set });
             }
         }
     }
@@ -216,22 +218,24 @@ fn judge(
     search: &Search,
     interrupted: bool,
 ) -> Result<Tuned, Stop> {
-    let places = |held_out: bool| {
+    let places = |set: Set| {
         let all = trials.cases.iter().enumerate();
-        all.filter(move |(_, case)| case.is_held_out == held_out).map(|(place, _)| place)
+        all.filter(move |(_, case)| case.set == set).map(|(place, _)| place)
     };
-    let mean = |contender: &Contender, held_out: bool| -> Result<Cost, Stop> {
-        let all: Vec<_> = places(held_out).map(|case| (contender.clone(), case)).collect();
+    let mean = |contender: &Contender, set: Set| -> Result<Cost, Stop> {
+        let all: Vec<_> = places(set).map(|case| (contender.clone(), case)).collect();
         let costs = trials.costs(&all)?;
         Cost::mean(&costs).ok_or(Stop::Interrupted)
     };
     let tried = |name: String, contender: &Contender| -> Result<Tried, Stop> {
-        Ok(Tried { name, searched: mean(contender, false)?, held_out: mean(contender, true)? })
+        let searched = mean(contender, Set::Searched)?;
+        Ok(Tried { name, searched, held_out: mean(contender, Set::Shown)? })
     };
-    let mut front = Vec::new();
+    let (mut front, mut costs) = (Vec::new(), Vec::new());
     for (trial, _) in search.front() {
         let contender = Contender::Tuned(trial.candidate.clone());
         let name = values(asked, &trial.candidate);
+        costs.push(mean(&contender, Set::Choice)?);
         front.push(OnFront { candidate: trial.candidate.clone(), tried: tried(name, &contender)? });
     }
     let current = Contender::Tuned(asked.bounds.current.clone());
@@ -246,16 +250,15 @@ fn judge(
         let name = format!("a schedule that knows the load, {} % of slots at work", share * 100.0);
         clairvoyant.push(tried(name, &Contender::Clairvoyant(share))?);
     }
-    let costs: Vec<Cost> = front.iter().map(|one| one.tried.held_out).collect();
     let choice = choose(&costs, asked.bounds.allowed.as_secs_f64());
     let chosen = choice.map(|choice| front[choice.place].candidate.clone());
     let (mut neighbours, mut courses) = (Vec::new(), None);
     if let Some(chosen) = &chosen {
         for (parameter, other) in asked.bounds.space.neighbours(chosen) {
-            let cost = mean(&Contender::Tuned(other.clone()), false)?;
+            let cost = mean(&Contender::Tuned(other.clone()), Set::Searched)?;
             neighbours.push((parameter, other, cost));
         }
-        if let Some(case) = places(true).next() {
+        if let Some(case) = places(Set::Shown).next() {
             let old = trials.run(&current, case)?;
             let new = trials.run(&Contender::Tuned(chosen.clone()), case)?;
             let name = trials.cases[case].name.clone();
@@ -273,7 +276,7 @@ fn judge(
         courses,
         spent: search.spent(),
         candidates: search.trials().len(),
-        cases: (places(false).count(), places(true).count()),
+        cases: [Set::Searched, Set::Choice, Set::Shown].map(|set| places(set).count()),
         interrupted,
     })
 }

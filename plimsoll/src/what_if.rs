@@ -1,40 +1,31 @@
 //! What a recorded run would have been under other autoscale rules, in virtual time.
 //!
-//! Of the run are its arrivals (so many in each second, spread at random within it) and its service
-//! times, as the model's own times tell them: without the wait for a slot. What a folder does not
+//! Of the run are its arrivals (so many in each second, spread at random within it) and how its
+//! deployment behaved, [as it is fitted](crate::fit) from what was measured. What a folder does not
 //! hold (slots, limits, provisioning) is the scenario's. How far the model can be believed is told by
 //! the same simulation under the rules that the run had, beside what was measured.
 
 use std::fmt::Write;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use plimsoll_autoscale::Rules;
-use plimsoll_autoscale::pipeline::Processor;
-use plimsoll_domain::Latencies;
-use plimsoll_simulate::Service;
 use plimsoll_study::tune::Cost;
 use serde::Serialize;
 
-use crate::results::recording::Recording;
-use crate::results::{folder, hlog};
-use crate::scenario::{Place, Scenario};
+use crate::fit::{Fit, Measured, Wrong};
+use crate::scenario::Scenario;
 use crate::session::measured_trial;
 
 /// Seeds that the arrivals are spread with.
 const SEEDS: u64 = 5;
-/// Service times below which there are too few to draw from.
-const LEAST_TIMES: u64 = 1000;
 
 /// A recorded run, and the scenario that it was of.
 #[derive(Debug)]
 pub(crate) struct Recorded {
     scenario: Scenario,
-    service: Service,
-    times: u64,
+    fit: Fit,
     measured: Cost,
     simulated: bool,
 }
@@ -46,8 +37,8 @@ pub(crate) struct Answer {
     scenario: String,
     /// Whether what was recorded was a simulation itself.
     recorded_is_simulated: bool,
-    /// How many service times were drawn from.
-    service_times: u64,
+    /// How the deployment behaved.
+    fit: Fit,
     measured: Cost,
     /// Under the rules that the run had.
     same_rules: Predicted,
@@ -66,50 +57,29 @@ impl Recorded {
     ///
     /// # Errors
     /// A folder that tells too little, or is of another scenario.
-    pub(crate) fn read(path: &Path, mut scenario: Scenario) -> Result<Self> {
-        let recording = Recording::read(path)?;
-        let summary = &recording.summary;
+    pub(crate) fn read(path: &Path, scenario: Scenario) -> Result<Self> {
+        let run = Measured::read(path, &[scenario], true)?;
         let said = path.display();
-        if summary.scenario.name != scenario.name {
-            bail!("`{said}` is a run of `{}`, not of `{}`", summary.scenario.name, scenario.name);
-        }
-        let Some(of) = &summary.autoscale else {
+        let Some(of) = &run.summary.autoscale else {
             bail!(
                 "`{said}` is a run without autoscale rules, so that there is nothing to compare with"
             );
         };
         let measured = Cost { violation_s: of.violation_s, instance_h: of.instance_hours };
-        let Place::Deployed(deployed) = &scenario.place else {
-            bail!("the scenario brings up no deployment");
-        };
-        if deployed.deployments.len() > 1 {
-            bail!("the scenario has several deployments, and what each answered is not told apart");
-        }
-        let times = service_times(&path.join(folder::HLOG))?;
-        if times.count() < LEAST_TIMES {
-            bail!(
-                "`{said}` holds {} model times, and {LEAST_TIMES} are needed: without them the wait for a \
-                 slot cannot be told from the work",
-                times.count()
-            );
-        }
-        let service = Service::measured(&times)?;
-        let rows = recording.rows.iter().filter(|row| row.phase != "drain");
+        let fit = Fit::of(&[&run]).with_context(|| format!("`{said}`"))?;
+        let rows = run.rows.iter().filter(|row| row.phase != "drain");
         let (mut text, mut warmup) = ("start_s,rate_rps\n".to_owned(), 0);
         for (second, row) in rows.enumerate() {
             let _ = writeln!(text, "{second},{}", row.offered);
             warmup += u64::from(row.phase == "warmup");
         }
+        let simulated = run.summary.is_simulated();
+        let mut scenario = run.scenario;
         scenario
             .replay_text(text, Duration::from_secs(warmup))
             .map_err(anyhow::Error::msg)
             .with_context(|| format!("the arrivals of `{said}`"))?;
-        if let Some(autoscale) = &mut scenario.autoscale {
-            // A simulated instance has slots, and no processor.
-            autoscale.subject.machine.processor = Processor::SlotsAtWork;
-        }
-        let simulated = summary.is_simulated();
-        Ok(Self { scenario, service, times: times.count(), measured, simulated })
+        Ok(Self { scenario, fit, measured, simulated })
     }
 
     /// What it would have been under other rules.
@@ -122,7 +92,7 @@ impl Recorded {
             schema: "plimsoll.simulated-what-if/v1",
             scenario: self.scenario.name.clone(),
             recorded_is_simulated: self.simulated,
-            service_times: self.times,
+            fit: self.fit.clone(),
             measured: self.measured,
             same_rules: self.predict(same)?,
             new_rules: self.predict(rules)?,
@@ -137,7 +107,8 @@ impl Recorded {
             if let Some(autoscale) = &mut scenario.autoscale {
                 autoscale.rules = rules.clone();
             }
-            let trial = measured_trial(&scenario, &self.service, &|| false)
+            let behaviour = self.fit.behaviour(scenario.seed, Wrong::NONE)?;
+            let trial = measured_trial(&scenario, &behaviour, &|| false)
                 .map_err(|reasons| anyhow::anyhow!(reasons.join("; ")))?
                 .context("nobody stops it")?;
             costs.push(Cost {
@@ -154,16 +125,6 @@ impl Recorded {
             ),
         })
     }
-}
-
-/// The times that the model took, of the whole run.
-fn service_times(log: &Path) -> Result<Latencies> {
-    let file = File::open(log).with_context(|| format!("`{}` cannot be read", log.display()))?;
-    let mut all = Latencies::new();
-    for interval in hlog::read_tagged(BufReader::new(file), &["model", "warmup_model"]) {
-        all.merge(&hlog::latencies(&interval?.histogram));
-    }
-    Ok(all)
 }
 
 /// What a terminal shows.
@@ -190,7 +151,7 @@ pub(crate) fn text(answer: &Answer) -> String {
         "{}: what if, simulated with {} recorded service times\n{}{}{}  the model's error under the same rules: \
          instance-hours {}, violation {:+.0} s\n",
         answer.scenario,
-        answer.service_times,
+        answer.fit.service_times,
         line(kind, *measured, None),
         line("the same rules, simulated", same_rules.mean, Some(same_rules.violation_s)),
         line("the new rules, simulated", new_rules.mean, Some(new_rules.violation_s)),

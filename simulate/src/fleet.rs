@@ -80,6 +80,8 @@ pub(crate) struct Fleet {
     /// Its number in results' keys.
     pub(crate) number: u16,
     pub(crate) timeout: u64,
+    /// What an answer takes beyond work and wait.
+    pub(crate) overhead: u64,
     pub(crate) admission: Admission,
     /// Those who wait for a slot, in the order of the admission's backlog.
     pub(crate) backlog: VecDeque<(Ticket, FlightId)>,
@@ -108,6 +110,7 @@ impl Fleet {
         Self {
             number,
             timeout: nanos(settings.timeout),
+            overhead: nanos(settings.overhead),
             instances: (0..wanted).map(ready).collect(),
             admission,
             backlog: VecDeque::new(),
@@ -132,6 +135,17 @@ impl Fleet {
         let work = self.settings.service.draw(&mut self.service);
         let rate = self.settings.error_rate;
         (work, rate == 0.0 || self.service.random::<f64>() >= rate)
+    }
+
+    /// How long an instance works on a request that it begins with, beside the others that it has.
+    pub(crate) fn slowed(&mut self, id: Option<InstanceId>, work: u64) -> u64 {
+        let slowdown = self.settings.slowdown;
+        if slowdown == 0.0 {
+            return work;
+        }
+        let instance = id.and_then(|id| self.instance(id));
+        let others = instance.map_or(0, |instance| instance.working.saturating_sub(1));
+        (work as f64 * (1.0 + slowdown * f64::from(others))) as u64
     }
 
     /// A request that was admitted comes to its instance.

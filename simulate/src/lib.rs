@@ -11,8 +11,10 @@
 //! There is no task, no clock and no file: a simulation is a value, and [`Simulation::advance`] moves it
 //! on. The same model and seed give the same snapshots. Nothing grows with the length of the run.
 //!
-//! Not modelled: the network (a request arrives when it is sent), the generator's own lateness (it
-//! has none), and requests that slow each other down inside an instance.
+//! Not modelled: the network (a request arrives when it is sent, and its answer takes the same
+//! [overhead](Deployment::overhead) as every other), the generator's own lateness (it has none), and
+//! requests that slow down one that is at work already: what others cost it is known when it
+//! [begins](Deployment::slowdown).
 
 mod calendar;
 mod engine;

@@ -60,6 +60,11 @@ pub struct Deployment {
     pub instances: NonZeroU32,
     /// How long an instance works on a request.
     pub service: Service,
+    /// By what share of its service time each other request that its instance works on when it begins
+    /// makes a request longer; 0 where they do not slow each other down.
+    pub slowdown: f64,
+    /// What an answer takes beyond the work and the wait for a slot. It holds no slot meanwhile.
+    pub overhead: Duration,
     /// Share of requests that the model answers wrong, 0 to 1.
     pub error_rate: f64,
     /// How long an instance takes from when it is wanted until it is ready.
@@ -83,6 +88,8 @@ impl Deployment {
             timeout: Duration::from_secs(5),
             instances,
             service,
+            slowdown: 0.0,
+            overhead: Duration::ZERO,
             error_rate: 0.0,
             provisioning: Service::constant(Duration::ZERO),
             mean_time_to_failure: None,
@@ -136,6 +143,9 @@ impl Model {
             };
             if !(0.0..=1.0).contains(&deployment.error_rate) {
                 return wrong("the error rate must be from 0 to 1");
+            }
+            if !(deployment.slowdown >= 0.0 && deployment.slowdown.is_finite()) {
+                return wrong("a slowdown is a share of the service time, and not below 0");
             }
             if deployment.timeout.is_zero() {
                 return wrong("a timeout of 0 lets nothing be answered");

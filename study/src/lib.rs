@@ -6,4 +6,5 @@ pub mod compare;
 pub mod history;
 pub mod interleave;
 pub mod plan;
+pub mod prediction;
 pub mod tune;

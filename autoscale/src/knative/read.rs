@@ -48,7 +48,7 @@ pub struct Kpa {
 
 impl Kpa {
     /// The smallest and the largest count; 0 for no largest.
-    pub(crate) fn bounds(&self) -> (u32, u32) {
+    pub fn bounds(&self) -> (u32, u32) {
         (self.min_scale, self.max_scale)
     }
 

@@ -132,6 +132,37 @@ proptest! {
         }
     }
 
+    /// KEDA goes to zero only when no poll for longer than the cooldown found a trigger active; and when
+    /// that is so, the next poll does.
+    #[test]
+    fn keda_goes_to_zero_after_its_cooldown_and_never_before(
+        cooldown in 0_u32..200,
+        loads in prop::collection::vec(prop_oneof![3 => Just(0.0), 1 => Just(50.0)], 2..40),
+    ) {
+        let rules = json!({"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "spec": {
+            "scaleTargetRef": {"name": "shop"}, "minReplicaCount": 0, "maxReplicaCount": 20,
+            "cooldownPeriod": cooldown, "pollingInterval": 15,
+            "triggers": [{"type": "prometheus", "name": "load", "metadata": {"threshold": "10"}}]}});
+        let start: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().expect("a moment");
+        // It begins active, so that there is a last active moment.
+        let (mut replicas, mut memory, mut active) = (3_u32, json!({"hpa": {}}), 0_i64);
+        for (second, load) in (0_i64..).step_by(15).zip([50.0].into_iter().chain(loads)) {
+            let mut state = state(replicas, Some(load), &memory);
+            let now = start + jiff::SignedDuration::from_secs(second);
+            state["now"] = json!(now.to_string());
+            let decision = decide(&rules, &state);
+            if load > 0.0 {
+                active = second;
+            }
+            let is_over = load == 0.0 && second - active > i64::from(cooldown);
+            let waits = replicas > 0 && !is_over;
+            prop_assert!(!waits || decision.replicas > 0, "{second} s: {decision:#?}");
+            prop_assert!(!is_over || decision.replicas == 0, "{second} s: {decision:#?}");
+            replicas = decision.replicas;
+            memory = serde_json::to_value(&decision.memory).expect("it is JSON");
+        }
+    }
+
     /// The same of a utilization that pods report.
     #[test]
     fn more_cpu_never_asks_for_fewer(

@@ -1,10 +1,12 @@
 //! `plimsoll autoscale`: autoscale rules, asked, checked, replayed and tuned, without anything that runs.
 
+mod calibrate;
 mod decide;
 mod explain;
 mod lint;
 mod rows;
 mod sarif;
+mod translate;
 mod tune;
 mod what_if;
 
@@ -32,6 +34,10 @@ pub struct Args {
 /// What can be done with rules.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Fit a model of a deployment to measured runs, and say how well it predicts others; exit code 3 if
+    /// it does not
+    #[command(after_help = help::AUTOSCALE_CALIBRATE)]
+    Calibrate(calibrate::Args),
     /// Ask the rules once: a state in, the wanted count and every intermediate value out
     #[command(after_help = help::AUTOSCALE_DECIDE)]
     Decide(decide::Args),
@@ -41,6 +47,10 @@ pub enum Command {
     /// Replay a metric history through rules: every evaluation, and what held it back
     #[command(after_help = help::AUTOSCALE_EXPLAIN)]
     Explain(explain::Args),
+    /// Write rules of Azure Monitor as a `HorizontalPodAutoscaler`, or that as rules of Azure Monitor, and
+    /// say what is not the same
+    #[command(after_help = help::AUTOSCALE_TRANSLATE)]
+    Translate(translate::Args),
     /// Search in virtual time for the values of a scenario's rules that hold its objectives for the
     /// fewest instance-hours
     #[command(after_help = help::AUTOSCALE_TUNE)]
@@ -61,9 +71,11 @@ pub struct Assumed {
 
 pub(crate) fn run(args: Args) -> Result<Exit> {
     match args.command {
+        Command::Calibrate(args) => calibrate::run(&args),
         Command::Decide(args) => decide::run(&args),
         Command::Lint(args) => lint::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Translate(args) => translate::run(&args),
         Command::Tune(args) => tune::run(&args),
         Command::WhatIf(args) => what_if::run(&args),
     }

@@ -39,8 +39,9 @@ pub(crate) struct Found {
     sensitivity: Vec<Step>,
     trials: usize,
     candidates: usize,
-    /// Loads, each with each seed, that were searched on, and that were held out.
-    cases: (usize, usize),
+    /// Loads, each with each seed, that were searched on, that were held out for the choice, and whose
+    /// figures these are.
+    cases: [usize; 3],
     interrupted: bool,
     exit_code: u8,
 }
@@ -152,11 +153,12 @@ impl Found {
         let mut facts = vec![
             "simulated: nothing was brought up, and no request was sent".to_owned(),
             format!(
-                "{} of {}; {} searched on, {} held out",
+                "{} of {}; {} searched on, {} held out for the choice, and the figures are of {} others",
                 words::counted(self.trials as u64, "trial"),
                 words::counted(self.candidates as u64, "candidate"),
-                words::counted(self.cases.0 as u64, "load"),
-                self.cases.1
+                words::counted(self.cases[0] as u64, "load"),
+                self.cases[1],
+                self.cases[2]
             ),
         ];
         if self.interrupted {
@@ -169,6 +171,12 @@ impl Found {
                 .chain(&self.vendor)
                 .filter_map(|one| self.at_equal_hours(one)),
         );
+        if self.vendor.is_none() {
+            facts.push(
+                "no vendor's default to compare with: KEDA proposes no triggers, and no thresholds"
+                    .to_owned(),
+            );
+        }
         let allowed = |one: &&Candidate| one.held_out.violation_s <= self.allowed_violation_s;
         let bound = self.clairvoyant.iter().filter(allowed);
         let bound = bound.min_by(|a, b| a.held_out.instance_h.total_cmp(&b.held_out.instance_h));
@@ -296,7 +304,7 @@ fn front(found: &Found) -> Option<Chart> {
     let mut chart = Chart {
         id: "front",
         title: "Violation against instance-hours",
-        lead: "Means over the loads that were held out. Of the front no candidate beats another in both on the \
+        lead: "Means over arrivals that neither the search nor the choice has seen. Of the front no candidate beats another in both on the \
                loads of the search."
             .to_owned(),
         description: "Minutes in violation and instance-hours of the front and of its rivals.".to_owned(),

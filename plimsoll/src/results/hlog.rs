@@ -181,13 +181,8 @@ pub(super) fn decoded(encoded: &str) -> Option<SparseLatencies> {
     Some(sparse(&decode(&mut Deserializer::new(), encoded)?))
 }
 
-/// As our own latencies, to the bucket.
-pub(crate) fn latencies(histogram: &Histogram<u64>) -> Latencies {
-    sparse(histogram).into()
-}
-
 /// Its filled buckets.
-pub(super) fn sparse(histogram: &Histogram<u64>) -> SparseLatencies {
+pub(crate) fn sparse(histogram: &Histogram<u64>) -> SparseLatencies {
     SparseLatencies::from_buckets(histogram.iter_recorded().map(|bucket| {
         (histogram.median_equivalent(bucket.value_iterated_to()), bucket.count_at_value())
     }))

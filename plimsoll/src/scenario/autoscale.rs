@@ -119,7 +119,14 @@ impl Reader<'_> {
 
     /// An objective that asks something of rules.
     pub(super) fn objective_of_rules(&mut self, path: &str, text: &str) -> Option<Objective> {
-        if !self.document.has("/autoscale") {
+        if self.document.has("/target") {
+            // What rules do there is their platform's to know: counts, decisions and metrics are not seen.
+            let message = "this asks something of autoscale rules, and of an endpoint that exists neither rules \
+                           nor instances are known, so it would never be judged";
+            let hint = "judge what can be observed there: `p99 < 200ms in every 10s`, or `error rate < 1% in \
+                        every 10s`, of which refusals are a part";
+            self.problems.push(self.document.problem_at(path, message).hint(hint));
+        } else if !self.document.has("/autoscale") {
             self.push(path, "this asks something of autoscale rules, and there is no `autoscale`");
         }
         Objective::parse(text).map_err(|wrong| self.push(path, &wrong)).ok()

@@ -13,6 +13,25 @@ use super::autoscale;
 use super::virtual_time::{Scaled, VirtualRun};
 use crate::scenario::{Deployed, Place, Scenario};
 
+/// How a deployment behaves as it was measured, in the place of what its file says.
+#[derive(Debug, Clone)]
+pub(crate) struct Behaviour {
+    /// How long an instance that has nothing else to do works on a request.
+    pub(crate) service: Service,
+    /// By what share of that each further request in the instance makes it longer.
+    pub(crate) slowdown: f64,
+    /// What an answer takes beyond the work and the wait for a slot.
+    pub(crate) overhead: Duration,
+    /// The share of requests that the model answers wrong.
+    pub(crate) error_rate: f64,
+    /// From an instance's machine until it is ready; `None` for what the file lets expect.
+    pub(crate) start: Option<Service>,
+    /// Slots of an instance; `None` for those of the file.
+    pub(crate) slots: Option<NonZeroU32>,
+    /// Of everything random but the arrivals, which are those of the scenario's seed.
+    pub(crate) seed: u64,
+}
+
 /// The length of a snapshot's interval, as in a live run.
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -67,12 +86,16 @@ pub(super) fn scheduled(
     Ok(VirtualRun::scheduled(simulation, place, steps))
 }
 
-/// The same of a deployment whose service times were measured.
+/// The same of deployments that behave as it was measured.
 ///
 /// # Errors
 /// As [`simulation`].
-pub(super) fn measured(scenario: &Scenario, service: &Service) -> Result<VirtualRun, Vec<String>> {
-    let (model, deployed) = model(scenario, Some(service))?;
+pub(super) fn measured(
+    scenario: &Scenario,
+    behaviour: &Behaviour,
+) -> Result<VirtualRun, Vec<String>> {
+    let (mut model, deployed) = model(scenario, Some(behaviour))?;
+    model.seed = behaviour.seed;
     let scaled = scaled(scenario, deployed)?;
     let simulation = Simulation::new(model).map_err(|error| vec![error.to_string()])?;
     Ok(VirtualRun::new(simulation, scaled))
@@ -81,7 +104,7 @@ pub(super) fn measured(scenario: &Scenario, service: &Service) -> Result<Virtual
 /// What stands in for a scenario's endpoint.
 fn model<'a>(
     scenario: &'a Scenario,
-    measured: Option<&Service>,
+    measured: Option<&Behaviour>,
 ) -> Result<(Model, &'a Deployed), Vec<String>> {
     let deployed = match &scenario.place {
         Place::Deployed(deployed) => deployed,
@@ -164,7 +187,7 @@ fn ready_after(readiness: &Probe, start: Duration) -> Duration {
 fn deployment(
     spec: &DeploymentSpec,
     deployed: &Deployed,
-    measured: Option<&Service>,
+    measured: Option<&Behaviour>,
 ) -> Result<Deployment, String> {
     let name = &spec.name;
     let settings = &spec.request_settings;
@@ -181,9 +204,17 @@ fn deployment(
     };
     let wrong = |why: String| format!("deployment `{name}`: {why}");
     let start = |ms: f64| Duration::try_from_secs_f64(ms / 1e3).unwrap_or(Duration::MAX);
-    if let Some(service) = measured {
+    if let Some(measured) = measured {
         let start_ms = spec.synthetic.as_ref().map_or(0.0, |synthetic| synthetic.start_ms);
-        return Ok(with(service.clone(), start(start_ms)));
+        let given = with(measured.service.clone(), start(start_ms));
+        return Ok(Deployment {
+            max_concurrent: measured.slots.unwrap_or(given.max_concurrent),
+            slowdown: measured.slowdown,
+            overhead: measured.overhead,
+            error_rate: measured.error_rate,
+            provisioning: measured.start.clone().unwrap_or(given.provisioning),
+            ..given
+        });
     }
     let Some(synthetic) = &spec.synthetic else {
         let what = if spec.code.is_some() { "scoring script" } else { "model" };

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use plimsoll_simulate::Service;
+use plimsoll_domain::Snapshot;
 
 use super::source::{Event, Instances};
-use super::{Session, VirtualRun, simulation};
+use super::{Behaviour, Session, VirtualRun, simulation};
 use crate::scenario::Scenario;
 
 /// What a trial came to. Moments are of the run; all else is in rule time.
@@ -48,17 +48,41 @@ pub(crate) fn trial(
     Ok(driven(scenario, run, who, is_stopped))
 }
 
-/// The same under the scenario's rules, of a deployment whose service times were measured.
+/// The same under the scenario's rules, of a deployment that behaves as it was measured.
 ///
 /// # Errors
 /// As [`trial`].
 pub(crate) fn measured_trial(
     scenario: &Scenario,
-    service: &Service,
+    behaviour: &Behaviour,
     is_stopped: &dyn Fn() -> bool,
 ) -> Result<Option<Trial>, Vec<String>> {
-    let run = simulation::measured(scenario, service)?;
+    let run = simulation::measured(scenario, behaviour)?;
     Ok(driven(scenario, run, Who::Rules, is_stopped))
+}
+
+/// Runs a scenario, with or without rules, on deployments that behave as it was measured, and shows
+/// each interval with the instances that were ready at its end.
+///
+/// # Errors
+/// As [`trial`].
+pub(crate) fn rehearse(
+    scenario: &Scenario,
+    behaviour: &Behaviour,
+    each: &mut dyn FnMut(&Snapshot, u32),
+) -> Result<(), Vec<String>> {
+    let mut run = simulation::measured(scenario, behaviour)?;
+    let mut ready = 0;
+    loop {
+        match run.next() {
+            Event::Interval(snapshot) => each(&snapshot, ready),
+            Event::Instances { instances, .. } => {
+                ready = instances.iter().map(|one| one.ready).sum();
+            }
+            event if event.is_last() => return Ok(()),
+            _ => {}
+        }
+    }
 }
 
 fn driven(

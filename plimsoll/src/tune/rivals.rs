@@ -27,7 +27,8 @@ const DRAWS: u32 = 20_000;
 /// Azure: the rules of the sample `deploy-moe-autoscale.sh` of azureml-examples on processor use (out
 /// by 2 above 70 %, in by 1 below 25 %, both over 5 minutes); its rule on latency is about its own
 /// model. Kubernetes: a `HorizontalPodAutoscaler` on processor use without `behavior`, at 80 %, which is
-/// the default of autoscaling/v1 and of `KServe`.
+/// the default of autoscaling/v1 and of `KServe`. Knative and `target_utilization`: what they do where
+/// nothing is said. KEDA proposes nothing: there is no trigger without a threshold of the user's.
 pub(super) fn vendor(rules: &Rules) -> Option<(&'static str, Rules)> {
     let (words, text) = match rules {
         Rules::Azure(setting) => {
@@ -52,7 +53,25 @@ pub(super) fn vendor(rules: &Rules) -> Option<(&'static str, Rules)> {
             );
             ("the default of Kubernetes: CPU at 80 %", text)
         }
-        Rules::ScaledObject(_) | Rules::Knative(_) | Rules::Utilization(_) => return None,
+        Rules::Knative(kpa) => {
+            let (least, most) = kpa.bounds();
+            let text = format!(
+                "apiVersion: serving.knative.dev/v1\nkind: Revision\nmetadata:\n  annotations:\n    \
+                 autoscaling.knative.dev/min-scale: '{least}'\n    \
+                 autoscaling.knative.dev/max-scale: '{most}'\n"
+            );
+            ("Knative's defaults: 100 requests in flight a pod, 70 % of it used", text)
+        }
+        Rules::Utilization(rules) => {
+            let (least, most) = (rules.min, rules.max);
+            let text = format!(
+                "type: kubernetes\nscale_settings: {{type: target_utilization, min_instances: {least}, \
+                 max_instances: {most}}}\n"
+            );
+            ("Azure's defaults of `target_utilization`", text)
+        }
+        // Every trigger and threshold is the user's: KEDA's documentation proposes none.
+        Rules::ScaledObject(_) => return None,
     };
     RulesFile::parse("the vendor's default", &text).ok().map(|file| (words, file.rules))
 }

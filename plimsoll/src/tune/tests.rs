@@ -122,6 +122,22 @@ fn a_search_finds_what_holds_and_says_the_same_when_it_is_resumed() {
 }
 
 #[test]
+fn what_is_shown_was_neither_searched_nor_chosen_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut asked = asked(folder.path(), false);
+    asked.bounds.seeds = 3;
+    let cases = cases(&asked).expect("they are made");
+    let seeds = |set: Set| -> Vec<u64> {
+        cases.iter().filter(|case| case.set == set).map(|case| case.scenario.seed).collect()
+    };
+    let [searched, choice, shown] = [Set::Searched, Set::Choice, Set::Shown].map(seeds);
+    assert_eq!([searched.len(), choice.len(), shown.len()], [3; 3]);
+    let all: std::collections::BTreeSet<_> =
+        [searched, choice, shown].into_iter().flatten().collect();
+    assert_eq!(all.len(), 9, "no arrivals are those of another case");
+}
+
+#[test]
 fn what_is_stopped_keeps_what_was_found() {
     let folder = tempfile::tempdir().expect("a folder");
     let stopped = never();

@@ -40,7 +40,19 @@ pub(super) struct Case {
     /// The load, for people.
     pub(super) name: String,
     pub(super) scenario: Scenario,
-    pub(super) is_held_out: bool,
+    pub(super) set: Set,
+}
+
+/// What a case is for. What was chosen on some arrivals looks better on these than it is, so that its
+/// figures are those of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Set {
+    /// The search sees it.
+    Searched,
+    /// Held out of the search, for the choice from its front.
+    Choice,
+    /// Held out of both: what is shown.
+    Shown,
 }
 
 /// What cannot go on.

@@ -1,6 +1,7 @@
 //! `plimsoll run`, from a scenario folder to a verdict, with the real binary.
 
 mod breaks;
+mod calibrated;
 mod deployment;
 mod interruption;
 mod scaled;

@@ -68,7 +68,8 @@ impl Simulation {
     /// caller first.
     fn work(&mut self, id: FlightId, is_noted: bool) {
         let (now, flight) = (self.now, *self.flights.get(id));
-        let done = now.saturating_add(flight.work);
+        let fleet = &mut self.fleets[usize::from(flight.fleet)];
+        let done = now.saturating_add(fleet.slowed(flight.instance, flight.work));
         let deadline = self.deadline(flight.fleet.into(), &flight);
         let flight = self.flights.get_mut(id);
         flight.begun = now;
@@ -220,13 +221,14 @@ impl Simulation {
         let is_answered = outcome.is_answered();
         // Only an answer says whose it is.
         let deployment = if is_answered { fleet.number } else { 0 };
+        let done = self.now + if is_answered { fleet.overhead } else { 0 };
         let sent = Moment::from_nanos(flight.sent);
         let due = Moment::from_nanos(flight.due);
         let sample = Sample {
             // The wait for a connection is no lateness of the generator's own.
             sent,
             model_time: begun.map(|begun| Duration::from_nanos(self.now - begun)),
-            ..Sample::new(due, Moment::from_nanos(self.now), outcome)
+            ..Sample::new(due, Moment::from_nanos(done), outcome)
         };
         self.recorder.record(Key { deployment, ..flight.key }, &sample);
     }

@@ -31,6 +31,34 @@ fn a_calm_run_answers_everything_in_its_service_time() {
 }
 
 #[test]
+fn an_answer_takes_its_overhead_beyond_the_work_and_holds_no_slot_for_it() {
+    let profile = Profile::hold(100.0, 3 * SECOND);
+    // One slot that is busy all the time: held any longer, others would wait.
+    let service = Service::constant(millis(10));
+    let slow = Deployment { overhead: millis(3), ..blue(1, 1, service) };
+    let all = Told::of(model(&profile, CONSTANT, slow)).whole().all();
+    assert_eq!((all.response.min(), all.response.max()), (Some(millis(13)), Some(millis(13))));
+    assert_eq!((all.model.min(), all.model.max()), (Some(millis(10)), Some(millis(10))));
+    assert_eq!(all.overhead.max(), Some(millis(3)));
+}
+
+#[test]
+fn each_other_request_in_the_instance_makes_one_longer_by_the_slowdown() {
+    // All four at once, which take 10, 15, 20 and 25 ms: each has those before it beside it.
+    let profile = Profile::hold(100_000.0, Duration::from_micros(40));
+    let slow = Deployment { slowdown: 0.5, ..blue(1, 4, Service::constant(millis(10))) };
+    let all = Told::of(model(&profile, CONSTANT, slow)).whole().all();
+    let took: Vec<u64> = all.model.buckets().map(|(nanos, _)| (nanos + 500_000) / 1_000_000).collect();
+    assert_eq!((all.model.count(), took), (4, vec![10, 15, 20, 25]));
+    let alone = Deployment { slowdown: 0.5, ..blue(4, 4, Service::constant(millis(10))) };
+    let all = Told::of(model(&profile, CONSTANT, alone)).whole().all();
+    assert_eq!(all.model.max(), Some(millis(10)), "each has an instance of its own");
+    let wrong = Deployment { slowdown: -0.1, ..blue(1, 1, Service::constant(millis(1))) };
+    let error = Simulation::new(model(&profile, CONSTANT, wrong)).unwrap_err();
+    assert!(error.to_string().contains("slowdown"), "{error}");
+}
+
+#[test]
 fn twice_the_slots_are_admitted_and_one_more_is_refused() {
     // All of 10 arrivals within a slot's time: 2 × 1 × 2 are admitted.
     let profile = Profile::hold(1000.0, millis(10));

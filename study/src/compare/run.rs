@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use plimsoll_domain::Quantile;
 use plimsoll_domain::latencies::{SparseLatencies, rank_of};
-use plimsoll_monitor::{Batch, Batches};
+use plimsoll_monitor::{Batch, Batches, Interval, Question, infer};
 
 use super::Metric;
 use super::test::NotJudged;
+use crate::prediction::Span;
 
 /// What one interval of the measured time counted.
 #[derive(Debug, Clone, Default)]
@@ -173,6 +175,19 @@ impl Run {
         };
         pooled.check(quantile, 1.0).ok()?;
         pooled.quantile(quantile).map(|ns| ns / 1e6)
+    }
+
+    /// A percentile of response time in milliseconds, with its interval; what ended without a right
+    /// answer is infinite.
+    pub fn span(&self, quantile: f64, confidence: f64) -> Span {
+        let ms = |end: Quantile| end.finite().map(|time| time.as_secs_f64() * 1e3);
+        let inference = infer(&self.response, Question::Percentile { quantile }, confidence);
+        let (low, high) = match inference.interval {
+            Interval::Latency(low, high) => (ms(low), ms(high)),
+            Interval::Share(..) | Interval::PerSecond(..) => (None, None),
+        };
+        let value = self.percentiles(&[quantile])[0];
+        Span { value, low: low.unwrap_or(f64::INFINITY), high }
     }
 
     /// The response time below which this share of all requests lies, in milliseconds; `None` where

@@ -66,10 +66,15 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         view::note(&format!("interrupted; `--resume {folder}` goes on"));
         return Ok(Exit::Interrupted);
     };
+    // The choice was made on other arrivals than those that say whether it holds.
+    let holds = tuned.choice.is_some_and(|choice| {
+        let shown = tuned.front[choice.place].tried.held_out;
+        shown.violation_s <= asked.bounds.allowed.as_secs_f64()
+    });
     let exit = match tuned.choice.map(|choice| choice.reason) {
         _ if tuned.interrupted => Exit::Interrupted,
-        Some(Reason::Cheapest) => Exit::Success,
-        Some(Reason::LeastViolation) => Exit::Breached,
+        Some(Reason::Cheapest) if holds => Exit::Success,
+        Some(Reason::Cheapest | Reason::LeastViolation) => Exit::Breached,
         None => Exit::Inconclusive,
     };
     let found = Found::new(&asked, &tuned, exit.code());

@@ -108,7 +108,29 @@ fn alerts_may_look_at_rules() {
     let text = "name: a\ntarget: {url: 'http://127.0.0.1:1/'}\nrequest: {method: GET}\n\
         load: {stages: [{duration: 5s, rps: 1}]}\nalerts: [{name: f, objective: flaps <= 0}]\n";
     let told = crate::scenario::read_text(text).unwrap_err().to_string();
-    assert!(told.contains("there is no `autoscale`") && told.contains("scenario.yml:5"), "{told}");
+    assert!(told.contains("would never be judged") && told.contains("scenario.yml:5"), "{told}");
+}
+
+#[test]
+fn rules_of_what_exists_are_not_judged_and_what_can_be_is_named() {
+    let judged = |objective: &str| {
+        let text = format!(
+            "name: a\ntarget: {{url: 'http://127.0.0.1:1/'}}\nrequest: {{method: GET}}\n\
+             load: {{stages: [{{duration: 5s, rps: 1}}]}}\nobjectives: ['{objective}']\n"
+        );
+        crate::scenario::read_text(&text).map_err(|problems| problems.to_string())
+    };
+    for objective in
+        ["flaps <= 0", "time back under < 5m", "refused share < 1%", "violation time < 10s"]
+    {
+        let told = judged(objective).expect_err(objective);
+        assert!(
+            told.contains("would never be judged") && told.contains("scenario.yml:5"),
+            "{told}"
+        );
+        assert!(told.contains("error rate < 1% in every 10s"), "{told}");
+    }
+    assert!(judged("error rate < 1% in every 1s").is_ok(), "what it offers is judged");
 }
 
 #[test]
