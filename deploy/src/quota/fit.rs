@@ -123,7 +123,7 @@ impl fmt::Display for Fit {
             let unit = if pool == CLUSTERS { "" } else { " vCPUs" };
             match limit {
                 Some(limit) => {
-                    write!(f, " \"Please raise {pool} from {limit} to {wanted}{unit}.\"")?
+                    write!(f, " \"Please raise {pool} from {limit} to {wanted}{unit}.\"")?;
                 }
                 None => write!(f, " \"Please give {wanted}{unit} of {pool}.\"")?,
             }

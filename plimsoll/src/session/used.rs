@@ -102,8 +102,8 @@ async fn watch(driver: &ArmDriver, endpoint: &str, names: Vec<String>, looks: &M
         if uses.len() < names.len() || at.since(start) < FIRST_AFTER {
             continue;
         }
-        let stat = std::fs::read_to_string("/proc/stat").ok();
-        let machine = stat.as_deref().and_then(Machine::read);
+        let counted = std::fs::read_to_string("/proc/stat").ok();
+        let machine = counted.as_deref().and_then(Machine::read);
         let mut looks = looks.lock().unwrap_or_else(PoisonError::into_inner);
         looks.truncate(1);
         looks.push(Look { at, uses, machine });

@@ -89,3 +89,28 @@ fn what_holds_everywhere_and_nowhere_is_told() {
     let ran = Ran::with_out(&never).must_exit(3);
     assert!(ran.stdout.contains("do not hold at any rate"), "{}", ran.stdout);
 }
+
+#[test]
+fn a_recorded_load_is_a_forecast() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let page = folder.path().join("plan.html");
+    let trace = root().join("scenarios/traces/azure-llm-inference-2023-code.csv.gz");
+    let mut plan = plimsoll();
+    plan.args(["plan", "--service-time", "200ms", "--requests", "20000", "--json", "--trace"]);
+    let out = plan.arg(&trace).arg("--html").arg(&page).output().expect("it starts");
+    let plan: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    // 632 arrivals come in the busiest minute, and in bursts that nothing sized for their mean carries.
+    let peak = plan["forecast"]["peak_rps"].as_f64().expect("a peak");
+    assert!((peak - 632.0 / 60.0).abs() < 0.5, "{peak}");
+    assert_eq!(plan["simulated"][1]["requests"], 8819);
+    assert_eq!((&plan["verdict"], out.status.code()), (&Value::from("breached"), Some(3)));
+    let page = std::fs::read_to_string(page).expect("a page");
+    assert!(page.contains("azure-llm-inference-2023-code") && page.contains("as it was recorded"));
+
+    let none = plimsoll().args(["plan", "--service-time", "1s"]).output().expect("it starts");
+    assert_eq!(none.status.code(), Some(2));
+    let missing = ["plan", "--service-time", "1s", "--trace", "no-such.csv"];
+    let missing = plimsoll().args(missing).output().expect("it starts");
+    let told = String::from_utf8_lossy(&missing.stderr);
+    assert!(missing.status.code() == Some(2) && told.contains("no-such.csv"), "{told}");
+}
