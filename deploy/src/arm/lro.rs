@@ -59,13 +59,11 @@ pub(super) async fn wait(
         Begun::Unanswered => None,
     };
     let limit = said.unwrap_or(client.limits.operation);
-    match tokio::time::timeout(limit, follow(client, subject, begun, progress)).await {
-        Ok(done) => done,
-        Err(_) => {
-            let what = subject.what.to_owned();
-            Err(Error::Overdue { what, limit, trace: trace(client, begun, remedy::OVERDUE) })
-        }
-    }
+    let done = tokio::time::timeout(limit, follow(client, subject, begun, progress)).await;
+    done.unwrap_or_else(|_| {
+        let what = subject.what.to_owned();
+        Err(Error::Overdue { what, limit, trace: trace(client, begun, remedy::OVERDUE) })
+    })
 }
 
 async fn follow(

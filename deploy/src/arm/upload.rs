@@ -202,7 +202,7 @@ impl ArmDriver {
                 let id = BASE64_STANDARD.encode(format!("{number:06}"));
                 let query = format!("comp=block&blockid={id}");
                 self.store(what, store, Method::PUT, &blob, &query, &[], body).await?;
-                list += &format!("<Latest>{id}</Latest>");
+                list.extend(["<Latest>", &id, "</Latest>"]);
             }
             list += "</BlockList>";
             self.store(what, store, Method::PUT, &blob, "comp=blocklist", &[], list.into()).await?;

@@ -28,7 +28,7 @@ pub struct Place {
     /// Where it happens: on this machine, or in a workspace of Azure ML
     #[arg(long, value_enum, default_value_t, value_name = "WHERE", help_heading = "Azure")]
     pub target: Target,
-    /// The subscription's id [default: AZURE_SUBSCRIPTION_ID, or the one of `az account show`]
+    /// The subscription's id [default: `AZURE_SUBSCRIPTION_ID`, or the one of `az account show`]
     #[arg(long, value_name = "ID", help_heading = "Azure")]
     pub subscription: Option<String>,
     /// The resource group [default: the one of `az configure`]
@@ -37,7 +37,7 @@ pub struct Place {
     /// The workspace [default: the one of `az configure`]
     #[arg(short, long, alias = "workspace-name", value_name = "NAME", help_heading = "Azure")]
     pub workspace: Option<String>,
-    /// Certificates to trust besides this machine's, as PEM [default: REQUESTS_CA_BUNDLE]
+    /// Certificates to trust besides this machine's, as PEM [default: `REQUESTS_CA_BUNDLE`]
     #[arg(long, value_name = "FILE", help_heading = "Azure")]
     pub ca_file: Option<PathBuf>,
     /// Print the requests instead of sending them, secrets hidden; `offline` reads nothing either

@@ -32,7 +32,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub limits: Option<PathBuf>,
 
-    /// Ask Azure what the subscription uses and may use in --region, as whoever `az login` or the AZURE_ variables say
+    /// Ask Azure what the subscription uses and may use in --region, as whoever `az login` or the variables of a service principal say
     #[arg(long, conflicts_with = "limits", requires = "region")]
     pub live: bool,
 
@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long)]
     pub region: Option<String>,
 
-    /// The subscription that messages name, and that --live asks about [default there: AZURE_SUBSCRIPTION_ID, or the one of `az account show`]
+    /// The subscription that messages name, and that --live asks about [default there: `AZURE_SUBSCRIPTION_ID`, or the one of `az account show`]
     #[arg(long, value_name = "ID")]
     pub subscription: Option<String>,
 

@@ -117,7 +117,7 @@ impl Drop for Azure {
 }
 
 const BLUE: &str = "name: blue\nendpoint_name: shop\ninstance_type: Standard_DS3_v2\ninstance_count: 1\n\
-                    synthetic: {service_time: {distribution: constant, ms: 1}}\nreadiness_probe: {initial_delay: 1, period: 1}\n";
+                    synthetic: {service_time: {constant: {ms: 1}}}\nreadiness_probe: {initial_delay: 1, period: 1}\n";
 
 #[test]
 fn an_endpoint_lives_in_a_workspace_that_is_reached_as_azure_is() {

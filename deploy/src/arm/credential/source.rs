@@ -19,7 +19,7 @@ use crate::arm::transport::Transport;
 const METADATA: &str = "http://169.254.169.254";
 
 /// For the Azure CLI to answer: it starts slowly, and may have to ask for a token itself.
-const CLI_LIMIT: Duration = Duration::from_secs(60);
+const CLI_LIMIT: Duration = Duration::from_mins(1);
 
 /// How long a token of a command line that does not say is used.
 const UNSAID: Duration = Duration::from_mins(10);

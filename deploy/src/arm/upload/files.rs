@@ -56,7 +56,8 @@ impl Files {
         let mut all = Vec::new();
         let metadata = path.metadata().map_err(at)?;
         if metadata.is_dir() {
-            for ignore in IGNORES.into_iter().filter(|ignore| path.join(ignore).exists()) {
+            let mut ignores = IGNORES.into_iter();
+            if let Some(ignore) = ignores.find(|ignore| path.join(ignore).exists()) {
                 let reason = "it is not read yet, and without it files would be brought that are not meant to; \
                               give a folder without it";
                 return Err((path.join(ignore), io::Error::other(reason)));
