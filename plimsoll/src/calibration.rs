@@ -56,6 +56,12 @@ pub(crate) fn calibrate(runs: &[Measured], others: &[Measured]) -> Result<Calibr
         bail!("one run alone cannot be predicted by others: give further runs, or `--predict RUN`");
     }
     let fit = Fit::of(&all)?;
+    let ids: Vec<_> = runs.iter().chain(others).map(|run| &run.summary.run.id).collect();
+    for (place, id) in ids.iter().enumerate() {
+        if ids[..place].contains(id) {
+            bail!("the run {id} is there twice: what a model was fitted to says nothing for it");
+        }
+    }
     let mut cases = Vec::new();
     if left_out {
         for (place, own) in runs.iter().enumerate() {

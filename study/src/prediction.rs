@@ -83,7 +83,6 @@ impl Cell {
             (Some((low, high)), ..) if low > WORST || high < -WORST => Finding::Fails,
             (Some(_), ..) => Finding::Open,
             (None, None, None) => Finding::Holds,
-            (None, Some(_), None) => Finding::Fails,
             // Near the share that makes it infinite, a run may fall on either side.
             (None, None, Some(p)) if p >= measured.low * (1.0 - WORST) => Finding::Open,
             (None, ..) => Finding::Fails,

@@ -118,9 +118,9 @@ impl<'a> Kept<'a> {
         // An HPA has one target: the first step counts, and further ones grow by themselves.
         self.lacks = true;
         let is_first = (rule.threshold < known.1.threshold) == is_out;
-        let lost = if is_first { std::mem::replace(&mut known.1, rule) } else { rule };
+        let further = if is_first { std::mem::replace(&mut known.1, rule) } else { rule };
         differences.tell(
-            words(lost),
+            words(further),
             "left out: an HPA has one target for a metric, and asks for more the further it is from it",
         );
     }

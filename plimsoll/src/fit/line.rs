@@ -65,12 +65,12 @@ impl Line {
         let slope = product / square;
         let intercept = y - slope * x;
         // The residuals themselves say how far seconds scatter, whatever they depend on (White 1980).
-        let meat: f64 = points
+        let scatter: f64 = points
             .iter()
             .map(|p| (p.2 * (p.0 - x) * (p.1 - intercept - slope * p.0)).powi(2))
             .sum();
         let degrees = n as f64 - 2.0;
-        let error = (meat * n as f64 / degrees).sqrt() / square;
+        let error = (scatter * n as f64 / degrees).sqrt() / square;
         Some(Self { intercept, slope, off: student_quantile(degrees, CONFIDENCE) * error })
     }
 

@@ -150,7 +150,9 @@ impl Measured {
             let length = Duration::from_secs_f64(row.length_s.max(0.0));
             let all: Latencies = times.clone().into();
             let point = Point::of(row.sent, row.instances.unwrap_or(0), length, &all);
-            point.iter().for_each(|point| each(point, times));
+            if let Some(point) = &point {
+                each(point, times);
+            }
         })
     }
 

@@ -48,7 +48,8 @@ fn each_other_request_in_the_instance_makes_one_longer_by_the_slowdown() {
     let profile = Profile::hold(100_000.0, Duration::from_micros(40));
     let slow = Deployment { slowdown: 0.5, ..blue(1, 4, Service::constant(millis(10))) };
     let all = Told::of(model(&profile, CONSTANT, slow)).whole().all();
-    let took: Vec<u64> = all.model.buckets().map(|(nanos, _)| (nanos + 500_000) / 1_000_000).collect();
+    let took: Vec<u64> =
+        all.model.buckets().map(|(nanos, _)| (nanos + 500_000) / 1_000_000).collect();
     assert_eq!((all.model.count(), took), (4, vec![10, 15, 20, 25]));
     let alone = Deployment { slowdown: 0.5, ..blue(4, 4, Service::constant(millis(10))) };
     let all = Told::of(model(&profile, CONSTANT, alone)).whole().all();

@@ -72,7 +72,7 @@ fn the_model_of_a_measured_run_holds_and_wrong_ones_do_not() {
     let path = |name: &str| folder.path().join(name);
     let (low, high) = (path("low"), path("high"));
     let of = |name: &str, rps, server| scenario(folder.path(), name, rps, server);
-    let (calm, busy) = (of("calm", 80, TRUE), of("busy", 150, TRUE));
+    let (calm, busy) = (of("calm", 80, TRUE), of("busy", 130, TRUE));
     ran(&calm, &low, true);
     ran(&busy, &high, true);
     let output = calibrate(&[&low], &high, &[&calm, &busy]);
@@ -85,7 +85,7 @@ fn the_model_of_a_measured_run_holds_and_wrong_ones_do_not() {
     // Slots that are not those of the run: more, and fewer.
     for slots in [3, 5] {
         let wrong = Server { slots, ..TRUE };
-        let scenarios = [&*of("calm", 80, wrong), &*of("busy", 150, wrong)];
+        let scenarios = [&*of("calm", 80, wrong), &*of("busy", 130, wrong)];
         let output = calibrate(&[&low], &high, &scenarios);
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(output.status.code(), Some(3), "{slots} slots: {said}");
@@ -94,7 +94,7 @@ fn the_model_of_a_measured_run_holds_and_wrong_ones_do_not() {
 
     // Service times that are not those of the run: as much shorter as × 1.3 is longer.
     let slower = path("slower");
-    ran(&of("busy", 150, Server { mean_ms: 20.0 / 1.3, ..TRUE }), &slower, true);
+    ran(&of("busy", 130, Server { mean_ms: 20.0 / 1.3, ..TRUE }), &slower, true);
     let output = calibrate(&[&low], &slower, &[&calm, &busy]);
     assert_eq!(output.status.code(), Some(3), "{output:?}");
 }
@@ -113,6 +113,7 @@ fn what_a_model_cannot_be_fitted_to_is_refused_by_name() {
         assert_eq!(output.status.code(), Some(2), "{words}: {said}{output:?}");
         assert!(said.contains(words), "{words}: {said}");
     };
+    refused(&measured, &calm, "is there twice");
     refused(&simulated, &calm, "was simulated: nothing was measured in it");
     refused(
         &measured,
