@@ -40,15 +40,16 @@ pub(crate) fn run(args: &Args) -> Exit {
         view::note(&"note: the run goes on; this is what it has measured until now");
     }
     view::print(&page.display());
-    let further: [(&Option<PathBuf>, fn(&Path) -> Result<String, String>); 2] =
-        [(&args.hgrm, distribution), (&args.vegeta, as_vegeta)];
-    for (path, content) in further {
-        let Some(path) = path else { continue };
+    let further = [
+        args.hgrm.as_deref().map(|path| (path, distribution(&args.folder))),
+        args.vegeta.as_deref().map(|path| (path, as_vegeta(&args.folder))),
+    ];
+    for (path, content) in further.into_iter().flatten() {
         let write = |text: String| {
             fs::write(path, text)
                 .map_err(|error| format!("cannot write {}: {error}", path.display()))
         };
-        if let Err(message) = content(&args.folder).and_then(write) {
+        if let Err(message) = content.and_then(write) {
             view::note(&format!("error: {message}"));
             return Exit::Usage;
         }

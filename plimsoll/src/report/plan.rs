@@ -97,7 +97,9 @@ pub(crate) fn text(plan: &Plan) -> String {
             row.load, row.objective, row.class, row.refused, row.requests, row.p99
         ));
     }
-    facts(plan).iter().for_each(|fact| line(fact));
+    for fact in facts(plan) {
+        line(&fact);
+    }
     for (index, row) in plan.limits.iter().map(Bar::new).enumerate() {
         let first = if index == 0 { "the endpoint's limit that binds first: " } else { "then " };
         let over = if row.is_over { "; have it raised before" } else { "" };

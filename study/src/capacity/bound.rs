@@ -190,18 +190,18 @@ mod tests {
         Point { p50_ms: Some(60.0), model_p50_ms: Some(10.0), ..Point::default() }
     }
 
-    fn used(processor: f64) -> Option<Used> {
-        Some(Used { processor: Some(processor), idle: Some(0.5), slots: 0.9, ..Used::default() })
+    fn used(processor: f64) -> Used {
+        Used { processor: Some(processor), idle: Some(0.5), slots: 0.9, ..Used::default() }
     }
 
     #[test]
     fn every_ending_has_its_bound() {
         let refused = Point { refused_admission: 0.1, ..late() };
         assert_eq!(bound(refused, None), Bound::AdmissionCap);
-        assert_eq!(bound(refused, used(0.3)), Bound::AdmissionCap);
-        assert_eq!(bound(Point { refused_rate: 0.1, ..late() }, used(0.9)), Bound::RateLimit);
-        assert_eq!(bound(Point { timed_out: 0.1, ..late() }, used(0.3)), Bound::Timeouts);
-        assert_eq!(bound(Point { failed: 0.1, ..late() }, used(0.3)), Bound::Failures);
+        assert_eq!(bound(refused, Some(used(0.3))), Bound::AdmissionCap);
+        assert_eq!(bound(Point { refused_rate: 0.1, ..late() }, Some(used(0.9))), Bound::RateLimit);
+        assert_eq!(bound(Point { timed_out: 0.1, ..late() }, Some(used(0.3))), Bound::Timeouts);
+        assert_eq!(bound(Point { failed: 0.1, ..late() }, Some(used(0.3))), Bound::Failures);
         let few = Point { refused_admission: 0.04, ..late() };
         assert_eq!(bound(few, None), Bound::Slots, "most were right and late");
         assert_eq!(bound(Point { model_p50_ms: None, ..late() }, None), Bound::Latency);
@@ -210,9 +210,9 @@ mod tests {
     #[test]
     fn a_connection_is_closed_by_a_limit_or_by_a_failure() {
         let closed = Point { disconnected: 0.1, ..late() };
-        let by_limit = used(0.2).map(|used| Used { turned_away: 0.1, ..used });
+        let by_limit = Some(Used { turned_away: 0.1, ..used(0.2) });
         assert_eq!(bound(closed, by_limit), Bound::Connections);
-        assert_eq!(bound(closed, used(0.2)), Bound::Failures, "the host turned nobody away");
+        assert_eq!(bound(closed, Some(used(0.2))), Bound::Failures, "the host turned nobody away");
         assert_eq!(bound(closed, None), Bound::Connections);
     }
 
@@ -220,25 +220,25 @@ mod tests {
     fn a_busy_processor_is_the_bound_however_it_shows_itself() {
         let slower = Point { model_p50_ms: Some(20.0), ..late() };
         for point in [late(), slower, Point { refused_admission: 0.1, ..late() }] {
-            assert_eq!(bound(point, used(0.85)), Bound::Processor);
+            assert_eq!(bound(point, Some(used(0.85))), Bound::Processor);
         }
-        let full = used(0.5).map(|used| Used { idle: Some(0.02), ..used });
+        let full = Some(Used { idle: Some(0.02), ..used(0.5) });
         assert_eq!(bound(late(), full), Bound::Machine);
-        assert_eq!(bound(late(), used(0.5)), Bound::Slots);
+        assert_eq!(bound(late(), Some(used(0.5))), Bound::Slots);
     }
 
     #[test]
     fn a_model_that_is_slower_with_an_idle_processor_waits_for_something() {
         let slower = Point { model_p50_ms: Some(20.0), ..late() };
-        assert_eq!(bound(slower, used(0.2)), Bound::Dependency);
+        assert_eq!(bound(slower, Some(used(0.2))), Bound::Dependency);
         assert_eq!(bound(slower, None), Bound::Model, "nobody knows of its processor");
-        let drawn = used(0.0).map(|used| Used { processor: None, ..used });
+        let drawn = Some(Used { processor: None, ..used(0.0) });
         assert_eq!(bound(slower, drawn), Bound::Model);
     }
 
     #[test]
     fn bodies_that_wait_longer_than_all_else_are_bound_by_bandwidth() {
-        let delayed = |delayed_ms| used(0.9).map(|used| Used { delayed_ms, ..used });
+        let delayed = |delayed_ms| Some(Used { delayed_ms, ..used(0.9) });
         assert_eq!(bound(late(), delayed(30.0)), Bound::Bandwidth);
         assert_eq!(bound(late(), delayed(3.0)), Bound::Processor);
         let most_time_out = Point { p50_ms: None, timed_out: 0.8, ..late() };

@@ -44,13 +44,14 @@ fn rates(trace: &Trace) -> Vec<f64> {
     let (mut at, mut before) = (Duration::ZERO, 0.0);
     let mut rates = Vec::new();
     while at < end {
-        let until = (at + SPAN).min(end);
-        if until - at < SPAN && !rates.is_empty() {
+        let span = SPAN.min(end.saturating_sub(at));
+        if span < SPAN && !rates.is_empty() {
             break;
         }
-        let now = course.by(until);
-        rates.push((now - before) / (until - at).as_secs_f64());
-        (at, before) = (until, now);
+        at += span;
+        let now = course.by(at);
+        rates.push((now - before) / span.as_secs_f64());
+        before = now;
     }
     rates
 }
