@@ -67,92 +67,99 @@ const LIFE: [&str; 8] = [
 
 const PAST: Fault = Fault::Throttle("Sun, 06 Nov 1994 08:49:37 GMT");
 
+/// What goes wrong in each life, and is none the worse for it.
+const CASES: [(&str, &[Plan]); 9] = [
+    ("nothing", &[]),
+    (
+        "storms of 429",
+        &[
+            ("PUT", END, Fault::Throttle("0")),
+            ("PUT", BLUE, Fault::Throttle("0")),
+            ("DELETE", END, Fault::Throttle("0")),
+            ("POST", "/listKeys", Fault::Throttle("0")),
+            ("PUT", END, PAST),
+            ("PUT", BLUE, PAST),
+            ("DELETE", END, PAST),
+            ("POST", "/listKeys", PAST),
+            ("PUT", END, Fault::Throttle("0.01")),
+            ("PUT", BLUE, Fault::Throttle("0.01")),
+            ("DELETE", END, Fault::Throttle("0.01")),
+            ("POST", "/listKeys", Fault::Throttle("0.01")),
+        ],
+    ),
+    (
+        "operations of others",
+        &[
+            ("PUT", BLUE, Fault::Refuse(409, "Conflict")),
+            ("POST", "/regenerateKeys", Fault::Refuse(409, "Conflict")),
+            ("PATCH", BLUE, Fault::Refuse(409, "Conflict")),
+            ("DELETE", END, Fault::Refuse(409, "Conflict")),
+        ],
+    ),
+    (
+        "requests that never arrive",
+        &[
+            ("PUT", END, Fault::Lose),
+            ("PUT", BLUE, Fault::Lose),
+            ("PATCH", BLUE, Fault::Lose),
+            ("DELETE", BLUE, Fault::Lose),
+            ("POST", "/getLogs", Fault::Lose),
+            ("GET", END, Fault::Lose),
+        ],
+    ),
+    (
+        "answers that are lost",
+        &[
+            ("PUT", END, Fault::LoseAnswer),
+            ("PUT", BLUE, Fault::LoseAnswer),
+            ("PUT", END, Fault::LoseAnswer),
+            ("PATCH", BLUE, Fault::LoseAnswer),
+            ("DELETE", BLUE, Fault::LoseAnswer),
+            ("DELETE", END, Fault::LoseAnswer),
+        ],
+    ),
+    (
+        "errors after the deed",
+        &[
+            ("PUT", END, Fault::FailAfter(500)),
+            ("PUT", BLUE, Fault::FailAfter(504)),
+            ("PATCH", BLUE, Fault::FailAfter(503)),
+            ("DELETE", END, Fault::FailAfter(500)),
+        ],
+    ),
+    (
+        "errors before it",
+        &[
+            ("PUT", END, Fault::Refuse(503, "ServerBusy")),
+            ("PUT", BLUE, Fault::Refuse(500, "InternalServerError")),
+            ("DELETE", END, Fault::Refuse(502, "BadGateway")),
+            ("GET", END, Fault::Refuse(503, "ServerBusy")),
+        ],
+    ),
+    (
+        "tokens that expire",
+        &[
+            ("PUT", BLUE, Fault::Expire),
+            ("GET", "mfeOperationsStatus/oe:1", Fault::Expire),
+            ("GET", "mfeOperationsStatus/oe:2", Fault::Expire),
+            ("DELETE", END, Fault::Expire),
+        ],
+    ),
+    (
+        "operations that vanish",
+        &[
+            ("PUT", END, Fault::ForgetOperation),
+            ("PUT", BLUE, Fault::ForgetOperation),
+            ("PATCH", BLUE, Fault::ForgetOperation),
+            ("DELETE", END, Fault::ForgetOperation),
+        ],
+    ),
+];
+
 #[tokio::test]
 async fn whatever_is_lost_on_the_way_nothing_is_done_twice_and_nothing_is_left() {
-    let storm: Vec<Plan> = [Fault::Throttle("0"), PAST, Fault::Throttle("0.01")]
-        .into_iter()
-        .flat_map(|fault| {
-            [
-                ("PUT", END, fault),
-                ("PUT", BLUE, fault),
-                ("DELETE", END, fault),
-                ("POST", "/listKeys", fault),
-            ]
-        })
-        .collect();
-    let cases: [(&str, Vec<Plan>); 9] = [
-        ("nothing", vec![]),
-        ("storms of 429", storm),
-        (
-            "operations of others",
-            vec![
-                ("PUT", BLUE, Fault::Refuse(409, "Conflict")),
-                ("POST", "/regenerateKeys", Fault::Refuse(409, "Conflict")),
-                ("PATCH", BLUE, Fault::Refuse(409, "Conflict")),
-                ("DELETE", END, Fault::Refuse(409, "Conflict")),
-            ],
-        ),
-        (
-            "requests that never arrive",
-            vec![
-                ("PUT", END, Fault::Lose),
-                ("PUT", BLUE, Fault::Lose),
-                ("PATCH", BLUE, Fault::Lose),
-                ("DELETE", BLUE, Fault::Lose),
-                ("POST", "/getLogs", Fault::Lose),
-                ("GET", END, Fault::Lose),
-            ],
-        ),
-        (
-            "answers that are lost",
-            vec![
-                ("PUT", END, Fault::LoseAnswer),
-                ("PUT", BLUE, Fault::LoseAnswer),
-                ("PUT", END, Fault::LoseAnswer),
-                ("PATCH", BLUE, Fault::LoseAnswer),
-                ("DELETE", BLUE, Fault::LoseAnswer),
-                ("DELETE", END, Fault::LoseAnswer),
-            ],
-        ),
-        (
-            "errors after the deed",
-            vec![
-                ("PUT", END, Fault::FailAfter(500)),
-                ("PUT", BLUE, Fault::FailAfter(504)),
-                ("PATCH", BLUE, Fault::FailAfter(503)),
-                ("DELETE", END, Fault::FailAfter(500)),
-            ],
-        ),
-        (
-            "errors before it",
-            vec![
-                ("PUT", END, Fault::Refuse(503, "ServerBusy")),
-                ("PUT", BLUE, Fault::Refuse(500, "InternalServerError")),
-                ("DELETE", END, Fault::Refuse(502, "BadGateway")),
-                ("GET", END, Fault::Refuse(503, "ServerBusy")),
-            ],
-        ),
-        (
-            "tokens that expire",
-            vec![
-                ("PUT", BLUE, Fault::Expire),
-                ("GET", "mfeOperationsStatus/oe:1", Fault::Expire),
-                ("GET", "mfeOperationsStatus/oe:2", Fault::Expire),
-                ("DELETE", END, Fault::Expire),
-            ],
-        ),
-        (
-            "operations that vanish",
-            vec![
-                ("PUT", END, Fault::ForgetOperation),
-                ("PUT", BLUE, Fault::ForgetOperation),
-                ("PATCH", BLUE, Fault::ForgetOperation),
-                ("DELETE", END, Fault::ForgetOperation),
-            ],
-        ),
-    ];
-    for (name, plans) in cases {
-        let azure = StandIn::start(&plans).await;
+    for (name, plans) in CASES {
+        let azure = StandIn::start(plans).await;
         life(&azure.driver())
             .await
             .unwrap_or_else(|error| panic!("{name}: {error}\n{:#?}", azure.asked()));

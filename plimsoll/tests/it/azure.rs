@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::standing::User;
-use crate::support::{Ran, closed_port};
+use crate::support::{Ran, closed_port, root};
 
 const WORKSPACE: [&str; 8] = [
     "--target",
@@ -46,6 +46,8 @@ impl Azure {
         let record: Value = serde_json::from_str(&record).expect("JSON");
         let token = record["token"].as_str().expect("a token").to_owned();
         let azure = Self { user, folder, port, token };
+        let model = root().join("scenarios/quickstart/model/diabetes.onnx");
+        fs::copy(model, azure.path().join("diabetes.onnx")).expect("copied");
         // What the Azure CLI does: it says nothing of the token to anybody but who asked.
         let script = format!(
             "#!/bin/sh\necho \"$*\" >> {0}/az-asked\ntr '\\0' ' ' < /proc/$PPID/cmdline >> {0}/az-parent\n\
@@ -117,7 +119,7 @@ impl Drop for Azure {
 }
 
 const BLUE: &str = "name: blue\nendpoint_name: shop\ninstance_type: Standard_DS3_v2\ninstance_count: 1\n\
-                    synthetic: {service_time: {constant: {ms: 1}}}\nreadiness_probe: {initial_delay: 1, period: 1}\n";
+                    model: {path: diabetes.onnx}\nreadiness_probe: {initial_delay: 1, period: 1}\n";
 
 #[test]
 fn an_endpoint_lives_in_a_workspace_that_is_reached_as_azure_is() {
@@ -128,13 +130,15 @@ fn an_endpoint_lives_in_a_workspace_that_is_reached_as_azure_is() {
         (&json!("Succeeded"), &json!("prices"))
     );
     azure.write("blue.yml", BLUE);
-    let refused = azure.run(&["deployment", "create", "-f", "blue.yml"]).must_exit(2);
+    let synthetic = "synthetic: {service_time: {constant: {ms: 1}}}";
+    azure.write("made-up.yml", &BLUE.replace("model: {path: diabetes.onnx}", synthetic));
+    let refused = azure.run(&["deployment", "create", "-f", "made-up.yml"]).must_exit(2);
     assert!(refused.stderr.contains("Azure runs no synthetic deployments"), "{}", refused.text());
-    // The host's own client may; it is the same host.
-    azure.user.plimsoll(azure.path(), &["deployment", "create", "-f", "blue.yml"]).must_exit(0);
+    azure.run(&["deployment", "create", "-f", "blue.yml"]).must_exit(0);
     let updated = azure.json(&["endpoint", "update", "-n", "shop", "--traffic", "blue=100"]);
     assert_eq!(updated["traffic"], json!({"blue": 100}));
-    azure.write("request.json", "{\"data\": [1]}");
+    let request = root().join("scenarios/quickstart/sample-request.json");
+    fs::copy(request, azure.path().join("request.json")).expect("copied");
     let invoke = ["endpoint", "invoke", "-n", "shop", "-r", "request.json"];
     azure.run(&invoke).must_exit(0);
     let dry = [&invoke[..], &["--dry-run"]].concat();
@@ -209,7 +213,7 @@ fn quota_is_asked_of_the_subscription_as_it_is() {
 /// Somebody without a subscription can read what the scenario for Azure would send.
 #[test]
 fn the_scenario_for_azure_is_rehearsed_without_a_connection() {
-    let (user, folder) = (User::new(), crate::support::root().join("scenarios/azure"));
+    let (user, folder) = (User::new(), root().join("scenarios/azure"));
     let rehearsed = |words: &[&str]| {
         let offline =
             ["--target", "azure", "--dry-run=offline", "--subscription", "S", "-g", "G", "-w", "W"];

@@ -91,8 +91,8 @@ fn endpoint(traffic: &Value, mirror: &Value) -> Value {
     body
 }
 
-#[test]
-fn each_az_example_rehearses_the_request_that_the_sdk_makes() {
+/// Somebody with the endpoint `shop` and its deployment `blue`, and a file for `green`.
+fn shop() -> Azure {
     let azure = Azure::start();
     let none = json!({});
     azure.write("endpoint.yml", "name: shop\nauth_mode: key\ntags: {team: prices}\n");
@@ -109,7 +109,12 @@ fn each_az_example_rehearses_the_request_that_the_sdk_makes() {
     check(&azure.rehearsed(&create), &[("PUT", E, endpoint(&none, &none))]);
     azure.run(&create).must_exit(0);
     azure.user.plimsoll(azure.path(), &["deployment", "create", "-f", "blue.yml"]).must_exit(0);
+    azure
+}
 
+#[test]
+fn creating_and_deleting_rehearse_the_requests_that_the_sdk_makes() {
+    let azure = shop();
     // az ml online-deployment create -f green.yml --all-traffic
     let create = ["deployment", "create", "-f", "registered.yml", "--all-traffic"];
     let home = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local/providers/\
@@ -136,6 +141,23 @@ fn each_az_example_rehearses_the_request_that_the_sdk_makes() {
     assert_eq!((all.len(), all[0].0.as_str(), all[0].1.as_str()), (1, "PUT", BLUE_AT));
     assert_eq!(all[0].2["sku"], json!({"name": "Default", "capacity": 2}));
 
+    // az ml online-endpoint regenerate-keys, online-deployment delete, online-endpoint delete
+    let keys =
+        azure.rehearsed(&["endpoint", "regenerate-keys", "-n", "shop", "--key-type", "secondary"]);
+    let again = json!({"keyType": "Secondary"});
+    check(&keys, &[("POST", "onlineEndpoints/shop/regenerateKeys", again)]);
+    let gone = azure.rehearsed(&["deployment", "delete", "-n", "blue", "-e", "shop", "--yes"]);
+    check(&gone, &[("DELETE", BLUE_AT, Value::Null)]);
+    let gone = azure.rehearsed(&["endpoint", "delete", "-n", "shop", "--yes"]);
+    check(&gone, &[("DELETE", E, Value::Null)]);
+    let shown = azure.json(&["endpoint", "show", "-n", "shop"]);
+    assert_eq!(shown["traffic"], json!({"blue": 0}), "nothing was done");
+}
+
+#[test]
+fn shifting_traffic_rehearses_the_requests_that_the_sdk_makes() {
+    let azure = shop();
+    let none = json!({});
     for (flag, shares, traffic, mirror) in [
         // az ml online-endpoint update -n shop --traffic "blue=100", and what the recipe goes on with
         ("--traffic", "blue=100", json!({"blue": 100}), &none),
@@ -158,15 +180,4 @@ fn each_az_example_rehearses_the_request_that_the_sdk_makes() {
         );
         assert_eq!(all.len(), 1);
     }
-    // az ml online-endpoint regenerate-keys, online-deployment delete, online-endpoint delete
-    let keys =
-        azure.rehearsed(&["endpoint", "regenerate-keys", "-n", "shop", "--key-type", "secondary"]);
-    let again = json!({"keyType": "Secondary"});
-    check(&keys, &[("POST", "onlineEndpoints/shop/regenerateKeys", again)]);
-    let gone = azure.rehearsed(&["deployment", "delete", "-n", "blue", "-e", "shop", "--yes"]);
-    check(&gone, &[("DELETE", BLUE_AT, Value::Null)]);
-    let gone = azure.rehearsed(&["endpoint", "delete", "-n", "shop", "--yes"]);
-    check(&gone, &[("DELETE", E, Value::Null)]);
-    let shown = azure.json(&["endpoint", "show", "-n", "shop"]);
-    assert_eq!(shown["traffic"], json!({"blue": 0}), "nothing was done");
 }
