@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use plimsoll_deploy::arm::wire::{
     AssetProperties, DeploymentProperties, EndpointProperties, ProvisioningState, Resource,
+    SYNTHETIC,
 };
 use plimsoll_deploy::spec::{AuthMode, Probe};
 use serde_json::{Map, Value, json};
@@ -64,12 +65,16 @@ pub(crate) fn deployment(endpoint: &str, resource: &Resource<DeploymentPropertie
 pub(crate) fn deployment_file(endpoint: &str, resource: &Resource<DeploymentProperties>) -> Value {
     let properties = &resource.properties;
     let requests = &properties.request_settings;
+    let mut own = properties.properties.clone();
+    // A key of its own in files, it travels as text.
+    let synthetic =
+        own.remove(SYNTHETIC).and_then(|text| serde_json::from_str::<Value>(&text).ok());
     let mut file = json!({
         "endpoint_name": endpoint,
         "environment_variables": properties.environment_variables,
         "instance_type": properties.instance_type,
         "liveness_probe": probe(&properties.liveness_probe),
-        "properties": properties.properties,
+        "properties": own,
         "readiness_probe": probe(&properties.readiness_probe),
         "request_settings": {
             "max_concurrent_requests_per_instance": requests.max_concurrent_requests_per_instance,
@@ -89,6 +94,7 @@ pub(crate) fn deployment_file(endpoint: &str, resource: &Resource<DeploymentProp
         |code| json!({ "code": reference(&code.code_id), "scoring_script": code.scoring_script }),
     );
     put(&mut file, "code_configuration", code);
+    put(&mut file, "synthetic", synthetic);
     for (key, value) in &properties.other {
         match (key.as_str(), value) {
             ("appInsightsEnabled", value) => put(&mut file, "app_insights_enabled", value.clone()),

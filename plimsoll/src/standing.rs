@@ -58,6 +58,8 @@ pub(crate) enum Error {
     Start {
         /// What happened, with the end of its log.
         reason: String,
+        /// Its exit code, if it ended by itself.
+        code: Option<i32>,
     },
     /// It cannot be ended.
     #[error("the local host (process {pid}) cannot be ended")]
@@ -125,5 +127,5 @@ pub(crate) fn get() -> Result<Standing, Error> {
 /// It cannot be read.
 pub(crate) fn log(lines: usize) -> Result<String, Error> {
     let Some(folder) = Folder::existing()? else { return Ok(String::new()) };
-    folder.log_tail(lines)
+    folder.log_tail(lines, 0)
 }

@@ -50,7 +50,7 @@ impl Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        let outcome = self.outcome.as_ref().map(|()| ());
+        let outcome = self.outcome.as_ref().copied();
         let mut store = self.host.store();
         // What was deleted, by this operation or meanwhile, has nothing left to mark.
         match &self.subject {

@@ -149,21 +149,27 @@ impl Failure {
                 }
                 Exit::Deployment
             }
+            Self::Refused(arm::Error::Exists { what }) if asset(&what).is_some() => {
+                view::note(&format!(
+                    "error: {what} has this version already, and a version never changes; give another one, or leave it out for the next"
+                ));
+                Exit::Internal
+            }
             Self::Refused(error) => {
-                // A path is named where the host does not know the request itself.
-                let is_not_found = error.is_not_found() && !error.to_string().contains(": `/");
+                let hint = hint(&error);
                 let failed = matches!(error, arm::Error::Failed { .. });
                 view::error(&error.into());
-                if is_not_found {
-                    view::note(
-                        &"note: `plimsoll endpoint list` shows the endpoints, `plimsoll deployment list -e NAME` the deployments of one",
-                    );
+                if let Some(hint) = hint {
+                    view::note(&format!("note: {hint}"));
                 }
                 if failed { Exit::Deployment } else { Exit::Internal }
             }
             Self::Host(error) => {
+                let usage = Some(Exit::Usage.code().into());
+                let is_usage =
+                    matches!(&error, standing::Error::Start { code, .. } if *code == usage);
                 view::error(&error.into());
-                Exit::Internal
+                if is_usage { Exit::Usage } else { Exit::Internal }
             }
             Self::Other(error) => {
                 view::error(&error);
@@ -171,6 +177,27 @@ impl Failure {
             }
         }
     }
+}
+
+/// The kind of asset that an error is about, if it is about one.
+fn asset(what: &str) -> Option<&'static str> {
+    ["model", "environment"].into_iter().find(|kind| what.starts_with(&format!("{kind} `")))
+}
+
+/// Where what is missing can be looked up.
+fn hint(error: &arm::Error) -> Option<String> {
+    let text = error.to_string();
+    // A path is named where the host does not know the request itself.
+    if !error.is_not_found() || text.contains(": `/") {
+        return None;
+    }
+    Some(match asset(&text) {
+        Some(kind) => format!(
+            "`plimsoll {kind} list` shows all names, `plimsoll {kind} list -n NAME` the versions of one"
+        ),
+        None => "`plimsoll endpoint list` shows the endpoints, `plimsoll deployment list -e NAME` the deployments of one"
+            .to_owned(),
+    })
 }
 
 /// Does the work of a command, and tells how it ended.

@@ -61,6 +61,23 @@ fn what_can_be_set_is_read_as_a_file_and_becomes_the_same_again() {
     assert_eq!(spec.azure.data_collector.unwrap().capture_headers, ["a"]);
 }
 
+/// It has no model, so without its key it could not be read again.
+#[test]
+fn a_synthetic_deployment_becomes_the_same_again() {
+    let mut resource = blue();
+    let text = r#"{"service_time":{"log_normal":{"p50_ms":5.0,"p99_ms":9.0}},"error_rate":0.25,"start_ms":3.0}"#;
+    let properties = &mut resource.properties;
+    properties.properties.insert(SYNTHETIC.to_owned(), text.to_owned());
+    (properties.model, properties.code_configuration, properties.environment_id) =
+        (None, None, None);
+    let file = deployment_file("end", &resource).to_string();
+    let document = Document::parse("blue", &file).unwrap();
+    let mut problems = Problems::new();
+    let spec = files::read_deployment(&document, Path::new("."), &mut problems);
+    let spec = spec.unwrap_or_else(|| panic!("{problems}\n{file}"));
+    assert_eq!(spec.synthetic, serde_json::from_str(text).unwrap());
+}
+
 #[test]
 fn an_endpoint_names_deployments_without_traffic_and_can_be_read_again() {
     let resource = json!({

@@ -108,8 +108,8 @@ impl Folder {
         open().map_err(|source| Error::Folder { path: path.clone(), source })
     }
 
-    /// The last lines of the log; nothing if there is none.
-    pub(super) fn log_tail(&self, lines: usize) -> Result<String, Error> {
+    /// The last lines of the log, but none of its first `before` bytes; nothing if there is none.
+    pub(super) fn log_tail(&self, lines: usize, before: u64) -> Result<String, Error> {
         let path = self.log();
         let read = || {
             let mut file = match File::open(&path) {
@@ -117,7 +117,7 @@ impl Folder {
                 opened => opened?,
             };
             let length = file.metadata()?.len();
-            file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+            file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES).max(before)))?;
             let mut bytes = Vec::new();
             file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
             Ok(bytes)
@@ -194,11 +194,13 @@ mod tests {
     fn a_long_log_is_put_aside_and_the_end_of_one_is_shown() {
         let parent = tempfile::tempdir().unwrap();
         let folder = Folder::at(parent.path().join("host")).unwrap();
-        assert_eq!(folder.log_tail(3).unwrap(), "");
+        assert_eq!(folder.log_tail(3, 0).unwrap(), "");
         fs::write(folder.log(), "a\nb\nc\nd\n").unwrap();
-        assert_eq!(folder.log_tail(2).unwrap(), "c\nd");
+        assert_eq!(folder.log_tail(2, 0).unwrap(), "c\nd");
+        let all = folder.log().metadata().unwrap().len();
+        assert_eq!(folder.log_tail(2, all).unwrap(), "", "nothing since then");
         fs::write(folder.log(), vec![b'x'; LOG_BYTES as usize + 1]).unwrap();
         drop(folder.open_log().unwrap());
-        assert_eq!(folder.log_tail(2).unwrap(), "");
+        assert_eq!(folder.log_tail(2, 0).unwrap(), "");
     }
 }

@@ -64,7 +64,7 @@ pub(crate) async fn start(flags: &[OsString]) -> Result<Started, Error> {
     if let Some(record) = record::living(&folder)? {
         return Ok(Started::Already(Standing::of(&folder, record)));
     }
-    let mut child = spawn(&folder, flags)?;
+    let (mut child, log_before) = spawn(&folder, flags)?;
     let pid = child.id();
     let begun = clock::now();
     loop {
@@ -72,19 +72,23 @@ pub(crate) async fn start(flags: &[OsString]) -> Result<Started, Error> {
             return Ok(Started::New(Standing::of(&folder, record)));
         }
         if let Ok(Some(status)) = child.try_wait() {
-            return Err(not_started(&folder, &ended(status)));
+            let code = status.code();
+            return Err(not_started(&folder, log_before, &ended(status), code));
         }
         if clock::now().since(begun) > START_LIMIT {
             let _ = child.kill().and_then(|()| child.wait());
-            return Err(not_started(&folder, &format!("it did not serve within {START_LIMIT:?}")));
+            let slow = format!("it did not serve within {START_LIMIT:?}");
+            return Err(not_started(&folder, log_before, &slow, None));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
-fn spawn(folder: &Folder, flags: &[OsString]) -> Result<Child, Error> {
+/// The process, and how long the log of those before it is.
+fn spawn(folder: &Folder, flags: &[OsString]) -> Result<(Child, u64), Error> {
     let failed = |source| Error::Folder { path: folder.path().to_owned(), source };
     let log = folder.open_log()?;
+    let log_before = log.metadata().map_err(failed)?.len();
     let executable = std::env::current_exe().map_err(failed)?;
     let mut command = Command::new(executable);
     command.arg("host").arg("--detached").arg(folder.path()).args(flags);
@@ -99,7 +103,7 @@ fn spawn(folder: &Folder, flags: &[OsString]) -> Result<Child, Error> {
     // Ctrl-C away from it until it has a session of its own.
     command.current_dir("/").stdin(Stdio::null());
     command.stdout(log.try_clone().map_err(failed)?).stderr(log);
-    command.spawn().map_err(failed)
+    Ok((command.spawn().map_err(failed)?, log_before))
 }
 
 /// Whether `plimsoll host` can keep its endpoints in a folder.
@@ -127,10 +131,11 @@ fn ended(status: ExitStatus) -> String {
     format!("it ended ({status})")
 }
 
-fn not_started(folder: &Folder, what: &str) -> Error {
-    let log = folder.log_tail(LAST_LINES).unwrap_or_default();
-    let log = if log.is_empty() { String::new() } else { format!("\n{log}") };
-    Error::Start { reason: format!("{what}; the end of {}:{log}", folder.log().display()) }
+/// What earlier hosts said is no reason.
+fn not_started(folder: &Folder, log_before: u64, what: &str, code: Option<i32>) -> Error {
+    let log = folder.log_tail(LAST_LINES, log_before).unwrap_or_default();
+    let log = if log.is_empty() { " nothing".to_owned() } else { format!("\n{log}") };
+    Error::Start { reason: format!("{what}; in {} it said:{log}", folder.log().display()), code }
 }
 
 /// The new process: leaves the terminal, and holds the lock until it ends.

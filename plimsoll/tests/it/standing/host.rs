@@ -72,9 +72,14 @@ fn a_killed_host_is_not_taken_for_one_that_runs() {
 #[test]
 fn a_host_that_cannot_start_says_why() {
     let (user, here) = (User::new(), root());
+    user.plimsoll(&here, &["host", "start"]).must_exit(0);
+    user.plimsoll(&here, &["host", "stop"]).must_exit(0);
+    let before = user.plimsoll(&here, &["host", "logs"]).must_exit(0);
+    let before = before.stdout.lines().next().expect("it said something").to_owned();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("it is bound").to_string();
-    let failed = user.plimsoll(&here, &["host", "start", "--listen", &address]).must_exit(1);
+    let failed = user.plimsoll(&here, &["host", "start", "--listen", &address]).must_exit(2);
     assert!(failed.stderr.contains("cannot listen on"), "{}", failed.stderr);
+    assert!(!failed.stderr.contains(&before), "of an earlier one: {}", failed.stderr);
     assert!(user.processes().is_empty());
 }

@@ -248,4 +248,9 @@ fn wrong_usage_and_deployments_that_fail_have_codes_of_their_own() {
     let exists = run("endpoint create -f endpoint.yml").must_exit(1);
     assert!(exists.stderr.contains("already exists"), "{}", exists.stderr);
     run("endpoint invoke -n quickstart-endpoint -r sample-request.json -d red").must_exit(1);
+    run("model create -n first -v 1 -p model/diabetes.onnx").must_exit(0);
+    let again = run("model create -n first -v 1 -p model/diabetes.onnx").must_exit(1);
+    assert!(again.stderr.contains("has this version already"), "{}", again.stderr);
+    let missing = run("model show -n first -v 9").must_exit(1);
+    assert!(missing.stderr.contains("`plimsoll model list`"), "{}", missing.stderr);
 }
