@@ -238,13 +238,16 @@ mod tests {
         // Fifty bad requests by themselves, evenly spread: own effect 1, and so fifty "clusters".
         let alone: Vec<_> = (0..50).map(|_| (1_000, 1)).collect();
         let next = [Some(effect(20.0, 25.0, 30.0)), Some(effect(30.0, 25.0, 30.0))];
-        assert_eq!(Walk::from(&alone, next).design_effect, 20.0, "the level below is asked");
-        assert_eq!(Walk::from_quantile(&alone, next).design_effect, 1.0);
+        let effects = |run: &[_], lower| {
+            let walks = [Walk::from(run, lower), Walk::from_quantile(run, lower)];
+            walks.map(|walk| walk.design_effect.round() as u64)
+        };
+        assert_eq!(effects(&alone, next), [20, 1], "at its own limit only a quantile is enough");
         // 390 bad requests are 39 clusters of their own effect, but 5 of the own limit's, about 80.
         let clumped: Vec<_> = (0..40).map(|i| (1_000, if i % 4 == 1 { 80 } else { 0 })).collect();
         let lower = [Some(effect(10.0, 39.0, 30.0)), Some(effect(200.0, 25.0, 30.0))];
-        assert_eq!(Walk::from(&clumped, lower).design_effect, 200.0);
-        assert_eq!(Walk::from(&alone, lower).design_effect, 10.0);
+        assert_eq!(effects(&clumped, lower), [200, 200]);
+        assert_eq!(effects(&alone, lower), [10, 1]);
         let unsure =
             Walk::from(&calm, [Some(effect(3.0, 5.0, 7.9)), Some(effect(9.0, 25.0, 30.0))]);
         assert!(!unsure.sure, "every level asked must be sure");

@@ -3,6 +3,7 @@
 
 use std::io::{self, BufRead, IsTerminal};
 use std::path::Path;
+use std::pin::Pin;
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -207,7 +208,9 @@ pub(super) fn drive(work: impl AsyncFnOnce(&mut View) -> Result<(), Failure>) ->
         .build()
         .context("cannot start the command's runtime")?;
     let mut view = View::new(false);
-    let done = runtime.block_on(work(&mut view));
+    // Boxed, so that the runtime is compiled once, and not again for each command.
+    let work: Pin<Box<dyn Future<Output = _> + '_>> = Box::pin(work(&mut view));
+    let done = runtime.block_on(work);
     view.clear();
     Ok(match done {
         Ok(()) => Exit::Success,

@@ -1,7 +1,5 @@
 //! Local code and models are brought to the workspace's storage, and only what it does not have.
 
-use serde_json::json;
-
 use super::Azure;
 use crate::standing::files;
 
@@ -31,7 +29,7 @@ fn models_are_brought_once_and_again_when_they_are_others() {
     assert_ne!(create("3")["path"], first["path"]);
     assert_eq!(stored(&azure, "m.onnx").len(), 2);
     let taken = azure.run(&["model", "create", "-n", "m", "-v", "3", "-p", "m.onnx"]).must_exit(1);
-    assert!(taken.stderr.contains("already exists"), "{}", taken.text());
+    assert!(taken.stderr.contains("has this version already"), "{}", taken.text());
 }
 
 #[test]
@@ -57,10 +55,5 @@ fn code_is_brought_to_a_container_of_its_own_and_found_again() {
     azure.write("code/.amlignore", "*.pyc");
     let refused = azure.run(&["deployment", "create", "-f", "blue.yml"]).must_exit(1);
     assert!(refused.stderr.contains(".amlignore"), "{}", refused.text());
-    assert_eq!(
-        azure.json(&["environment", "list"]).as_array().map(Vec::len),
-        Some(1),
-        "{}",
-        json!(0)
-    );
+    assert_eq!(azure.json(&["environment", "list"]).as_array().map(Vec::len), Some(1));
 }
