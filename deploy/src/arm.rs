@@ -224,9 +224,7 @@ impl ArmDriver {
     ) -> Result<Deployment, Error> {
         let what = deployment_words(&spec.endpoint_name, &spec.name);
         absent(&what, self.show_deployment(&spec.endpoint_name, &spec.name).await)?;
-        let location = self.location().await?;
-        let ids = self.register(&what, &location, spec).await?;
-        let body = body::deployment(&what, &location, spec, ids)?;
+        let body = self.deployment_body(&what, spec).await?;
         let path = deployment_path(&spec.endpoint_name, &spec.name);
         let change = Change { is_new: true, ..Change::new(&what, Method::PUT, &path, &body) };
         self.change(&change, progress).await?;

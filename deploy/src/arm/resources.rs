@@ -111,10 +111,7 @@ impl ArmDriver {
         until: Until,
     ) -> Result<Resource<EndpointProperties>, Error> {
         let what = endpoint_words(&spec.name);
-        let without_traffic = EndpointSpec { mirror_traffic: BTreeMap::new(), ..spec.clone() };
-        let mut body = body::endpoint(&what, &self.location().await?, &without_traffic)?;
-        body.properties.traffic = live(&spec.traffic);
-        body.properties.mirror_traffic = live(&spec.mirror_traffic);
+        let body = self.endpoint_body(&what, spec).await?;
         let path = endpoint_path(&spec.name);
         self.follow(&Change::new(&what, Method::PUT, &path, &body), until, &mut |_| {}).await?;
         self.endpoint(&spec.name).await
@@ -127,10 +124,7 @@ impl ArmDriver {
         until: Until,
     ) -> Result<Resource<EndpointProperties>, Error> {
         let what = endpoint_words(&spec.name);
-        let without_traffic = EndpointSpec { mirror_traffic: BTreeMap::new(), ..spec.clone() };
-        let mut body = body::endpoint(&what, &self.location().await?, &without_traffic)?;
-        body.properties.traffic = live(&spec.traffic);
-        body.properties.mirror_traffic = live(&spec.mirror_traffic);
+        let body = self.endpoint_body(&what, spec).await?;
         self.update(&what, &endpoint_path(&spec.name), &body, until, &mut |_| {}).await?;
         self.endpoint(&spec.name).await
     }
@@ -143,12 +137,34 @@ impl ArmDriver {
         progress: Progress<'_>,
     ) -> Result<Resource<DeploymentProperties>, Error> {
         let what = deployment_words(&spec.endpoint_name, &spec.name);
-        let location = self.location().await?;
-        let ids = self.register(&what, &location, spec).await?;
-        let body = body::deployment(&what, &location, spec, ids)?;
+        let body = self.deployment_body(&what, spec).await?;
         let path = deployment_path(&spec.endpoint_name, &spec.name);
         self.update(&what, &path, &body, until, progress).await?;
         self.deployment(&spec.endpoint_name, &spec.name).await
+    }
+
+    /// What an endpoint is to be, with all its traffic.
+    async fn endpoint_body(
+        &self,
+        what: &str,
+        spec: &EndpointSpec,
+    ) -> Result<Resource<EndpointProperties>, Error> {
+        let without_traffic = EndpointSpec { mirror_traffic: BTreeMap::new(), ..spec.clone() };
+        let mut body = body::endpoint(what, &self.location().await?, &without_traffic)?;
+        body.properties.traffic = live(&spec.traffic);
+        body.properties.mirror_traffic = live(&spec.mirror_traffic);
+        Ok(body)
+    }
+
+    /// What a deployment is to be, once its assets are registered.
+    pub(super) async fn deployment_body(
+        &self,
+        what: &str,
+        spec: &DeploymentSpec,
+    ) -> Result<Resource<DeploymentProperties>, Error> {
+        let location = self.location().await?;
+        let ids = self.register(what, &location, spec).await?;
+        body::deployment(what, &location, spec, ids)
     }
 
     async fn update(
@@ -174,9 +190,7 @@ impl ArmDriver {
         progress: Progress<'_>,
     ) -> Result<Resource<DeploymentProperties>, Error> {
         let what = deployment_words(&spec.endpoint_name, &spec.name);
-        let location = self.location().await?;
-        let ids = self.register(&what, &location, spec).await?;
-        let body = body::deployment(&what, &location, spec, ids)?;
+        let body = self.deployment_body(&what, spec).await?;
         let path = deployment_path(&spec.endpoint_name, &spec.name);
         self.follow(&Change::new(&what, Method::PUT, &path, &body), until, progress).await?;
         self.deployment(&spec.endpoint_name, &spec.name).await
