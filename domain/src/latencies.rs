@@ -5,9 +5,11 @@
 //! with the number of requests. A value above one hour is recorded as one hour and counted in
 //! [`Latencies::overflow`]. The bucket array takes up to 260 kB, so the first [`FEW`] values are kept as
 //! they are, and it is allocated with the next: most seconds of a calm run hold fewer. What is read is
-//! the same either way, to the bucket.
+//! the same either way, to the bucket. A value that is kept costs the request that it is of one store:
+//! sum, minimum and maximum are taken of all together when they are read.
 
 mod buckets;
+mod exact;
 mod sparse;
 
 use std::time::Duration;
@@ -16,6 +18,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use buckets::Buckets;
+use exact::Exact;
 pub use sparse::SparseLatencies;
 
 /// The smallest value: there are three digits from here on.
@@ -25,20 +28,19 @@ pub const HIGHEST: Duration = Duration::from_hours(1);
 /// Significant decimal digits of every recorded value.
 pub const SIGNIFICANT_DIGITS: u8 = 3;
 
-/// Values that are kept without a histogram.
-const FEW: usize = 512;
+/// Values that are kept without a histogram: they take the memory of two blocks of its buckets, and
+/// latencies lie in several.
+const FEW: usize = 2048;
 
 /// Durations in a histogram of fixed bounds. At rest and in transit, only the filled buckets.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "SparseLatencies", into = "SparseLatencies")]
 pub struct Latencies {
-    /// All values, as long as there are no buckets.
+    /// All values as they were recorded, as long as there are no buckets.
     few: Vec<u64>,
     many: Option<Box<Buckets>>,
-    sum_ns: u128,
-    min_ns: u64,
-    max_ns: u64,
-    overflow: u64,
+    /// Of the values in `many`.
+    exact: Exact,
 }
 
 /// A quantile of latencies among which some may be infinite.
@@ -63,7 +65,7 @@ impl Quantile {
 impl Latencies {
     /// No values yet.
     pub const fn new() -> Self {
-        Self { few: Vec::new(), many: None, sum_ns: 0, min_ns: u64::MAX, max_ns: 0, overflow: 0 }
+        Self { few: Vec::new(), many: None, exact: Exact::NONE }
     }
 
     /// Records one latency.
@@ -74,46 +76,53 @@ impl Latencies {
     /// Records a latency of so many nanoseconds.
     #[inline]
     pub(crate) fn record_nanos(&mut self, nanos: u64) {
-        const HIGHEST_NS: u64 = HIGHEST.as_nanos() as u64;
-        self.overflow += u64::from(nanos > HIGHEST_NS);
-        let nanos = nanos.min(HIGHEST_NS);
-        self.sum_ns += u128::from(nanos);
-        self.min_ns = self.min_ns.min(nanos);
-        self.max_ns = self.max_ns.max(nanos);
-        self.keep(nanos);
+        if self.many.is_none() && self.few.len() < FEW {
+            self.few.push(nanos);
+        } else {
+            self.record_in_buckets(nanos);
+        }
     }
 
-    #[inline]
-    fn keep(&mut self, nanos: u64) {
-        match &mut self.many {
-            Some(many) => many.add(nanos, 1),
-            None if self.few.len() < FEW => self.few.push(nanos),
-            None => self.dense().add(nanos, 1),
+    fn record_in_buckets(&mut self, nanos: u64) {
+        self.dense();
+        if let Some(many) = &mut self.many {
+            many.add(self.exact.add(nanos), 1);
         }
     }
 
     /// The buckets, which take all values from now on.
+    #[inline]
     fn dense(&mut self) -> &mut Buckets {
-        let few = std::mem::take(&mut self.few);
         let many = self.many.get_or_insert_with(|| Box::new(Buckets::new()));
-        for nanos in few {
-            many.add(nanos, 1);
+        for nanos in std::mem::take(&mut self.few) {
+            many.add(self.exact.add(nanos), 1);
         }
         many
+    }
+
+    /// Of all values.
+    fn exact(&self) -> Exact {
+        let mut exact = self.exact;
+        for nanos in &self.few {
+            exact.add(*nanos);
+        }
+        exact
+    }
+
+    /// The values without buckets, bounded as those in buckets are.
+    fn bounded(&self) -> impl Iterator<Item = u64> + '_ {
+        self.few.iter().map(|nanos| exact::bounded(*nanos))
     }
 
     /// Adds all of `other`'s values; nothing is lost.
     pub fn merge(&mut self, other: &Self) {
         for nanos in &other.few {
-            self.keep(*nanos);
+            self.record_nanos(*nanos);
         }
         if let Some(theirs) = &other.many {
             self.dense().merge(theirs);
+            self.exact.merge(other.exact);
         }
-        self.sum_ns += other.sum_ns;
-        self.min_ns = self.min_ns.min(other.min_ns);
-        self.max_ns = self.max_ns.max(other.max_ns);
-        self.overflow += other.overflow;
     }
 
     /// How many values were recorded.
@@ -128,28 +137,28 @@ impl Latencies {
 
     /// How many values were above [`HIGHEST`].
     pub fn overflow(&self) -> u64 {
-        self.overflow
+        self.exact().overflow
     }
 
     /// The exact sum, in nanoseconds.
     pub fn sum_ns(&self) -> u128 {
-        self.sum_ns
+        self.exact().sum_ns
     }
 
     /// The exact mean.
     pub fn mean(&self) -> Option<Duration> {
-        let nanos = self.sum_ns.checked_div(u128::from(self.count()))?;
+        let nanos = self.sum_ns().checked_div(u128::from(self.count()))?;
         Some(Duration::from_nanos(nanos as u64))
     }
 
     /// The exact smallest value.
     pub fn min(&self) -> Option<Duration> {
-        (!self.is_empty()).then(|| Duration::from_nanos(self.min_ns))
+        (!self.is_empty()).then(|| Duration::from_nanos(self.exact().min_ns))
     }
 
     /// The exact largest value.
     pub fn max(&self) -> Option<Duration> {
-        (!self.is_empty()).then(|| Duration::from_nanos(self.max_ns))
+        (!self.is_empty()).then(|| Duration::from_nanos(self.exact().max_ns))
     }
 
     /// The value at `quantile` (0 to 1): the smallest recorded value with at least that share of
@@ -177,23 +186,23 @@ impl Latencies {
         let bucket = if let Some(many) = &self.many {
             many.at_rank(rank.max(1)).expect("the rank is among the values")
         } else {
-            let mut few = self.few.clone();
+            let mut few: Vec<_> = self.bounded().collect();
             let (_, value, _) = few.select_nth_unstable(rank.max(1) as usize - 1);
             buckets::index(*value)
         };
-        let value = buckets::highest(bucket);
-        Quantile::Finite(Duration::from_nanos(value.clamp(self.min_ns, self.max_ns)))
+        let (value, exact) = (buckets::highest(bucket), self.exact());
+        Quantile::Finite(Duration::from_nanos(value.clamp(exact.min_ns, exact.max_ns)))
     }
 
     /// How many values are at most `limit`, to the histogram's resolution.
     pub fn count_at_most(&self, limit: Duration) -> u64 {
         let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
-        if limit >= self.max_ns {
+        if limit >= self.exact().max_ns {
             return self.count();
         }
         let is_below = |bucket: usize| buckets::highest(bucket) <= limit;
         let Some(many) = &self.many else {
-            let below = self.few.iter().filter(|nanos| is_below(buckets::index(**nanos)));
+            let below = self.bounded().filter(|nanos| is_below(buckets::index(*nanos)));
             return below.count() as u64;
         };
         many.filled().take_while(|(bucket, _)| is_below(*bucket)).map(|(_, count)| count).sum()
@@ -201,15 +210,27 @@ impl Latencies {
 
     /// The filled buckets in ascending order: the middle of each, in nanoseconds, and its count.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.places().map(|(place, count)| (buckets::middle(place), count))
+    }
+
+    /// The same by the place of each among all buckets, from 0: that in the array of counts of
+    /// [`Latencies::histogram`].
+    pub fn places(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
         let many = self.many.iter().flat_map(|many| many.filled());
-        let mut few: Vec<_> = self.few.iter().map(|nanos| (buckets::index(*nanos), 1)).collect();
+        let mut few: Vec<_> = self.bounded().map(|nanos| (buckets::index(nanos), 1)).collect();
         few.sort_unstable();
         few.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
             kept.1 += if same { next.1 } else { 0 };
             same
         });
-        many.chain(few).map(|(bucket, count)| (buckets::middle(bucket), count))
+        many.chain(few)
+    }
+
+    /// The highest value of the last filled bucket: the maximum of [`Latencies::histogram`].
+    pub fn histogram_max(&self) -> Option<Duration> {
+        let highest = |max_ns| buckets::highest(buckets::index(max_ns));
+        (!self.is_empty()).then(|| Duration::from_nanos(highest(self.exact().max_ns)))
     }
 
     /// The HDR histogram itself, in nanoseconds: for the interval log.
@@ -231,9 +252,7 @@ impl Default for Latencies {
 impl PartialEq for Latencies {
     /// Whether the same values were recorded, as far as the histogram tells them apart.
     fn eq(&self, other: &Self) -> bool {
-        (self.sum_ns, self.overflow) == (other.sum_ns, other.overflow)
-            && (self.min(), self.max()) == (other.min(), other.max())
-            && self.buckets().eq(other.buckets())
+        self.exact() == other.exact() && self.buckets().eq(other.buckets())
     }
 }
 
@@ -299,7 +318,7 @@ mod tests {
         // A few values read as they would from a histogram.
         #[test]
         fn few_values_read_as_in_a_histogram(
-            values in prop::collection::vec(1u64..4_000_000_000_000, 1..FEW),
+            values in prop::collection::vec(1u64..4_000_000_000_000, 1..200),
             at in 1u64..4_000_000_000_000,
         ) {
             let mut few = Latencies::new();

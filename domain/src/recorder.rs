@@ -71,6 +71,13 @@ impl Recorder {
         self.tallies.entry(key).offered += 1;
     }
 
+    /// An arrival became due and is sent at once.
+    pub fn offer_and_send(&mut self, key: Key) {
+        let tally = self.tallies.entry(key);
+        tally.offered += 1;
+        tally.sent += 1;
+    }
+
     /// A request was sent, or its connection was attempted.
     pub fn send(&mut self, key: Key) {
         self.tallies.entry(key).sent += 1;
@@ -187,8 +194,7 @@ mod tests {
         let key = Key { stage: 1, ..Key::default() };
         let mut whole = Snapshot::default();
         for millis in [10, 300] {
-            recorder.offer(key);
-            recorder.send(key);
+            recorder.offer_and_send(key);
             let green = Key { deployment: recorder.deployment("green"), ..key };
             recorder.record(green, &answered(millis));
             whole.append(&recorder.take(0, Duration::ZERO, Duration::ZERO));

@@ -218,7 +218,8 @@ impl Simulation {
             self.take_next();
         }
         while let Some(unsent) = self.sender.next_to_send() {
-            self.send(unsent);
+            self.recorder.send(unsent.key);
+            self.serve(unsent);
         }
         true
     }
@@ -236,10 +237,15 @@ impl Simulation {
     fn arrive(&mut self, arrival: Arrival) {
         let key = Key { stage: arrival.stage, request: arrival.request, deployment: 0 };
         let unsent = Unsent { key, due: self.now };
+        let release = self.sender.release(unsent, self.now);
+        if release == Release::Send {
+            self.recorder.offer_and_send(key);
+            self.serve(unsent);
+            return;
+        }
         self.recorder.offer(key);
-        match self.sender.release(unsent, self.now) {
-            Release::Send => self.send(unsent),
-            Release::Wait => {}
+        match release {
+            Release::Send | Release::Wait => {}
             Release::Capped => {
                 self.recorder.drop(key, Class::Capped);
                 self.recorder.example(Class::Capped, || {
@@ -296,7 +302,11 @@ impl Simulation {
     }
 
     /// Begins with the change that is wanted, unless another is under way.
+    #[inline]
     fn pursue(&mut self, index: usize) {
+        if self.fleets[index].is_as_wanted() {
+            return;
+        }
         let Some(started) = self.fleets[index].change() else { return };
         for (serial, takes) in started {
             self.plan(self.now.saturating_add(takes), Control::Ready { fleet: index, serial });

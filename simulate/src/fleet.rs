@@ -222,13 +222,19 @@ impl Fleet {
         self.instances.iter().filter(|instance| instance.open).map(|instance| instance.id)
     }
 
+    /// Whether it has, or will have, as many instances as it is to have.
+    #[inline]
+    pub(crate) fn is_as_wanted(&self) -> bool {
+        self.target == self.wanted
+    }
+
     /// Begins to have as many instances as it is to have; `None` if it has, or if a change is under
     /// way. Those that are too many leave, the youngest first, and finish what they have. Returns those
     /// to start.
     pub(crate) fn change(&mut self) -> Option<Vec<(u64, u64)>> {
         let is_changing =
             || !self.starting.is_empty() || self.instances.iter().any(|instance| !instance.open);
-        if self.target == self.wanted || is_changing() {
+        if self.is_as_wanted() || is_changing() {
             return None;
         }
         self.wanted = self.target;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Latencies;
+use super::exact::Exact;
 
 /// The filled buckets of a [`Latencies`], with its exact count, sum, minimum and maximum.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,8 +23,8 @@ pub struct SparseLatencies {
 impl Latencies {
     /// The filled buckets alone.
     pub fn sparse(&self) -> SparseLatencies {
-        let Self { sum_ns, max_ns, overflow, .. } = *self;
-        let min_ns = if self.is_empty() { 0 } else { self.min_ns };
+        let Exact { sum_ns, min_ns, max_ns, overflow } = self.exact();
+        let min_ns = if self.is_empty() { 0 } else { min_ns };
         SparseLatencies { buckets: self.buckets().collect(), sum_ns, min_ns, max_ns, overflow }
     }
 
@@ -36,10 +37,8 @@ impl Latencies {
         for (value, count) in &other.buckets {
             many.add(*value, *count);
         }
-        self.sum_ns += other.sum_ns;
-        self.min_ns = self.min_ns.min(other.min_ns);
-        self.max_ns = self.max_ns.max(other.max_ns);
-        self.overflow += other.overflow;
+        let SparseLatencies { sum_ns, min_ns, max_ns, overflow, .. } = *other;
+        self.exact.merge(Exact { sum_ns, min_ns, max_ns, overflow });
     }
 }
 

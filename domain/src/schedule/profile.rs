@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::StageName;
+use crate::sample::nanos;
 
 /// One stretch of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -237,14 +238,14 @@ impl Piece {
     pub(crate) fn when(&self, area: f64) -> Duration {
         let area = (area - self.area_start).max(0.0);
         if self.swing.is_some() {
-            return self.start + self.within(self.search(area));
+            return self.within(self.search(area));
         }
         if self.slope == 0.0 {
-            return self.start + self.within(area / self.from_rps);
+            return self.within(area / self.from_rps);
         }
         let root = (self.from_rps * self.from_rps + 2.0 * self.slope * area).max(0.0).sqrt();
         let seconds = 2.0 * area / (self.from_rps + root);
-        self.start + self.within(seconds)
+        self.within(seconds)
     }
 
     /// Whether times in it are found by a search, which is exact to about a nanosecond only.
@@ -252,12 +253,12 @@ impl Piece {
         self.swing.is_some()
     }
 
-    /// So many seconds, but within the stage.
+    /// So many seconds after its start, but within the stage.
     fn within(&self, seconds: f64) -> Duration {
-        let nanos = if seconds.is_finite() { seconds * 1e9 + 0.5 } else { 0.0 };
-        let last = self.duration.saturating_sub(Duration::from_nanos(1));
+        let after = if seconds.is_finite() { seconds * 1e9 + 0.5 } else { 0.0 };
+        let last = nanos(self.duration).saturating_sub(1);
         // A day is 10¹⁴ ns, which a number of 53 bits counts exactly.
-        Duration::from_nanos(nanos as u64).min(last)
+        Duration::from_nanos(nanos(self.start).saturating_add((after as u64).min(last)))
     }
 
     /// With a wave there is no formula: Newton's steps, kept between two times that enclose the root.

@@ -12,10 +12,9 @@ use crate::flight::{Flight, FlightId};
 use crate::sender::Unsent;
 
 impl Simulation {
-    /// A request is sent, and with that it is at its endpoint.
-    pub(super) fn send(&mut self, unsent: Unsent) {
+    /// A request was sent, and with that it is at its endpoint.
+    pub(super) fn serve(&mut self, unsent: Unsent) {
         let Unsent { key, due } = unsent;
-        self.recorder.send(key);
         self.sender.send();
         let index = self.route(key.request);
         let fleet = &mut self.fleets[index];
@@ -67,11 +66,11 @@ impl Simulation {
     /// An instance begins with a request. What takes longer than its caller waits ends for the
     /// caller first.
     fn work(&mut self, id: FlightId, is_noted: bool) {
-        let (now, flight) = (self.now, *self.flights.get(id));
+        let now = self.now;
+        let flight = self.flights.get_mut(id);
         let fleet = &mut self.fleets[usize::from(flight.fleet)];
         let done = now.saturating_add(fleet.slowed(flight.instance, flight.work));
-        let deadline = self.deadline(flight.fleet.into(), &flight);
-        let flight = self.flights.get_mut(id);
+        let deadline = flight.sent.saturating_add(fleet.timeout.min(self.sender.timeout));
         flight.begun = now;
         flight.mentions += 1;
         self.calendar.note(done, Due::Worked(id));
@@ -83,12 +82,12 @@ impl Simulation {
 
     /// An instance has finished with a request.
     pub(super) fn worked(&mut self, id: FlightId) {
-        let flight = *self.flights.get(id);
-        let index = usize::from(flight.fleet);
-        if let Some(instance) = flight.instance {
-            if flight.is_awaited {
-                let outcome = if flight.right { Outcome::status(200) } else { model_error(500) };
-                self.stop_waiting(id, outcome, Some(flight.begun));
+        let &Flight { fleet, instance, is_awaited, right, begun, .. } = self.flights.get(id);
+        let index = usize::from(fleet);
+        if let Some(instance) = instance {
+            if is_awaited {
+                let outcome = if right { Outcome::status(200) } else { model_error(500) };
+                self.stop_waiting(id, outcome, Some(begun));
                 self.fleets[index].free(instance, self.now);
             }
             if let Some(next) = self.fleets[index].finished(instance) {
@@ -105,11 +104,11 @@ impl Simulation {
     /// A request that its instance has, or that waits there, takes longer than its caller waits. The
     /// slot is free for the next, though the instance goes on.
     pub(super) fn expired(&mut self, id: FlightId) {
-        let flight = *self.flights.get(id);
-        let index = usize::from(flight.fleet);
-        if flight.is_awaited {
+        let &Flight { fleet, instance, is_awaited, .. } = self.flights.get(id);
+        let index = usize::from(fleet);
+        if is_awaited {
             self.stop_waiting(id, self.expiry(index), None);
-            if let Some(instance) = flight.instance {
+            if let Some(instance) = instance {
                 self.fleets[index].free(instance, self.now);
             }
         }
@@ -148,7 +147,14 @@ impl Simulation {
     }
 
     /// Gives free slots to those who wait.
+    #[inline]
     pub(super) fn serve_backlog(&mut self, index: usize) {
+        if !self.fleets[index].backlog.is_empty() {
+            self.start_backlog(index);
+        }
+    }
+
+    fn start_backlog(&mut self, index: usize) {
         while let Some((ticket, instance)) = self.fleets[index].admission.start_next() {
             let first = self.fleets[index].backlog.pop_front();
             let (own, id) = first.expect("the backlog is that of the admission");
@@ -208,10 +214,11 @@ impl Simulation {
     }
 
     fn stop_waiting(&mut self, id: FlightId, outcome: Outcome, begun: Option<u64>) {
-        self.flights.get_mut(id).is_awaited = false;
-        let flight = *self.flights.get(id);
-        self.end(&flight, outcome, begun);
+        let flight = self.flights.get_mut(id);
+        flight.is_awaited = false;
+        let flight = *flight;
         self.flights.release(id);
+        self.end(&flight, outcome, begun);
     }
 
     /// A request has ended for its caller.
