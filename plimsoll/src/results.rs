@@ -165,6 +165,7 @@ pub struct Results {
     timeline: Appender,
     by_key: Appender,
     hlog: Appender,
+    encoder: hlog::Encoder,
     events: Appender,
     /// From the first evaluation of autoscale rules on.
     autoscale: Option<Appender>,
@@ -214,6 +215,7 @@ impl Results {
             timeline: Appender::create(dir.join(folder::TIMELINE))?,
             by_key: Appender::create(dir.join(folder::BY_KEY))?,
             hlog: Appender::create(dir.join(folder::HLOG))?,
+            encoder: hlog::Encoder::default(),
             events: Appender::create(dir.join(folder::EVENTS))?,
             autoscale: None,
             rows: 0,
@@ -254,7 +256,7 @@ impl Results {
         self.has_keys |= !lines.is_empty();
         let written = self.by_key.append(&lines);
         self.keep(written);
-        let written = self.hlog.append(&hlog::lines(snapshot));
+        let written = self.hlog.append(&hlog::lines(&mut self.encoder, snapshot));
         self.keep(written);
     }
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use plimsoll_domain::latencies::rank_of;
+use plimsoll_domain::Latencies;
+use plimsoll_domain::latencies::{SparseLatencies, rank_of};
 
-use crate::results::hlog;
+use crate::results::hlog::{self, Interval};
 use crate::results::timeline::Row;
 
 /// Columns of the heat map, at most.
@@ -48,23 +49,25 @@ impl Recorded {
         let mut recorded = Self { totals: BTreeMap::new(), heat, judged: judged.collect() };
         // An interval may have answers of the warm-up beside others.
         let mut open: Option<(Duration, Histogram<u64>)> = None;
-        for interval in hlog::read(log) {
-            if matches!(interval.tag.as_str(), "response" | "warmup_response") {
-                recorded.heat.add(interval.start.as_secs_f64(), &interval.histogram);
-                match &mut open {
-                    Some((start, of)) if *start == interval.start => {
-                        let _ = of.add(&interval.histogram);
-                    }
-                    open => {
-                        let whole = open.replace((interval.start, interval.histogram.clone()));
-                        recorded.judge(rows, whole);
+        for Interval { tag, start, histogram, .. } in hlog::read(log) {
+            // All buckets are looked at once; those of a second that are filled are few.
+            let filled = hlog::sparse(&histogram);
+            if matches!(tag.as_str(), "response" | "warmup_response") {
+                recorded.heat.add(start.as_secs_f64(), &filled);
+                if !quantiles.is_empty() {
+                    match &mut open {
+                        Some((since, of)) if *since == start => drop(of.add(&histogram)),
+                        open => {
+                            let whole = open.replace((start, histogram));
+                            recorded.judge(rows, whole);
+                        }
                     }
                 }
             }
-            match recorded.totals.get_mut(&interval.tag) {
-                // A histogram of other bounds is not ours; the page shows what is.
-                Some(total) => drop(total.add(&interval.histogram)),
-                None => drop(recorded.totals.insert(interval.tag, interval.histogram)),
+            let none = || Latencies::new().histogram();
+            let total = recorded.totals.entry(tag).or_insert_with(none);
+            for (middle, count) in filled.buckets() {
+                total.saturating_record_n(middle.as_nanos() as u64, count);
             }
         }
         recorded.judge(rows, open);
@@ -101,13 +104,13 @@ impl Heat {
         Self { width_s, duration_s, columns, cells: BTreeMap::new() }
     }
 
-    fn add(&mut self, start_s: f64, histogram: &Histogram<u64>) {
+    fn add(&mut self, start_s: f64, times: &SparseLatencies) {
         let column = ((start_s / self.width_s) as usize).min(self.columns - 1);
-        for bucket in histogram.iter_recorded() {
-            let ns = histogram.median_equivalent(bucket.value_iterated_to()) as f64;
+        for (middle, count) in times.buckets() {
+            let ns = middle.as_nanos() as f64;
             let row = ((ns / FIRST_ROW_NS).log10() * ROWS_PER_DECADE).floor().max(0.0) as u16;
             let cells = self.cells.entry(row).or_insert_with(|| vec![0; self.columns]);
-            cells[column] += bucket.count_at_value();
+            cells[column] += count;
         }
     }
 }

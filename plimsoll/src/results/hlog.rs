@@ -8,17 +8,22 @@
 //! times are of right answers alone: failures have no place in a histogram of finite values, so
 //! they are in `timeline.csv` and `summary.json`.
 
+mod encoder;
+
+use std::fmt::Write as _;
 use std::io::BufRead;
 use std::time::{Duration, SystemTime};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::interval_log::{
-    IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag,
+    IntervalLogIterator, IntervalLogWriterBuilder, LogEntry,
 };
-use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
+use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 use plimsoll_domain::latencies::SparseLatencies;
 use plimsoll_domain::{Latencies, Snapshot, Tally};
+
+pub(super) use encoder::Encoder;
 
 /// One histogram of one interval, as it was read back.
 #[derive(Debug)]
@@ -49,21 +54,16 @@ pub(super) fn header(started: SystemTime, run: &str) -> Vec<u8> {
     bytes
 }
 
-/// The lines of one interval. A writer of the log's own borrows file and serializer for as long as
-/// it lives, so each interval has its own, without header.
-pub(super) fn lines(snapshot: &Snapshot) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut serializer = V2DeflateSerializer::new();
-    let mut log = IntervalLogWriterBuilder::new()
-        .begin_log_with(&mut bytes, &mut serializer)
-        .expect("a vector takes every byte");
-    let length = snapshot.length();
+/// The lines of one interval, as [`IntervalLogWriterBuilder`]'s writer has them.
+pub(super) fn lines(encoder: &mut Encoder, snapshot: &Snapshot) -> Vec<u8> {
+    let mut lines = String::new();
+    let (start, length) = (snapshot.start.as_secs_f64(), snapshot.length().as_secs_f64());
     let mut write = |tag: &str, latencies: &Latencies| {
-        if !latencies.is_empty() {
-            log.write_histogram(&latencies.histogram(), snapshot.start, length, Tag::new(tag))
-                .expect(
-                    "a histogram of the fixed bounds serialises, and a vector takes every byte",
-                );
+        if let Some(most) = latencies.histogram_max() {
+            let most = most.as_nanos();
+            let _ = write!(lines, "Tag={tag},{start:.3},{length:.3},{most}.000,");
+            BASE64_STANDARD.encode_string(encoder.encode(latencies), &mut lines);
+            lines.push('\n');
         }
     };
     for (prefix, warmup) in [("", false), ("warmup_", true)] {
@@ -83,7 +83,7 @@ pub(super) fn lines(snapshot: &Snapshot) -> Vec<u8> {
             write(&tag(&format!("{prefix}{name}/{request}/{deployment}")), latencies);
         }
     }
-    bytes
+    lines.into_bytes()
 }
 
 /// Whether there is more than one request or one deployment to tell apart.
@@ -168,12 +168,7 @@ fn parse(line: &[u8], histogram: impl FnOnce(&str) -> Option<Histogram<u64>>) ->
 
 /// A histogram as a log holds it, in base64.
 pub(super) fn encoded(latencies: &SparseLatencies) -> String {
-    let histogram = Latencies::from(latencies.clone()).histogram();
-    let mut bytes = Vec::new();
-    V2DeflateSerializer::new()
-        .serialize(&histogram, &mut bytes)
-        .expect("a histogram of the fixed bounds serialises, and a vector takes every byte");
-    BASE64_STANDARD.encode(bytes)
+    BASE64_STANDARD.encode(Encoder::default().encode(&Latencies::from(latencies.clone())))
 }
 
 /// Reads it back; `None` if it is none.
@@ -221,7 +216,7 @@ mod tests {
     fn a_log_is_read_back_as_it_was_written() {
         let snapshot = snapshot();
         let mut log = header(clock::wall(), "run\n1");
-        log.extend_from_slice(&lines(&snapshot));
+        log.extend_from_slice(&lines(&mut Encoder::default(), &snapshot));
         log.extend_from_slice(b"Tag=response,5.000,1.000,7.0,HISTFAAA");
         let read: Vec<Interval> = read(&log).collect();
         let tags: Vec<&str> = read.iter().map(|interval| interval.tag.as_str()).collect();
@@ -233,9 +228,33 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_those_of_the_crates_writer() {
+        let (mut snapshot, mut log) = (snapshot(), Vec::new());
+        // The longest second that a service can have.
+        let slow = &mut snapshot.tallies.values_mut().next().expect("there is one").service;
+        slow.record(Duration::from_hours(2));
+        let (mut serializer, length) = (V2DeflateSerializer::new(), snapshot.length());
+        let all = snapshot.measured();
+        let mut writer = IntervalLogWriterBuilder::new()
+            .begin_log_with(&mut log, &mut serializer)
+            .expect("a vector takes every byte");
+        for (name, latencies) in [
+            ("response", &all.response),
+            ("service", &all.service),
+            ("warmup_send_lag", &snapshot.lags[&0].send),
+        ] {
+            let tag = hdrhistogram::serialization::interval_log::Tag::new(name);
+            let histogram = latencies.histogram();
+            writer.write_histogram(&histogram, snapshot.start, length, tag).unwrap();
+        }
+        let text = |bytes| String::from_utf8(bytes).expect("a log is text");
+        assert_eq!(text(lines(&mut Encoder::default(), &snapshot)), text(log));
+    }
+
+    #[test]
     fn only_the_tags_that_are_wanted_are_read() {
         let mut log = header(clock::wall(), "id");
-        log.extend_from_slice(&lines(&snapshot()));
+        log.extend_from_slice(&lines(&mut Encoder::default(), &snapshot()));
         log.extend_from_slice(b"Tag=response,5.000,1.000,7.0,HISTFAAA");
         let read: Vec<_> = read_tagged(log.as_slice(), &["service", "model"]).collect();
         assert_eq!(read.len(), 1);
