@@ -245,10 +245,7 @@ async fn forward(
 }
 
 /// Passes an instance's answer on. The instance stays taken until the answer is through.
-async fn relay(
-    response: Response<Incoming>,
-    lease: Lease,
-) -> Result<Response<Body>, Unanswered> {
+async fn relay(response: Response<Incoming>, lease: Lease) -> Result<Response<Body>, Unanswered> {
     let (mut head, body) = response.into_parts();
     headers::prepare_answer(&mut head);
     let is_small = body.size_hint().exact().is_some_and(|size| size <= WHOLE);
