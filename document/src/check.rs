@@ -99,7 +99,7 @@ impl<'a> Checker<'a> {
         for (key, place, child) in members {
             let member = match (properties.and_then(|known| known.get(key)), others) {
                 (None, Some(Json::Bool(false))) => {
-                    meant.extend(self.unknown_key(key, place.clone(), properties, name));
+                    meant.extend(self.unknown_key(key, place.clone(), child, properties, name));
                     continue;
                 }
                 (Some(member), _) | (None, Some(member)) => member,
@@ -285,17 +285,19 @@ impl<'a> Checker<'a> {
         &mut self,
         key: &str,
         place: std::ops::Range<usize>,
+        child: &Node,
         known: Option<&'a Map<String, Json>>,
         name: &str,
     ) -> Option<&'a str> {
         if let Some(found) = placeholder::find(key) {
             let (message, hint) = placeholder::words(&key[found]);
-            self.problems.push(self.document.problem(place, message).hint(hint));
+            self.problems
+                .push(self.document.problem_with_key(key, place, child, message).hint(hint));
             return None;
         }
         let known: Vec<_> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
-        let problem =
-            self.document.problem(place, format!("unknown key `{key}` in {}", quoted(name)));
+        let message = format!("unknown key `{key}` in {}", quoted(name));
+        let problem = self.document.problem_with_key(key, place, child, message);
         let meant = nearest(key, known.iter().copied());
         match meant {
             Some(meant) => self.push(problem, format!("did you mean `{meant}`?")),

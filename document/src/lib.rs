@@ -220,6 +220,19 @@ impl Document {
         }
     }
 
+    /// A problem with a key: in the file, where it has that place, or in the flag that gave it.
+    fn problem_with_key(
+        &self,
+        key: &str,
+        place: Range<usize>,
+        value: &Node,
+        message: impl Into<String>,
+    ) -> Problem {
+        let Some(flag) = &value.flag else { return self.problem(place, message) };
+        let start = flag.text.find(key).unwrap_or_default();
+        Problem::new(&flag.name, &flag.text, start..start + key.len(), message)
+    }
+
     fn problem(&self, span: Range<usize>, message: impl Into<String>) -> Problem {
         Problem::new(&self.file, &self.source, self.first_line(span), message)
     }
@@ -299,6 +312,17 @@ mod tests {
         let mut problems = Problems::new();
         let raw = document.read::<Raw>(FORMATS, &mut problems);
         (raw, problems)
+    }
+
+    #[test]
+    fn an_unknown_key_is_shown_where_it_was_given() {
+        let mut document = Document::parse("t.yml", "name: blue\n").expect("it is YAML");
+        document.set("--set", "nonsense", "1").expect("it can be set");
+        let mut problems = Problems::new();
+        document.read::<Raw>(FORMATS, &mut problems);
+        let text = problems.to_string();
+        assert!(text.contains("--set:1:1") && text.contains("unknown key `nonsense`"), "{text}");
+        assert!(!text.contains("t.yml"), "{text}");
     }
 
     #[test]

@@ -28,7 +28,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use hyper::header::{
+    AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION,
+};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use plimsoll_deploy::arm::wire::API_VERSION;
@@ -69,6 +71,8 @@ pub(super) type Reply = Response<Full<Bytes>>;
 struct Ask<'a> {
     method: &'a str,
     query: Query,
+    /// Whether nothing may be there yet: `If-None-Match: *`.
+    is_new: bool,
     body: Bytes,
     /// The address that the caller reached the host by: `https://127.0.0.1:4711`.
     origin: &'a str,
@@ -94,14 +98,17 @@ pub(super) async fn answer(
             Err(fault) => Err(fault),
             Ok(body) => {
                 let query = Query::read(head.uri.query());
-                let ask = Ask { method: head.method.as_str(), query, body, origin: &origin };
-                dispatch(&host, route, &ask)
+                let is_new = head.headers.get(IF_NONE_MATCH).is_some_and(|value| value == "*");
+                let method = head.method.as_str();
+                dispatch(&host, route, &Ask { method, query, is_new, body, origin: &origin })
             }
         },
     };
-    if head.method != Method::GET && answer.is_ok() {
-        // It is told of in the log.
-        let _ = host.save();
+    if head.method != Method::GET
+        && let Ok(response) = &answer
+        && let Err(error) = host.save()
+    {
+        host.report_lost(response, &error);
     }
     let mut response = answer.unwrap_or_else(|fault| json(fault.status, &fault.to_body()));
     complete_addresses(&mut response, &origin);
@@ -164,7 +171,7 @@ fn dispatch(host: &Arc<Host>, route: Route, ask: &Ask<'_>) -> Answer {
         ("GET", Route::Workspace) => Ok(json(StatusCode::OK, &host.show_workspace())),
         ("GET", Route::Endpoints) => Ok(host.list_endpoints()),
         ("GET", Route::Endpoint(name)) => host.show_endpoint(&name),
-        ("PUT", Route::Endpoint(name)) => host.put_endpoint(&name, read(body)?, ask.origin),
+        ("PUT", Route::Endpoint(name)) => host.put_endpoint(&name, read(body)?, ask),
         ("PATCH", Route::Endpoint(name)) => host.patch_endpoint(&name, read(body)?),
         ("DELETE", Route::Endpoint(name)) => host.delete_endpoint(&name),
         ("POST", Route::Keys(name)) => host.list_keys(&name),
@@ -174,7 +181,7 @@ fn dispatch(host: &Arc<Host>, route: Route, ask: &Ask<'_>) -> Answer {
         ("GET", Route::Deployments(endpoint)) => host.list_deployments(&endpoint),
         ("GET", Route::Deployment(endpoint, name)) => host.show_deployment(&endpoint, &name),
         ("PUT", Route::Deployment(endpoint, name)) => {
-            host.put_deployment(&endpoint, &name, read(body)?, ask.origin)
+            host.put_deployment(&endpoint, &name, read(body)?, ask)
         }
         ("PATCH", Route::Deployment(endpoint, name)) => {
             host.patch_deployment(&endpoint, &name, read(body)?)
@@ -294,6 +301,15 @@ impl Host {
     fn operation(&self, id: &str) -> Result<Arc<Operation>, Fault> {
         let missing = || Fault::not_found(format!("operation `{id}`"));
         self.store().operations.get(id).ok_or_else(missing)
+    }
+
+    /// Tells who asks about the operation that an answer has begun that nothing of it is kept.
+    fn report_lost(&self, response: &Response<Full<Bytes>>, error: &std::io::Error) {
+        let path = [ASYNC_OPERATION, LOCATION].iter().find_map(|name| response.headers().get(name));
+        let id = path.and_then(|path| path.to_str().ok()?.split('?').next()?.rsplit('/').next());
+        if let Some(operation) = id.and_then(|id| self.store().operations.get(id)) {
+            operation.report(format!("{}: {error}", work::NOT_KEPT));
+        }
     }
 
     /// What a PUT names its operation by in the body, under `AzureAsyncOperationUri`.

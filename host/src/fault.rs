@@ -42,6 +42,12 @@ impl Fault {
         Self::new(StatusCode::NOT_FOUND, "ResourceNotFound", format!("{what} was not found"))
     }
 
+    /// 412: it is there, and was not to be.
+    pub(super) fn exists(what: impl fmt::Display) -> Self {
+        let message = format!("{what} exists already");
+        Self::new(StatusCode::PRECONDITION_FAILED, "PreconditionFailed", message)
+    }
+
     /// 409: another operation is running on it.
     pub(super) fn busy(what: impl fmt::Display, state: impl fmt::Debug) -> Self {
         Self::new(

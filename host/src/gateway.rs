@@ -245,18 +245,16 @@ async fn forward(
 }
 
 /// Passes an instance's answer on. The instance stays taken until the answer is through.
-async fn relay(
-    response: Response<Incoming>,
-    mut lease: Lease,
-) -> Result<Response<Body>, Unanswered> {
+async fn relay(response: Response<Incoming>, lease: Lease) -> Result<Response<Body>, Unanswered> {
     let (mut head, body) = response.into_parts();
     headers::prepare_answer(&mut head);
-    if body.size_hint().exact().is_some_and(|size| size <= WHOLE) {
+    let is_small = body.size_hint().exact().is_some_and(|size| size <= WHOLE);
+    let mut body = Body::passing(body, lease);
+    if is_small {
         let bytes = body.collect().await.map_err(|_| Unanswered::Broken)?.to_bytes();
-        lease.clean = true;
-        return Ok(Response::from_parts(head, Body::whole(bytes)));
+        body = Body::whole(bytes);
     }
-    Ok(Response::from_parts(head, Body::passing(body, lease)))
+    Ok(Response::from_parts(head, body))
 }
 
 fn answer_in_its_place(unanswered: &Unanswered) -> Response<Body> {

@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use hyper::body::{Body as _, Frame, Incoming};
 use plimsoll_deploy::admission::{self, Decision, InstanceId, Refusal, Ticket};
 use plimsoll_domain::clock::{self, Moment};
 use tokio::sync::{Notify, oneshot};
@@ -195,7 +197,7 @@ impl Pool {
     }
 
     fn give_back(&self, lease: &mut Lease) {
-        let connection = lease.connection.take().filter(|c| lease.clean && !c.is_closed());
+        let connection = lease.connection.take().filter(|c| lease.clean && c.is_idle());
         let mut state = self.lock();
         if let Some(instance) = state.instances.get_mut(&lease.instance) {
             instance.idle.extend(connection);
@@ -210,6 +212,20 @@ impl Pool {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lease {
+    /// The next piece of an answer on its connection.
+    pub(super) fn poll_frame(
+        &mut self,
+        body: &mut Incoming,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if let Some(connection) = &mut self.connection {
+            connection.drive(context);
+        }
+        Pin::new(body).poll_frame(context)
     }
 }
 

@@ -125,6 +125,8 @@ where
     let mut http = http1::Builder::new();
     // The places see to it that no connection is silent for too long.
     http.header_read_timeout(None);
+    // Head and body in one piece, as to the instances.
+    http.writev(false);
     let stream = TokioIo::new(Patient::new(stream, entered.gate(), READ_TIME));
     let mut connection = std::pin::pin!(http.serve_connection(stream, service));
     tokio::select! {

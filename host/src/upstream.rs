@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::{Request, Response, StatusCode};
 
-use super::connection::{Sent, connect};
+use super::connection::{Connection, Sent};
 use super::pool::Lease;
 
 /// Why an instance gave no answer.
@@ -53,10 +53,10 @@ pub(super) async fn send(
     mut request: Request<Sent>,
 ) -> Result<Response<Incoming>, Failure> {
     if let Some(mut kept) = lease.connection.take()
-        && kept.ready().await.is_ok()
+        && kept.is_still_open().await
     {
         lease.clean = false;
-        match kept.try_send_request(request).await {
+        match kept.ask(request).await {
             Ok(response) => {
                 lease.connection = Some(kept);
                 return Ok(response);
@@ -68,11 +68,11 @@ pub(super) async fn send(
             },
         }
     }
-    let Ok(mut fresh) = connect(lease.address).await else {
+    let Ok(mut fresh) = Connection::open(lease.address).await else {
         return Err(Failure::NotSent(Box::new(request)));
     };
     lease.clean = false;
-    match fresh.try_send_request(request).await {
+    match fresh.ask(request).await {
         Ok(response) => {
             lease.connection = Some(fresh);
             Ok(response)
@@ -84,13 +84,13 @@ pub(super) async fn send(
 /// Asks `GET /`, as both probes do: 200 in time is well, anything else the error says.
 pub(super) async fn probe(address: SocketAddr, timeout: Duration) -> Result<(), String> {
     let ask = async {
-        let mut connection = connect::<Empty<Bytes>>(address).await?;
+        let mut connection = Connection::<Empty<Bytes>>::open(address).await?;
         let request = Request::get("/")
             .header("host", "localhost")
             .header("connection", "close")
             .body(Empty::new())
             .map_err(io::Error::other)?;
-        connection.send_request(request).await.map_err(io::Error::other)
+        connection.ask(request).await.map_err(|error| io::Error::other(error.into_error()))
     };
     match tokio::time::timeout(timeout, ask).await {
         Ok(Ok(answer)) if answer.status() == StatusCode::OK => Ok(()),

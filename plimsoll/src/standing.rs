@@ -22,7 +22,7 @@ use secrecy::SecretString;
 use folder::Folder;
 use record::Record;
 
-pub(crate) use start::{Detached, Started, ensure, offers_state, serve, start};
+pub(crate) use start::{Detached, Started, ensure, not_in_force, offers_state, serve, start};
 pub(crate) use stop::stop;
 
 /// Between two looks at what another process does.

@@ -81,10 +81,17 @@ impl ArmDriver {
             body => Bytes::from(body.to_string()),
         };
         let version = change.version.clone();
-        let call = Call { body, version, ..Call::new(change.what, change.method.clone(), &path) };
+        // None of Azure's clients asks for this, and who creates there is told by what `absent` has seen.
+        let is_new =
+            change.is_new && !self.is_azure() && change.path.starts_with("onlineEndpoints/");
+        let call =
+            Call { body, version, is_new, ..Call::new(change.what, change.method.clone(), &path) };
         for _ in 1..TIMES {
             let error = match self.client.call(&call).await {
                 Ok(answer) => return Ok(Begun::Answered(answer)),
+                Err(error) if is_new && error.status() == Some(412) => {
+                    return Err(Error::Exists { what: change.what.to_owned() });
+                }
                 Err(error) => error,
             };
             if error.status() == Some(409)

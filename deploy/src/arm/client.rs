@@ -97,6 +97,8 @@ pub(super) struct Call<'a> {
     pub(super) body: Bytes,
     /// The version that the thing must still have.
     pub(super) version: Option<HeaderValue>,
+    /// Nothing may be there.
+    pub(super) is_new: bool,
     /// Whether Azure does something because of it. Some POSTs only ask.
     pub(super) changes: bool,
 }
@@ -118,7 +120,7 @@ impl<'a> Call<'a> {
     /// A request without a body, which changes something unless it is a GET.
     pub(super) fn new(what: &'a str, method: Method, path: &'a str) -> Self {
         let changes = method != Method::GET;
-        Self { what, method, path, body: Bytes::new(), version: None, changes }
+        Self { what, method, path, body: Bytes::new(), version: None, is_new: false, changes }
     }
 }
 
@@ -348,6 +350,9 @@ impl Client {
             .header(CLIENT_REQUEST, id);
         if let Some(version) = &call.version {
             request = request.header(header::IF_MATCH, version);
+        }
+        if call.is_new {
+            request = request.header(header::IF_NONE_MATCH, "*");
         }
         request
             .body(Full::new(call.body.clone()))

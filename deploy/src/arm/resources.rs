@@ -104,16 +104,19 @@ impl ArmDriver {
         absent(&deployment_words(endpoint, name), self.deployment(endpoint, name).await)
     }
 
-    /// Makes an endpoint what `spec` says, its traffic included, whether it is there or not.
+    /// Makes an endpoint that was not there a moment ago ([`endpoint_is_new`](Self::endpoint_is_new)), its traffic
+    /// included. Of several who do so at once, a local host refuses all but one.
     pub async fn put_endpoint(
         &self,
         spec: &EndpointSpec,
         until: Until,
+        progress: Progress<'_>,
     ) -> Result<Resource<EndpointProperties>, Error> {
         let what = endpoint_words(&spec.name);
         let body = self.endpoint_body(&what, spec).await?;
         let path = endpoint_path(&spec.name);
-        self.follow(&Change::new(&what, Method::PUT, &path, &body), until, &mut |_| {}).await?;
+        let change = Change { is_new: true, ..Change::new(&what, Method::PUT, &path, &body) };
+        self.follow(&change, until, progress).await?;
         self.endpoint(&spec.name).await
     }
 
@@ -122,10 +125,11 @@ impl ArmDriver {
         &self,
         spec: &EndpointSpec,
         until: Until,
+        progress: Progress<'_>,
     ) -> Result<Resource<EndpointProperties>, Error> {
         let what = endpoint_words(&spec.name);
         let body = self.endpoint_body(&what, spec).await?;
-        self.update(&what, &endpoint_path(&spec.name), &body, until, &mut |_| {}).await?;
+        self.update(&what, &endpoint_path(&spec.name), &body, until, progress).await?;
         self.endpoint(&spec.name).await
     }
 

@@ -252,7 +252,7 @@ async fn what_azure_adds_survives_and_what_somebody_else_changes_meanwhile_too()
     driver.create_endpoint(&endpoint()).await.unwrap();
     let mut spec = endpoint();
     spec.tags = [("team".to_owned(), "risk".to_owned())].into();
-    driver.update_endpoint(&spec, Until::Done).await.unwrap();
+    driver.update_endpoint(&spec, Until::Done, &mut |_| {}).await.unwrap();
     let kept = json!({ "since": "2026" });
     assert_eq!(azure.thing(END)["properties"]["addedByAzure"], kept);
     assert_eq!(azure.thing(END)["tags"], json!({ "team": "risk" }));

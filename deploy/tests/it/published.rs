@@ -154,7 +154,7 @@ async fn answer(
 async fn an_endpoint_is_written_and_read_as_published() {
     let azure = Replay::start().await;
     let driver = azure.driver();
-    let made = driver.put_endpoint(&endpoint(), Until::Done).await.unwrap();
+    let made = driver.put_endpoint(&endpoint(), Until::Done, &mut |_| {}).await.unwrap();
     azure.check_sent("create endpoint", &[]);
     let places =
         ["/location", "/tags", "/identity/type", "/properties/authMode", "/properties/description"];

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::translate::{self, Assets};
 use super::work::Subject;
-use super::{Answer, accepted, begun, endpoints, json, replace};
+use super::{Answer, Ask, accepted, begun, endpoints, json, replace};
 
 use crate::fault::Fault;
 use crate::operation::Operation;
@@ -81,9 +81,10 @@ impl Host {
         endpoint: &str,
         name: &str,
         mut resource: Resource<DeploymentProperties>,
-        origin: &str,
+        ask: &Ask<'_>,
     ) -> Answer {
         endpoints::check_name("a deployment", name)?;
+        let origin = ask.origin;
         translate::name_machine(&mut resource);
         resource.properties.provisioning_error = None;
         let mut store = self.store();
@@ -94,6 +95,9 @@ impl Host {
         parent.check_idle()?;
         let mut old = None;
         if let Some(existing) = parent.deployments.get(name) {
+            if ask.is_new {
+                return Err(Fault::exists(format!("deployment `{name}` of endpoint `{endpoint}`")));
+            }
             existing.check_idle()?;
             if existing.came_up {
                 drop(store);

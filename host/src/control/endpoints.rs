@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use super::keys::new_key;
 use super::work::Subject;
-use super::{Answer, accepted, begun, json, traffic};
+use super::{Answer, Ask, accepted, begun, json, traffic};
 use crate::fault::Fault;
 use crate::gateway::{Callers, Gateway};
 use crate::store::Endpoint;
@@ -49,13 +49,14 @@ impl Host {
         self: &Arc<Self>,
         name: &str,
         resource: Resource<EndpointProperties>,
-        origin: &str,
+        ask: &Ask<'_>,
     ) -> Answer {
         check_name("an endpoint", name)?;
-        if self.store().endpoints.contains_key(name) {
-            self.change_endpoint(name, resource, origin)
-        } else {
-            self.create_endpoint(name, resource, origin)
+        let exists = self.store().endpoints.contains_key(name);
+        match (exists, ask.is_new) {
+            (true, true) => Err(Fault::exists(format!("endpoint `{name}`"))),
+            (true, false) => self.change_endpoint(name, resource, ask.origin),
+            (false, _) => self.create_endpoint(name, resource, ask.origin),
         }
     }
 
@@ -95,7 +96,7 @@ impl Host {
             }
             Entry::Occupied(_) => {
                 endpoint.stop.cancel();
-                Err(Fault::busy(format!("endpoint `{name}`"), ProvisioningState::Creating))
+                Err(Fault::exists(format!("endpoint `{name}`")))
             }
         }
     }

@@ -8,6 +8,9 @@ use crate::Host;
 use crate::fault::Fault;
 use crate::operation::Operation;
 
+/// Of an operation whose outcome cannot be written down.
+pub(super) const NOT_KEPT: &str = "the state is not kept, so this is lost when the host ends";
+
 /// What an operation works on.
 #[derive(Debug, Clone)]
 pub(super) enum Subject {
@@ -66,8 +69,7 @@ impl Drop for Ending {
         }
         drop(store);
         if let Err(error) = self.host.save() {
-            let lost = "the state is not kept, so this is lost when the host ends";
-            self.operation.report(format!("{lost}: {error}"));
+            self.operation.report(format!("{NOT_KEPT}: {error}"));
         }
         self.operation.finish(self.outcome.clone());
     }

@@ -69,7 +69,7 @@ impl HttpBody for Body {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Passing(body, lease) => {
-                let frame = std::task::ready!(Pin::new(&mut *body).poll_frame(context));
+                let frame = std::task::ready!(lease.poll_frame(body, context));
                 lease.clean = frame.is_none() || body.is_end_stream();
                 Poll::Ready(frame)
             }

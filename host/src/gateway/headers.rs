@@ -109,7 +109,7 @@ pub(super) fn told<B>(response: &Response<B>) -> Answer<'_> {
 /// How long the instance took, in milliseconds with three decimals.
 pub(super) fn write_model_time(headers: &mut HeaderMap, took: Duration) {
     // Digits of whole numbers: those of a float take longer to find than all else in this module.
-    let micros = took.as_micros();
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     let text = format!("{}.{:03}", micros / 1000, micros % 1000);
     headers.insert(MODEL_TIME, HeaderValue::try_from(text).expect("a number is a header value"));
 }

@@ -7,13 +7,28 @@ use std::time::Duration;
 use hyper::{Method, StatusCode};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use plimsoll_deploy::arm::{Error, ProvisioningState};
+use plimsoll_deploy::arm::{Error, ProvisioningState, Until};
 use plimsoll_deploy::spec::{Asset, DeploymentSpec, Location, Model};
 
 use plimsoll_domain::clock;
 use plimsoll_host::local::{LocalHost, Options};
 
 use super::harness::{TestHost, deployment, endpoint, fixture_after, is_alive, traffic, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_who_create_an_endpoint_at_once_one_does() {
+    let host = TestHost::start().await;
+    let create = async || {
+        // Those who have seen that there is none.
+        host.driver.put_endpoint(&endpoint(), Until::Done, &mut |_| {}).await
+    };
+    let made = tokio::join!(create(), create(), create(), create());
+    let made = [made.0, made.1, made.2, made.3];
+    assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1);
+    for refused in made.iter().filter_map(|made| made.as_ref().err()) {
+        assert!(matches!(refused, Error::Exists { .. }), "{refused}");
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_lives_from_creation_to_removal() {

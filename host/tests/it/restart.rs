@@ -5,7 +5,7 @@ use std::path::Path;
 use hyper::StatusCode;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use plimsoll_deploy::arm::{ArmDriver, ProvisioningState};
+use plimsoll_deploy::arm::{ArmDriver, ProvisioningState, Until};
 use plimsoll_host::local::{LocalHost, Options};
 use secrecy::ExposeSecret;
 
@@ -25,6 +25,22 @@ async fn is_up(driver: &ArmDriver, name: &str) -> bool {
 async fn crash(mut host: LocalHost) {
     kill(Pid::from_raw(host.pid().unwrap().cast_signed()), Signal::SIGKILL).unwrap();
     host.wait().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_changes_an_endpoint_hears_that_it_is_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let export = format!("export FIXTURE_STATE='{}'", state.display());
+    let (host, driver) = start(&fixture_after(&export, folder.path())).await;
+    let mut said = Vec::new();
+    driver.put_endpoint(&endpoint(), Until::Done, &mut |line| said.push(line)).await.unwrap();
+    assert_eq!(said, Vec::<String>::new());
+    // Nothing can be written where there is no folder.
+    std::fs::remove_dir_all(&state).unwrap();
+    driver.update_endpoint(&endpoint(), Until::Done, &mut |line| said.push(line)).await.unwrap();
+    assert!(said.iter().any(|line| line.contains("the state is not kept")), "{said:?}");
+    crash(host).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

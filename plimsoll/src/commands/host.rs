@@ -99,32 +99,33 @@ struct Slowness {
 }
 
 impl Serving {
-    /// The flags that say the same to a host that another process is.
+    /// The flags that say the same to a host that another process is: one word each, none for what is so without it.
     fn flags(&self) -> io::Result<Vec<OsString>> {
-        let mut flags: Vec<OsString> = vec!["--listen".into(), self.listen.to_string().into()];
-        flags.extend(["--seed".into(), self.seed.to_string().into()]);
-        if let Some(address) = self.https {
-            flags.push(format!("--https={address}").into());
-        }
-        let paths =
-            [("--cache-dir", &self.cache_dir), ("--state", &self.state), ("--quota", &self.quota)];
-        for (flag, path) in paths {
-            if let Some(path) = path {
-                flags.extend([flag.into(), std::path::absolute(path)?.into()]);
-            }
-        }
+        let without: SocketAddr = ([127, 0, 0, 1], 0).into();
+        let listen = Some(self.listen).filter(|address| *address != without);
+        let path = |path: &Option<PathBuf>| {
+            path.as_ref().map(std::path::absolute).transpose().map(|path| path.map(OsString::from))
+        };
+        let time = |time: Duration| (!time.is_zero()).then(|| format!("{}ms", time.as_millis()));
         let slow = &self.rehearsal;
-        for (flag, time) in [
-            ("--provisioning-time", slow.provisioning_time),
-            ("--image-build-time", slow.image_build_time),
-            ("--metric-delay", slow.metric_delay),
-        ] {
-            flags.extend([flag.into(), format!("{}ms", time.as_millis()).into()]);
-        }
-        if let Some(number) = slow.failing_instance {
-            flags.extend(["--failing-instance".into(), number.to_string().into()]);
-        }
-        Ok(flags)
+        let flags: [(&str, Option<OsString>); 10] = [
+            ("--listen", listen.map(|address| address.to_string().into())),
+            ("--seed", (self.seed != 0).then(|| self.seed.to_string().into())),
+            ("--https", self.https.map(|address| address.to_string().into())),
+            ("--cache-dir", path(&self.cache_dir)?),
+            ("--state", path(&self.state)?),
+            ("--quota", path(&self.quota)?),
+            ("--provisioning-time", time(slow.provisioning_time).map(OsString::from)),
+            ("--image-build-time", time(slow.image_build_time).map(OsString::from)),
+            ("--metric-delay", time(slow.metric_delay).map(OsString::from)),
+            ("--failing-instance", slow.failing_instance.map(|number| number.to_string().into())),
+        ];
+        let written = |(flag, value): (&str, Option<OsString>)| {
+            let mut word = OsString::from(format!("{flag}="));
+            word.push(value?);
+            Some(word)
+        };
+        Ok(flags.into_iter().filter_map(written).collect())
     }
 }
 

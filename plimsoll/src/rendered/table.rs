@@ -8,6 +8,9 @@ pub(super) fn table(value: &Value) -> String {
         Value::Array(items) => items.iter().collect(),
         other => vec![other],
     };
+    if rows.is_empty() {
+        return String::new();
+    }
     let mut names: Vec<&str> = Vec::new();
     for row in &rows {
         for (name, value) in row.as_object().into_iter().flatten() {
@@ -87,6 +90,7 @@ mod tests {
         let wanted = "Count  Name  Ok\n-----  ----  ----\n2      blue\n       g     True";
         assert_eq!(table(&value), wanted);
         assert_eq!(table(&json!("key")), "Result\n------\nkey");
+        assert_eq!(table(&json!([])), "");
     }
 
     #[test]

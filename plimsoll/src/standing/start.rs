@@ -1,7 +1,8 @@
 //! Starting it: by a command that does not stay, and, in the new process, as the host that does.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -92,11 +93,12 @@ fn spawn(folder: &Folder, flags: &[OsString]) -> Result<(Child, u64), Error> {
     let executable = std::env::current_exe().map_err(failed)?;
     let mut command = Command::new(executable);
     command.arg("host").arg("--detached").arg(folder.path()).args(flags);
-    if !flags.iter().any(|flag| flag == "--cache-dir") {
+    let is_given = |name: &str| flags.iter().any(|flag| is_flag(flag, name));
+    if !is_given("cache-dir") {
         let cache = std::path::absolute(runtime::cache_dir()).map_err(failed)?;
         command.arg("--cache-dir").arg(cache);
     }
-    if offers_state() && !flags.iter().any(|flag| flag == "--state") {
+    if offers_state() && !is_given(WORKSPACE_FLAG) {
         command.arg(format!("--{WORKSPACE_FLAG}")).arg(folder.workspace());
     }
     // It may outlive the folder that the user is in, and the terminal. A group of its own keeps
@@ -104,6 +106,21 @@ fn spawn(folder: &Folder, flags: &[OsString]) -> Result<(Child, u64), Error> {
     command.current_dir("/").stdin(Stdio::null());
     command.stdout(log.try_clone().map_err(failed)?).stderr(log);
     Ok((command.spawn().map_err(failed)?, log_before))
+}
+
+/// Whether it is `--name=…`.
+fn is_flag(flag: &OsStr, name: &str) -> bool {
+    let flag =
+        flag.as_bytes().strip_prefix(b"--").and_then(|flag| flag.strip_prefix(name.as_bytes()));
+    flag.is_some_and(|value| value.starts_with(b"="))
+}
+
+/// Those flags that a host which runs was not started with.
+pub(crate) fn not_in_force<'a>(standing: &Standing, flags: &'a [OsString]) -> Vec<&'a OsString> {
+    // Without it nothing can be said of them.
+    let Ok(line) = fs::read(format!("/proc/{}/cmdline", standing.pid)) else { return Vec::new() };
+    let has = |flag: &&OsString| line.split(|byte| *byte == 0).any(|word| word == flag.as_bytes());
+    flags.iter().filter(|flag| !has(flag)).collect()
 }
 
 /// Whether `plimsoll host` can keep its endpoints in a folder.

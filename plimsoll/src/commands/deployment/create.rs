@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use plimsoll_deploy::arm::{ArmDriver, Until};
+use plimsoll_deploy::arm::{ArmDriver, Error, Until};
 use plimsoll_deploy::files::{FileKind, read_endpoint};
 
 use super::{Doing, put, read};
@@ -73,7 +73,12 @@ async fn ensure_endpoint(driver: &ArmDriver, name: &str, view: &View) -> Result<
     let given = Given { name: Some(name.to_owned()), ..Given::default() };
     let document = azure::document(None, FileKind::Endpoint, &given)?;
     let spec = azure::read(|problems| read_endpoint(&document, problems))?;
-    driver.put_endpoint(&spec, Until::Done).await?;
+    match driver.put_endpoint(&spec, Until::Done, &mut |line| view.line(line)).await {
+        Ok(_) => {}
+        // Somebody else was faster.
+        Err(Error::Exists { .. }) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
     view.line(format!("endpoint {name} was not there; created it, with keys"));
     Ok(())
 }

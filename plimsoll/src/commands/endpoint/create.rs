@@ -60,7 +60,9 @@ async fn create(args: &Args, view: &mut View) -> Result<(), Failure> {
     }
     let driver = args.place.ensured(view).await?;
     driver.endpoint_is_new(&spec.name).await?;
-    view.step(&format!("creating endpoint {}", spec.name), "");
-    let created = driver.put_endpoint(&spec, args.waiting.until()).await?;
+    let what = format!("creating endpoint {}", spec.name);
+    view.step(&what, "");
+    let mut progress = |line: String| view.step(&what, &line);
+    let created = driver.put_endpoint(&spec, args.waiting.until(), &mut progress).await?;
     args.printed.print_at(&args.place, view, shown(&driver, &created).await?)
 }

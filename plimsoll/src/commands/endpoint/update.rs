@@ -88,8 +88,10 @@ async fn update(args: &Args, view: &mut View) -> Result<(), Failure> {
     let is_for_host = is_from_file && !args.place.is_azure();
     let read = if is_for_host { files::endpoint } else { read_endpoint };
     let spec = azure::read(|problems| read(&document, problems))?;
-    view.step(&format!("updating {what}"), "");
-    let updated = driver.update_endpoint(&spec, args.waiting.until()).await?;
+    let what = format!("updating {what}");
+    view.step(&what, "");
+    let mut progress = |line: String| view.step(&what, &line);
+    let updated = driver.update_endpoint(&spec, args.waiting.until(), &mut progress).await?;
     args.printed.print_at(&args.place, view, shown(&driver, &updated).await?)
 }
 

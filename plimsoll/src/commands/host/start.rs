@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use super::Serving;
-use crate::commands::azure;
+use crate::commands::azure::{self, Failure};
 use crate::exit::Exit;
 use crate::standing::{self, Started};
 use crate::view;
@@ -27,6 +27,15 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
             Started::Already(standing) => (standing, "runs already"),
         };
         let (pid, url) = (standing.pid, &standing.url);
+        let ignored = standing::not_in_force(standing, &flags);
+        if !ignored.is_empty() && matches!(started, Started::Already(_)) {
+            let ignored: Vec<_> = ignored.iter().map(|flag| flag.to_string_lossy()).collect();
+            return Err(Failure::Usage(format!(
+                "the local host runs already: process {pid}, control plane {url}, without {}; end it with \
+                 `plimsoll host stop`, and start it again so",
+                ignored.join(" ")
+            )));
+        }
         view::print(&format!("the local host {words}: process {pid}, control plane {url}"));
         Ok(())
     })

@@ -53,6 +53,20 @@ fn two_starts_make_one_host_and_nobody_else_reads_what_is_known_of_it() {
 }
 
 #[test]
+fn flags_that_the_running_host_does_not_have_are_told_of() {
+    let (user, here) = (User::new(), root());
+    let start = |flags: &[&str]| user.plimsoll(&here, &[&["host", "start"], flags].concat());
+    start(&["--provisioning-time", "2s"]).must_exit(0);
+    start(&["--provisioning-time", "2s"]).must_exit(0);
+    start(&[]).must_exit(0);
+    let other = start(&["--provisioning-time", "3s", "--seed", "4"]).must_exit(2);
+    for flag in ["--provisioning-time=3000ms", "--seed=4", "host stop"] {
+        assert!(other.stderr.contains(flag), "{}", other.stderr);
+    }
+    user.plimsoll(&here, &["host", "stop"]).must_exit(0);
+}
+
+#[test]
 fn a_killed_host_is_not_taken_for_one_that_runs() {
     let (user, here) = (User::new(), root());
     user.plimsoll(&here, &["endpoint", "create", "-n", "first-one"]).must_exit(0);
