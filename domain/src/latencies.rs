@@ -9,6 +9,7 @@
 //! sum, minimum and maximum are taken of all together when they are read.
 
 mod buckets;
+mod encoded;
 mod exact;
 mod sparse;
 
@@ -18,6 +19,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use buckets::Buckets;
+pub use encoded::{Decoder, Encoder};
 use exact::Exact;
 pub use sparse::SparseLatencies;
 

@@ -18,6 +18,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use plimsoll_domain::latencies::Encoder;
 use plimsoll_domain::{Snapshot, Tally};
 
 pub use events::{Event, EventKind};
@@ -165,7 +166,7 @@ pub struct Results {
     timeline: Appender,
     by_key: Appender,
     hlog: Appender,
-    encoder: hlog::Encoder,
+    encoder: Encoder,
     events: Appender,
     /// From the first evaluation of autoscale rules on.
     autoscale: Option<Appender>,
@@ -215,7 +216,7 @@ impl Results {
             timeline: Appender::create(dir.join(folder::TIMELINE))?,
             by_key: Appender::create(dir.join(folder::BY_KEY))?,
             hlog: Appender::create(dir.join(folder::HLOG))?,
-            encoder: hlog::Encoder::default(),
+            encoder: Encoder::default(),
             events: Appender::create(dir.join(folder::EVENTS))?,
             autoscale: None,
             rows: 0,

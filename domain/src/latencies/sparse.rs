@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Latencies;
+use super::buckets;
 use super::exact::Exact;
 
 /// The filled buckets of a [`Latencies`], with its exact count, sum, minimum and maximum.
@@ -97,6 +98,13 @@ impl SparseLatencies {
             seen += count;
             (seen >= rank).then_some(middle)
         })
+    }
+
+    /// The highest value that lies in the bucket with the `rank`-th smallest value, counted from 1, as HDR tools
+    /// tell percentiles; `None` beyond the last.
+    pub fn highest_at_rank(&self, rank: u64) -> Option<Duration> {
+        let middle = self.bucket_at_rank(rank)?.as_nanos() as u64;
+        Some(Duration::from_nanos(buckets::highest(buckets::index(middle))))
     }
 
     /// Adds all of `other`'s values; nothing is lost, and only filled buckets are kept.

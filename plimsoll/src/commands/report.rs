@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hdrhistogram::Histogram;
 use plimsoll_domain::json_words;
+use plimsoll_domain::{Latencies, SparseLatencies};
 
 use crate::exit::Exit;
 use crate::results::folder::{HLOG, SUMMARY};
@@ -60,11 +60,12 @@ pub(crate) fn run(args: &Args) -> Exit {
 
 /// The distribution of response times over everything measured.
 fn distribution(folder: &Path) -> Result<String, String> {
-    let whole = whole(folder, &["response"])?.ok_or_else(|| {
+    let whole = whole(folder, &["response"])?;
+    if whole.count() == 0 {
         let log = folder.join(HLOG);
-        format!("{} has no response time: nothing was answered right", log.display())
-    })?;
-    Ok(hgrm::text(&whole))
+        return Err(format!("{} has no response time: nothing was answered right", log.display()));
+    }
+    Ok(hgrm::text(&Latencies::from(whole).histogram()))
 }
 
 /// The run as vegeta would report it.
@@ -74,24 +75,18 @@ fn as_vegeta(folder: &Path) -> Result<String, String> {
     let bytes = fs::read(&path).map_err(|error| wrong(&error))?;
     let summary: Summary =
         serde_json::from_slice(&bytes).map_err(|error| wrong(&json_words(&error)))?;
-    let none = || Histogram::new(3).expect("three digits are possible");
-    let latencies = whole(folder, &["response", "failed"])?.unwrap_or_else(none);
+    let latencies = Latencies::from(whole(folder, &["response", "failed"])?).histogram();
     Ok(format!("{:#}\n", vegeta::report(&summary, &latencies)))
 }
 
-/// The latencies of these tags over everything measured; `None` without any.
-fn whole(folder: &Path, tags: &[&str]) -> Result<Option<Histogram<u64>>, String> {
+/// The latencies of these tags over everything measured.
+fn whole(folder: &Path, tags: &[&str]) -> Result<SparseLatencies, String> {
     let log = folder.join(HLOG);
     let bytes =
         fs::read(&log).map_err(|error| format!("cannot read {}: {error}", log.display()))?;
-    let mut whole: Option<Histogram<u64>> = None;
+    let mut whole = SparseLatencies::default();
     for interval in hlog::read(&bytes).filter(|interval| tags.contains(&interval.tag.as_str())) {
-        match &mut whole {
-            None => whole = Some(interval.histogram),
-            Some(whole) => whole.add(&interval.histogram).map_err(|error| {
-                format!("{} holds histograms that do not go together: {error}", log.display())
-            })?,
-        }
+        whole.merge(&interval.latencies);
     }
     Ok(whole)
 }

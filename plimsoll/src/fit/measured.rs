@@ -170,7 +170,7 @@ impl Measured {
             // The log has start and length in whole milliseconds, so their sum is off by one at most.
             let near = rows.range(end.saturating_sub(2)..=end + 2).next();
             let Some((_, row)) = near else { continue };
-            let times = hlog::sparse(&interval.histogram);
+            let times = interval.latencies;
             match &mut open {
                 Some((last, all)) if last.t_s.to_bits() == row.t_s.to_bits() => all.merge(&times),
                 _ => {

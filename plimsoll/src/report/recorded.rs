@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
-use plimsoll_domain::Latencies;
-use plimsoll_domain::latencies::{SparseLatencies, rank_of};
+use plimsoll_domain::SparseLatencies;
+use plimsoll_domain::latencies::rank_of;
 
 use crate::results::hlog::{self, Interval};
 use crate::results::timeline::Row;
@@ -21,7 +20,7 @@ pub(super) const FIRST_ROW_NS: f64 = 1_000.0;
 /// Latencies read back from the interval log.
 #[derive(Debug, Default)]
 pub(super) struct Recorded {
-    totals: BTreeMap<String, Histogram<u64>>,
+    totals: BTreeMap<String, SparseLatencies>,
     pub(super) heat: Heat,
     /// Further percentiles of response time, each with its value in every row, in milliseconds and
     /// with failures as infinite.
@@ -48,26 +47,22 @@ impl Recorded {
         let heat = Heat::new(duration_s);
         let mut recorded = Self { totals: BTreeMap::new(), heat, judged: judged.collect() };
         // An interval may have answers of the warm-up beside others.
-        let mut open: Option<(Duration, Histogram<u64>)> = None;
-        for Interval { tag, start, histogram, .. } in hlog::read(log) {
-            // All buckets are looked at once; those of a second that are filled are few.
-            let filled = hlog::sparse(&histogram);
-            if matches!(tag.as_str(), "response" | "warmup_response") {
-                recorded.heat.add(start.as_secs_f64(), &filled);
-                if !quantiles.is_empty() {
-                    match &mut open {
-                        Some((since, of)) if *since == start => drop(of.add(&histogram)),
-                        open => {
-                            let whole = open.replace((start, histogram));
-                            recorded.judge(rows, whole);
-                        }
-                    }
-                }
+        let mut open: Option<(Duration, SparseLatencies)> = None;
+        for Interval { tag, start, latencies, .. } in hlog::read(log) {
+            recorded.totals.entry(tag.clone()).or_default().merge(&latencies);
+            if !matches!(tag.as_str(), "response" | "warmup_response") {
+                continue;
             }
-            let none = || Latencies::new().histogram();
-            let total = recorded.totals.entry(tag).or_insert_with(none);
-            for (middle, count) in filled.buckets() {
-                total.saturating_record_n(middle.as_nanos() as u64, count);
+            recorded.heat.add(start.as_secs_f64(), &latencies);
+            if quantiles.is_empty() {
+                continue;
+            }
+            match &mut open {
+                Some((since, of)) if *since == start => of.merge(&latencies),
+                open => {
+                    let whole = open.replace((start, latencies));
+                    recorded.judge(rows, whole);
+                }
             }
         }
         recorded.judge(rows, open);
@@ -75,23 +70,24 @@ impl Recorded {
     }
 
     /// Takes the further percentiles of one interval: when it began, and its right answers.
-    fn judge(&mut self, rows: &[Row], whole: Option<(Duration, Histogram<u64>)>) {
-        let Some((start, histogram)) = whole else { return };
+    fn judge(&mut self, rows: &[Row], whole: Option<(Duration, SparseLatencies)>) {
+        let Some((start, latencies)) = whole else { return };
         let start = start.as_secs_f64();
         let near = |row: &Row| (row.start_s() - start).abs() < 0.01;
         let after = rows.partition_point(|row| row.start_s() < start - 0.01);
         let Some(row) = rows.get(after).filter(|row| near(row)) else { return };
-        let count = histogram.len();
+        let count = latencies.count();
         for (quantile, values) in &mut self.judged {
             let rank = rank_of(*quantile, count + row.failed + row.dropped);
-            let finite = || histogram.value_at_quantile((rank as f64 - 0.5) / count as f64) as f64;
-            values[after] = Some(if rank <= count { finite() / 1e6 } else { f64::INFINITY });
+            let finite = latencies.highest_at_rank(rank);
+            values[after] =
+                Some(finite.map_or(f64::INFINITY, |value| value.as_nanos() as f64 / 1e6));
         }
     }
 
     /// A latency over the whole measured time, in nanoseconds; `None` if there is none.
-    pub(super) fn total(&self, tag: &str) -> Option<&Histogram<u64>> {
-        self.totals.get(tag).filter(|histogram| !histogram.is_empty())
+    pub(super) fn total(&self, tag: &str) -> Option<&SparseLatencies> {
+        self.totals.get(tag).filter(|latencies| latencies.count() > 0)
     }
 }
 

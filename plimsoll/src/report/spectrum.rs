@@ -1,7 +1,8 @@
 //! The percentile spectrum: response time against service time over the whole measured time. The
 //! gap between the two lines is what a closed-loop tool hides.
 
-use hdrhistogram::Histogram;
+use plimsoll_domain::SparseLatencies;
+use plimsoll_domain::latencies::rank_of;
 
 use super::Run;
 use super::chart::{Chart, Legend, Point};
@@ -17,11 +18,12 @@ pub(super) fn spectrum_chart(run: &Run) -> Option<Chart> {
     let response = run.recorded.total("response");
     let service = run.recorded.total("service");
     let infinite = run.summary.latency_ms.response.infinite;
-    let ended = response.map_or(0, Histogram::len) + infinite;
+    let ended = response.map_or(0, SparseLatencies::count) + infinite;
     let nines = (ended.max(10) as f64).log10().clamp(2.0, 7.0);
-    let ends = [response, service].into_iter().flatten().flat_map(|histogram| {
-        [histogram.value_at_quantile(0.0) as f64 / 1e6, histogram.max() as f64 / 1e6]
-    });
+    let ends = [response, service]
+        .into_iter()
+        .flatten()
+        .flat_map(|latencies| [1, latencies.count()].map(|rank| value(latencies, rank)));
     let beyond = (infinite > 0).then_some(f64::INFINITY);
     let objectives = run.summary.objectives.iter();
     let judged = |objective: &&ObjectiveResult| objective.of == Series::Response;
@@ -46,12 +48,12 @@ pub(super) fn spectrum_chart(run: &Run) -> Option<Chart> {
     };
     chart.grid();
     chart.name_points(quantiles(nines).map(|(x, quantile)| (x, words::quantile(quantile))));
-    for (class, text, histogram, failed) in [
+    for (class, text, latencies, failed) in [
         ("p99", "response time (from when it was due)", response, infinite),
         ("service", "service time (from when it was sent)", service, 0),
     ] {
-        if let Some(histogram) = histogram {
-            chart.line(class, text, points(histogram, failed, nines, scale));
+        if let Some(latencies) = latencies {
+            chart.line(class, text, points(latencies, failed, nines, scale));
         }
     }
     let mut names = Vec::new();
@@ -75,21 +77,21 @@ fn quantiles(nines: f64) -> impl Iterator<Item = (f64, f64)> {
 }
 
 fn points(
-    histogram: &Histogram<u64>,
+    latencies: &SparseLatencies,
     infinite: u64,
     nines: f64,
     scale: Scale,
 ) -> impl Iterator<Item = Point> {
-    let (count, all) = (histogram.len(), histogram.len() + infinite);
+    let all = latencies.count() + infinite;
     quantiles(nines).map(move |(x, quantile)| {
-        let rank = plimsoll_domain::latencies::rank_of(quantile, all);
-        let value = if rank <= count {
-            histogram.value_at_quantile((rank as f64 - 0.5) / count as f64) as f64 / 1e6
-        } else {
-            f64::INFINITY
-        };
+        let value = value(latencies, rank_of(quantile, all));
         Point { x, y: Some(scale.at(value)), text: words::ms(value), apart: false }
     })
+}
+
+/// The value of this rank, in milliseconds; beyond the last it is a failure's.
+fn value(latencies: &SparseLatencies, rank: u64) -> f64 {
+    latencies.highest_at_rank(rank).map_or(f64::INFINITY, |value| value.as_nanos() as f64 / 1e6)
 }
 
 /// Where a quantile lies on the axis, 0 to 1.

@@ -8,22 +8,17 @@
 //! times are of right answers alone: failures have no place in a histogram of finite values, so
 //! they are in `timeline.csv` and `summary.json`.
 
-mod encoder;
-
 use std::fmt::Write as _;
 use std::io::BufRead;
 use std::time::{Duration, SystemTime};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use hdrhistogram::Histogram;
+use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{
     IntervalLogIterator, IntervalLogWriterBuilder, LogEntry,
 };
-use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
-use plimsoll_domain::latencies::SparseLatencies;
-use plimsoll_domain::{Latencies, Snapshot, Tally};
-
-pub(super) use encoder::Encoder;
+use plimsoll_domain::latencies::{Decoder, Encoder};
+use plimsoll_domain::{Latencies, Snapshot, SparseLatencies, Tally};
 
 /// One histogram of one interval, as it was read back.
 #[derive(Debug)]
@@ -35,7 +30,7 @@ pub struct Interval {
     /// The interval's length.
     pub length: Duration,
     /// Its latencies.
-    pub histogram: Histogram<u64>,
+    pub latencies: SparseLatencies,
 }
 
 /// The lines before the first interval. The writer knows no version line of its own, but Java's
@@ -115,11 +110,8 @@ fn parts(tally: &Tally) -> [(&'static str, &Latencies); 5] {
 /// Reads a log line by line; what is not whole is skipped, since a killed run or a full disk may
 /// have cut the last line.
 pub fn read(bytes: &[u8]) -> impl Iterator<Item = Interval> + '_ {
-    let mut deserializer = Deserializer::new();
-    bytes.split_inclusive(|byte| *byte == b'\n').filter_map(move |line| {
-        let histogram = |encoded: &str| decode(&mut deserializer, encoded);
-        parse(line, histogram)
-    })
+    let mut decoder = Decoder::default();
+    bytes.split_inclusive(|byte| *byte == b'\n').filter_map(move |line| parse(line, &mut decoder))
 }
 
 /// Reads the lines of some tags alone, of a log that need not be in memory; the others are not
@@ -128,7 +120,7 @@ pub fn read_tagged<'a>(
     mut log: impl BufRead + 'a,
     tags: &'a [&'a str],
 ) -> impl Iterator<Item = std::io::Result<Interval>> + 'a {
-    let (mut deserializer, mut line) = (Deserializer::new(), Vec::new());
+    let (mut decoder, mut line) = (Decoder::default(), Vec::new());
     std::iter::from_fn(move || {
         loop {
             line.clear();
@@ -141,15 +133,14 @@ pub fn read_tagged<'a>(
             if !tag.is_some_and(|tag| tags.iter().any(|wanted| wanted.as_bytes() == tag)) {
                 continue;
             }
-            let histogram = |encoded: &str| decode(&mut deserializer, encoded);
-            if let Some(interval) = parse(&line, histogram) {
+            if let Some(interval) = parse(&line, &mut decoder) {
                 return Some(Ok(interval));
             }
         }
     })
 }
 
-fn parse(line: &[u8], histogram: impl FnOnce(&str) -> Option<Histogram<u64>>) -> Option<Interval> {
+fn parse(line: &[u8], decoder: &mut Decoder) -> Option<Interval> {
     // The line of column names is no comment, and the crate's reader knows it only at its
     // place behind the header.
     if line.starts_with(b"\"") || !line.ends_with(b"\n") {
@@ -162,7 +153,7 @@ fn parse(line: &[u8], histogram: impl FnOnce(&str) -> Option<Histogram<u64>>) ->
         tag: entry.tag().map_or_else(String::new, |tag| tag.as_str().to_owned()),
         start: entry.start_timestamp(),
         length: entry.duration(),
-        histogram: histogram(entry.encoded_histogram())?,
+        latencies: decode(decoder, entry.encoded_histogram())?,
     })
 }
 
@@ -173,19 +164,11 @@ pub(super) fn encoded(latencies: &SparseLatencies) -> String {
 
 /// Reads it back; `None` if it is none.
 pub(super) fn decoded(encoded: &str) -> Option<SparseLatencies> {
-    Some(sparse(&decode(&mut Deserializer::new(), encoded)?))
+    decode(&mut Decoder::default(), encoded)
 }
 
-/// Its filled buckets.
-pub(crate) fn sparse(histogram: &Histogram<u64>) -> SparseLatencies {
-    SparseLatencies::from_buckets(histogram.iter_recorded().map(|bucket| {
-        (histogram.median_equivalent(bucket.value_iterated_to()), bucket.count_at_value())
-    }))
-}
-
-fn decode(deserializer: &mut Deserializer, encoded: &str) -> Option<Histogram<u64>> {
-    let bytes = BASE64_STANDARD.decode(encoded).ok()?;
-    deserializer.deserialize(&mut bytes.as_slice()).ok()
+fn decode(decoder: &mut Decoder, encoded: &str) -> Option<SparseLatencies> {
+    decoder.decode(&BASE64_STANDARD.decode(encoded).ok()?)
 }
 
 #[cfg(test)]
@@ -223,8 +206,11 @@ mod tests {
         assert_eq!(tags, ["response", "service", "warmup_send_lag"]);
         assert_eq!(read[0].start, snapshot.start);
         assert_eq!(read[0].length, Duration::from_secs(1));
-        assert_eq!(read[0].histogram, snapshot.measured().response.histogram());
-        assert_eq!(read[2].histogram, snapshot.lags[&0].send.histogram());
+        let buckets = |latencies: &SparseLatencies| latencies.buckets().collect::<Vec<_>>();
+        let (response, lag) =
+            (snapshot.measured().response.sparse(), snapshot.lags[&0].send.sparse());
+        assert_eq!(buckets(&read[0].latencies), buckets(&response));
+        assert_eq!(buckets(&read[2].latencies), buckets(&lag));
     }
 
     #[test]
@@ -260,7 +246,7 @@ mod tests {
         assert_eq!(read.len(), 1);
         let service = read[0].as_ref().expect("memory is read");
         assert_eq!(service.tag, "service");
-        assert_eq!(service.histogram, snapshot().measured().service.histogram());
+        assert!(service.latencies.buckets().eq(snapshot().measured().service.sparse().buckets()));
     }
 
     #[test]

@@ -160,8 +160,7 @@ fn blocks(path: &Path, summary: &Summary, rows: &[Row]) -> Result<(Run, Vec<Bloc
         let mut second =
             Second { length, failed: missing.failed, late: missing.late, ..Second::default() };
         while let Some(read) = intervals.next_if(|read| is_before(read, row.t_s)) {
-            let Interval { tag, histogram, .. } = read.map_err(unread)?;
-            let latencies = hlog::sparse(&histogram);
+            let Interval { tag, latencies, .. } = read.map_err(unread)?;
             let of = if tag == "model" { &mut second.model } else { &mut second.response };
             of.merge(&latencies);
         }

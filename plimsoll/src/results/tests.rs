@@ -38,7 +38,7 @@ fn the_interval_log_holds_what_the_summary_says() {
     let (_results, summary) = write_run(folder.path(), &Shape::small("quickstart"));
     let log = fs::read(folder.path().join(folder::HLOG)).unwrap();
     let count = |tag: &str| -> u64 {
-        hlog::read(&log).filter(|line| line.tag == tag).map(|line| line.histogram.len()).sum()
+        hlog::read(&log).filter(|line| line.tag == tag).map(|line| line.latencies.count()).sum()
     };
     assert_eq!(count("response"), summary.latency_ms.response.count);
     assert_eq!(count("send_lag"), summary.latency_ms.send_lag.count);
@@ -54,7 +54,7 @@ fn the_interval_log_tells_requests_apart() {
     let (_results, summary) = write_run(folder.path(), &shape);
     let log = fs::read(folder.path().join(folder::HLOG)).unwrap();
     let count = |tag: &str| -> u64 {
-        hlog::read(&log).filter(|line| line.tag == tag).map(|line| line.histogram.len()).sum()
+        hlog::read(&log).filter(|line| line.tag == tag).map(|line| line.latencies.count()).sum()
     };
     let whole = summary.latency_ms.response.count;
     assert_eq!(count("response"), whole);

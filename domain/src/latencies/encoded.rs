@@ -7,16 +7,18 @@
 //! several of each in every interval, so that was most of what an interval cost.
 
 use flate2::{Compress, Compression, FlushCompress, Status};
-use plimsoll_domain::Latencies;
-use plimsoll_domain::latencies::{HIGHEST, LOWEST, SIGNIFICANT_DIGITS};
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::Deserializer;
+
+use super::{HIGHEST, LOWEST, Latencies, SIGNIFICANT_DIGITS, SparseLatencies};
 
 /// The cookies of the format, of counts in bytes of LEB128.
 const V2: u32 = 0x1c84_9303 | 0x10;
 const V2_DEFLATED: u32 = 0x1c84_9304 | 0x10;
 
-/// Encodes histograms, one after another.
+/// Encodes latencies, one after another.
 #[derive(Debug)]
-pub(in crate::results) struct Encoder {
+pub struct Encoder {
     counts: Vec<u8>,
     plain: Vec<u8>,
     bytes: Vec<u8>,
@@ -31,8 +33,8 @@ impl Default for Encoder {
 }
 
 impl Encoder {
-    /// The histogram of these latencies.
-    pub(in crate::results) fn encode(&mut self, latencies: &Latencies) -> &[u8] {
+    /// Their histogram, in nanoseconds.
+    pub fn encode(&mut self, latencies: &Latencies) -> &[u8] {
         self.encode_plain(latencies);
         self.bytes.clear();
         self.bytes.extend(V2_DEFLATED.to_be_bytes());
@@ -78,6 +80,26 @@ impl Encoder {
     }
 }
 
+/// Decodes what an [`Encoder`] or another HDR tool wrote, one after another.
+pub struct Decoder(Deserializer);
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self(Deserializer::new())
+    }
+}
+
+impl Decoder {
+    /// The filled buckets of a histogram of nanoseconds; `None` if these bytes are none.
+    pub fn decode(&mut self, mut bytes: &[u8]) -> Option<SparseLatencies> {
+        let histogram: Histogram<u64> = self.0.deserialize(&mut bytes).ok()?;
+        let filled = histogram.iter_recorded().map(|bucket| {
+            (histogram.median_equivalent(bucket.value_iterated_to()), bucket.count_at_value())
+        });
+        Some(SparseLatencies::from_buckets(filled))
+    }
+}
+
 fn zigzag(number: i64) -> u64 {
     ((number << 1) ^ (number >> 63)) as u64
 }
@@ -107,7 +129,8 @@ mod tests {
     // The crate's own serializers say the same to the byte, one histogram after another.
     #[test]
     fn the_bytes_are_those_of_the_crate() {
-        let (mut random, mut encoder) = (Pcg64::new(1, 1), Encoder::default());
+        let (mut encoder, mut decoder) = (Encoder::default(), Decoder::default());
+        let mut random = Pcg64::new(1, 1);
         for round in 0..200usize {
             // None, one, a few anywhere in the bounds and beyond them, and many in a few doublings.
             let (values, bits) = if round % 10 == 9 { (4000, 20..26) } else { (round % 60, 0..44) };
@@ -122,7 +145,20 @@ mod tests {
             V2DeflateSerializer::new().serialize(&histogram, &mut deflated).unwrap();
             assert_eq!(encoder.encode(&latencies), deflated, "round {round}");
             assert_eq!(encoder.plain, plain, "round {round}");
+            let read = decoder.decode(&deflated).expect("it was just written");
+            assert!(read.buckets().eq(latencies.sparse().buckets()), "round {round}");
         }
+    }
+
+    #[test]
+    fn what_is_no_histogram_is_not_decoded() {
+        let mut latencies = Latencies::new();
+        latencies.record(Duration::from_millis(3));
+        let bytes = Encoder::default().encode(&latencies).to_vec();
+        let mut decoder = Decoder::default();
+        assert_eq!(decoder.decode(&bytes[..bytes.len() - 3]), None);
+        assert_eq!(decoder.decode(b""), None);
+        assert_eq!(decoder.decode(&bytes).map(|read| read.count()), Some(1));
     }
 
     #[test]
