@@ -57,9 +57,9 @@ impl Encoder {
                 0 => {}
                 // As the crate has it: a single empty bucket is a count.
                 1 => varint(&mut self.counts, 0),
-                empty => varint(&mut self.counts, zigzag(-(empty as i64))),
+                empty => varint(&mut self.counts, zigzag(-(empty as u64).cast_signed())),
             }
-            varint(&mut self.counts, zigzag(count as i64));
+            varint(&mut self.counts, zigzag(count.cast_signed()));
             next = place + 1;
         }
         if self.counts.is_empty() {
@@ -101,7 +101,7 @@ impl Decoder {
 }
 
 fn zigzag(number: i64) -> u64 {
-    ((number << 1) ^ (number >> 63)) as u64
+    ((number << 1) ^ (number >> 63)).cast_unsigned()
 }
 
 /// Seven bits a byte, but all eight of the ninth.
