@@ -78,6 +78,13 @@ struct Ask<'a> {
     origin: &'a str,
 }
 
+impl Ask<'_> {
+    /// Refuses what is there, if nothing may be.
+    fn refuses(&self, what: impl Fn() -> String) -> Result<(), Fault> {
+        if self.is_new { Err(Fault::exists(what())) } else { Ok(()) }
+    }
+}
+
 /// Answers one request. `origin` is the address that the caller reached the host by.
 pub(super) async fn answer(
     host: Arc<Host>,

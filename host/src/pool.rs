@@ -222,9 +222,12 @@ impl Lease {
         body: &mut Incoming,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        if let Some(connection) = &mut self.connection {
-            connection.drive(context);
-        }
+        // Mostly it has come with the head.
+        let here = Pin::new(&mut *body).poll_frame(context);
+        let Some(connection) = self.connection.as_mut().filter(|_| here.is_pending()) else {
+            return here;
+        };
+        connection.drive(context);
         Pin::new(body).poll_frame(context)
     }
 }

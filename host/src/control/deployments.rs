@@ -84,7 +84,6 @@ impl Host {
         ask: &Ask<'_>,
     ) -> Answer {
         endpoints::check_name("a deployment", name)?;
-        let origin = ask.origin;
         translate::name_machine(&mut resource);
         resource.properties.provisioning_error = None;
         let mut store = self.store();
@@ -95,13 +94,11 @@ impl Host {
         parent.check_idle()?;
         let mut old = None;
         if let Some(existing) = parent.deployments.get(name) {
-            if ask.is_new {
-                return Err(Fault::exists(format!("deployment `{name}` of endpoint `{endpoint}`")));
-            }
+            ask.refuses(|| format!("deployment `{name}` of endpoint `{endpoint}`"))?;
             existing.check_idle()?;
             if existing.came_up {
                 drop(store);
-                return self.change_deployment(endpoint, name, resource, spec, origin);
+                return self.change_deployment(endpoint, name, resource, spec, ask.origin);
             }
             old.clone_from(&existing.replicas);
         }
@@ -119,7 +116,7 @@ impl Host {
         resource.properties.provisioning_state = Some(ProvisioningState::Creating);
         let stop = parent.stop.child_token();
         let operation = store.operations.begin("odidp");
-        self.name_operation(&mut resource, origin, &operation);
+        self.name_operation(&mut resource, ask.origin, &operation);
         let parent = store.endpoint(endpoint)?;
         let deployment = Deployment {
             resource: resource.clone(),

@@ -52,11 +52,11 @@ impl Host {
         ask: &Ask<'_>,
     ) -> Answer {
         check_name("an endpoint", name)?;
-        let exists = self.store().endpoints.contains_key(name);
-        match (exists, ask.is_new) {
-            (true, true) => Err(Fault::exists(format!("endpoint `{name}`"))),
-            (true, false) => self.change_endpoint(name, resource, ask.origin),
-            (false, _) => self.create_endpoint(name, resource, ask.origin),
+        if self.store().endpoints.contains_key(name) {
+            ask.refuses(|| format!("endpoint `{name}`"))?;
+            self.change_endpoint(name, resource, ask.origin)
+        } else {
+            self.create_endpoint(name, resource, ask.origin)
         }
     }
 

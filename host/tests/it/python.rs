@@ -134,6 +134,37 @@ async fn an_exception_of_run_is_told_of_and_in_the_instances_status() {
     host.stop().await;
 }
 
+const LOUD: &str = "
+import sys
+def shout():
+    for _ in range(40000):
+        sys.stdout.write('x' * 99 + '\\n')
+        sys.stderr.write('y' * 99 + '\\n')
+    sys.stdout.write('z' * 3000000 + '\\n')
+def init():
+    shout()
+def run(raw_data):
+    shout()
+    print('the last word')
+    return 1
+";
+
+/// Eleven megabytes at the start and for each request: nobody waits for who reads it, and little of it is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_that_writes_megabytes_answers_and_its_log_is_bounded() {
+    let Some((host, spec, _folder)) = with_script(LOUD).await else { return };
+    let caller = host.endpoint_with(&spec).await;
+    for _ in 0..3 {
+        let answer = caller.ask("{}").await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    }
+    let log = async || host.driver.logs("end", "blue", 100_000).await.unwrap();
+    until("it is all read", || async { log().await.contains("the last word") }).await;
+    let log = log().await;
+    assert!(log.len() <= 2 * 1024 * 1024 && log.lines().count() <= 5_000, "{}", log.len());
+    host.stop().await;
+}
+
 const HANGING: &str = "
 import time, traceback
 def init():
