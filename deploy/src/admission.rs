@@ -6,6 +6,8 @@
 //! A request goes to the instance with the most free slots, and the backlog is served in order of
 //! arrival. Only instances that were added count: one that is not ready is not here.
 //!
+//! It is asked for each request, so all of it is `#[inline]`: compiled, and optimised, where it is executed.
+//!
 //! The rule knows neither clock nor connection, so that the gateway of the local host and a
 //! simulation execute the very same one. What runs into a timeout while it waits is told with
 //! [`Admission::give_up`]: how long that may be is the executor's to know. Nothing here grows beyond
@@ -57,6 +59,7 @@ struct Instance {
 }
 
 impl Instance {
+    #[inline]
     fn is_busy_with(&mut self, busy: u64, levels: &mut Levels) {
         self.busy = busy;
         let free = if self.open { self.slots.saturating_sub(busy) } else { 0 };
@@ -72,6 +75,7 @@ pub struct InstanceId(u64);
 impl InstanceId {
     /// How many were added from `first` on until this one was; nothing if `first` is a later one. Where
     /// none is gone, this is its place among them.
+    #[inline]
     pub fn since(self, first: Self) -> Option<usize> {
         usize::try_from(self.0.checked_sub(first.0)?).ok()
     }
@@ -103,6 +107,7 @@ pub enum Refusal {
 
 impl Admission {
     /// No instances yet; each will have `max_concurrent` slots, unless it is [added with](Self::add_with) others.
+    #[inline]
     pub fn new(max_concurrent: NonZeroU32) -> Self {
         Self {
             max_concurrent,
@@ -116,17 +121,20 @@ impl Admission {
     }
 
     /// Requests that may be admitted at a time, at work and waiting together.
+    #[inline]
     pub fn limit(&self) -> u64 {
         2 * self.open().map(|instance| instance.slots).sum::<u64>()
     }
 
     /// Requests that wait.
+    #[inline]
     pub fn waiting(&self) -> usize {
         self.backlog.len()
     }
 
     /// Decides on a request. It goes to any instance but `avoid`, which could not be reached a moment ago,
     /// unless that is the only one with a free slot. Nobody overtakes the backlog.
+    #[inline]
     pub fn arrive(&mut self, avoid: Option<InstanceId>) -> Decision {
         if self.open().next().is_none() {
             return Decision::Refuse(Refusal::NotReady);
@@ -148,6 +156,7 @@ impl Admission {
 
     /// Gives the first of the backlog a slot, if there is one. To be asked until it has none to give,
     /// after every [`add`](Self::add) and [`free`](Self::free).
+    #[inline]
     pub fn start_next(&mut self) -> Option<(Ticket, InstanceId)> {
         let ticket = *self.backlog.front()?;
         let instance = self.take_slot(None)?;
@@ -157,6 +166,7 @@ impl Admission {
 
     /// A request that waited no longer does, as if it had never come. One that was started meanwhile is not
     /// here any more; it frees its slot as every other.
+    #[inline]
     pub fn give_up(&mut self, ticket: Ticket) {
         if let Ok(index) = self.backlog.binary_search(&ticket) {
             self.backlog.remove(index);
@@ -168,6 +178,7 @@ impl Admission {
     ///
     /// # Panics
     /// More slots are freed than were taken.
+    #[inline]
     pub fn free(&mut self, id: InstanceId) -> bool {
         let index = self.index(id).expect("an instance stays until its last slot is free");
         let instance = &mut self.instances[index];
@@ -181,12 +192,14 @@ impl Admission {
     }
 
     /// An instance became ready.
+    #[inline]
     pub fn add(&mut self) -> InstanceId {
         self.add_with(self.max_concurrent)
     }
 
     /// An instance became ready that differs from the others in its slots: those of a deployment that is being
     /// updated do.
+    #[inline]
     pub fn add_with(&mut self, slots: NonZeroU32) -> InstanceId {
         self.instances_added += 1;
         let id = InstanceId(self.instances_added);
@@ -198,6 +211,7 @@ impl Admission {
 
     /// An instance gets no further requests; those under way go on. If it was the last one, nobody can
     /// serve the backlog: all who wait are returned, and refused as [`Refusal::NotReady`].
+    #[inline]
     pub fn remove(&mut self, id: InstanceId) -> Vec<Ticket> {
         if let Some(index) = self.index(id) {
             let instance = &mut self.instances[index];
@@ -211,15 +225,18 @@ impl Admission {
     }
 
     /// Whether an instance is still here: ready, or at work on its last requests.
+    #[inline]
     pub fn holds(&self, id: InstanceId) -> bool {
         self.index(id).is_some()
     }
 
+    #[inline]
     fn open(&self) -> impl Iterator<Item = &Instance> {
         self.instances.iter().filter(|instance| instance.open)
     }
 
     /// Ids only grow, and instances stay in order.
+    #[inline]
     fn index(&self, id: InstanceId) -> Option<usize> {
         let all = &self.instances;
         // Mostly none is gone.
@@ -231,6 +248,7 @@ impl Admission {
     }
 
     /// Takes a slot of the open instance with the most free ones; equals take turns.
+    #[inline]
     fn take_slot(&mut self, avoid: Option<InstanceId>) -> Option<InstanceId> {
         self.turn = self.turn.wrapping_add(1);
         let first = self.turn.checked_rem(self.instances.len())?;

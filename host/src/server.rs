@@ -18,9 +18,10 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use plimsoll_domain::clock;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -78,25 +79,25 @@ pub(super) async fn serve<A, F, B>(
             next = next(&mut failures) => next,
         };
         let _ = stream.set_nodelay(true);
-        match &tls {
-            None => tasks.spawn(converse(stream, seat, stop.clone(), answer.clone())),
-            Some(tls) => {
-                let greeting = tokio::time::timeout(HEAD_TIME, tls.accept(stream));
-                let (stop, answer) = (stop.clone(), answer.clone());
-                tasks.spawn(async move {
-                    let greeted = tokio::select! {
-                        greeted = greeting => greeted,
-                        () = seat.place.given_up() => return,
-                    };
-                    // One that does not trust us, or is too slow, is its own business.
-                    if let Ok(Ok(stream)) = greeted {
-                        converse(stream, seat, stop, answer).await;
-                    }
-                })
+        let (tls, stop, answer) = (tls.clone(), stop.clone(), answer.clone());
+        tasks.spawn(async move {
+            let Some(tls) = tls else {
+                return converse(Either::Left(stream), seat, stop, answer).await;
+            };
+            let greeted = tokio::select! {
+                greeted = tokio::time::timeout(HEAD_TIME, tls.accept(stream)) => greeted,
+                () = seat.place.given_up() => return,
+            };
+            // One that does not trust us, or is too slow, is its own business.
+            if let Ok(Ok(stream)) = greeted {
+                converse(Either::Right(Box::new(stream)), seat, stop, answer).await;
             }
-        };
+        });
     }
 }
+
+/// A connection, encrypted or not: one type, so that what serves it is compiled once.
+type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 /// A connection's place, and its being inside.
 struct Seated {
@@ -105,9 +106,8 @@ struct Seated {
 }
 
 /// One connection, to its end.
-async fn converse<S, A, F, B>(stream: S, seat: Seated, stop: CancellationToken, answer: A)
+async fn converse<A, F, B>(stream: Stream, seat: Seated, stop: CancellationToken, answer: A)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
     A: Fn(Request<Incoming>) -> F,
     F: Future<Output = Response<B>>,
     B: Body + Unpin + 'static,

@@ -13,6 +13,7 @@ pub(super) struct Levels {
 }
 
 impl Default for Levels {
+    #[inline]
     fn default() -> Self {
         Self { counts: [0; LEVELS], highest: 0 }
     }
@@ -44,6 +45,7 @@ impl Levels {
     }
 }
 
+#[inline]
 fn level(free: u64) -> usize {
     free.min(LEVELS as u64 - 1) as usize
 }

@@ -1,5 +1,6 @@
 //! The slow part of an operation, in the background. However it ends, the operation gets its answer.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use plimsoll_deploy::arm::wire::ProvisioningState;
@@ -29,6 +30,8 @@ impl Host {
     ) {
         let (host, operation) = (Arc::clone(self), Arc::clone(operation));
         let ending = Ending { host, subject, operation, outcome: Err(Fault::lost()) };
+        // One type of task for all operations, which is compiled once.
+        let work: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(work);
         self.tasks.spawn(async move {
             let outcome = work.await;
             ending.with(outcome);
