@@ -27,12 +27,8 @@
 //! assert_eq!(admission.start_next(), Some((second, instance)));
 //! ```
 
-mod levels;
-
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
-
-use levels::Levels;
 
 /// The slots of a deployment's instances, and the backlog for them.
 #[derive(Debug, Clone)]
@@ -43,8 +39,6 @@ pub struct Admission {
     instances_added: u64,
     tickets_given: u64,
     turn: usize,
-    /// How many instances have how many free slots to give.
-    levels: Levels,
 }
 
 #[derive(Debug, Clone)]
@@ -60,11 +54,9 @@ struct Instance {
 
 impl Instance {
     #[inline]
-    fn is_busy_with(&mut self, busy: u64, levels: &mut Levels) {
+    fn is_busy_with(&mut self, busy: u64) {
         self.busy = busy;
-        let free = if self.open { self.slots.saturating_sub(busy) } else { 0 };
-        levels.change(self.free, free);
-        self.free = free;
+        self.free = if self.open { self.slots.saturating_sub(busy) } else { 0 };
     }
 }
 
@@ -116,7 +108,6 @@ impl Admission {
             instances_added: 0,
             tickets_given: 0,
             turn: 0,
-            levels: Levels::default(),
         }
     }
 
@@ -182,8 +173,7 @@ impl Admission {
     pub fn free(&mut self, id: InstanceId) -> bool {
         let index = self.index(id).expect("an instance stays until its last slot is free");
         let instance = &mut self.instances[index];
-        let busy = instance.busy.checked_sub(1).expect("each slot is freed once");
-        instance.is_busy_with(busy, &mut self.levels);
+        instance.is_busy_with(instance.busy.checked_sub(1).expect("each slot is freed once"));
         let gone = !instance.open && instance.busy == 0;
         if gone {
             self.instances.remove(index);
@@ -204,7 +194,6 @@ impl Admission {
         self.instances_added += 1;
         let id = InstanceId(self.instances_added);
         let slots = slots.get().into();
-        self.levels.change(0, slots);
         self.instances.push(Instance { id, slots, open: true, busy: 0, free: slots });
         id
     }
@@ -216,7 +205,7 @@ impl Admission {
         if let Some(index) = self.index(id) {
             let instance = &mut self.instances[index];
             instance.open = false;
-            instance.is_busy_with(instance.busy, &mut self.levels);
+            instance.free = 0;
             if self.instances[index].busy == 0 {
                 self.instances.remove(index);
             }
@@ -252,9 +241,6 @@ impl Admission {
     fn take_slot(&mut self, avoid: Option<InstanceId>) -> Option<InstanceId> {
         self.turn = self.turn.wrapping_add(1);
         let first = self.turn.checked_rem(self.instances.len())?;
-        if self.levels.most() == 0 {
-            return None;
-        }
         // A simulation asks for each request, so the usual case is the shortest loop.
         let best = match avoid {
             None => self.most_free(first, |_| true),
@@ -263,7 +249,7 @@ impl Admission {
             }
         };
         let instance = &mut self.instances[best?];
-        instance.is_busy_with(instance.busy + 1, &mut self.levels);
+        instance.is_busy_with(instance.busy + 1);
         Some(instance.id)
     }
 
@@ -272,16 +258,11 @@ impl Admission {
     #[inline]
     fn most_free(&self, first: usize, takes: impl Fn(InstanceId) -> bool) -> Option<usize> {
         let (mut best, mut most) = (None, 0);
-        // Nothing better comes after one of these.
-        let enough = self.levels.most();
         let (before, from) = self.instances.split_at(first);
         for (start, part) in [(first, from), (0, before)] {
             for (offset, instance) in part.iter().enumerate() {
                 if instance.free > most && takes(instance.id) {
                     (best, most) = (Some(start + offset), instance.free);
-                    if most == enough {
-                        return best;
-                    }
                 }
             }
         }
