@@ -116,7 +116,7 @@ impl Night {
         }
     }
 
-    /// Writes it beside the others: `TIME-SCENARIO-COMMIT.json`.
+    /// Writes it beside the others: `TIME-SCENARIO-COMMIT.json`, with a number behind it where there is one of the same second.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -126,7 +126,13 @@ impl Night {
         let scenario: String = self.scenario().chars().map(fits).collect();
         let commit: String = self.short_commit().chars().map(fits).collect();
         let parts = [time.as_str(), &scenario, &commit].into_iter().filter(|part| !part.is_empty());
-        let path = dir.join(format!("{}.json", parts.collect::<Vec<_>>().join("-")));
+        let name = parts.collect::<Vec<_>>().join("-");
+        let names = (2..).map(|number| format!("{name}-{number}"));
+        let path = std::iter::once(name.clone())
+            .chain(names)
+            .map(|name| dir.join(format!("{name}.json")))
+            .find(|path| path.symlink_metadata().is_err())
+            .expect("there is always a next number");
         let text = serde_json::to_vec(self).expect("a night has only string keys");
         folder::replace(&path, &text)?;
         Ok(path)

@@ -132,6 +132,17 @@ fn a_night_is_read_as_it_was_added() {
 }
 
 #[test]
+fn nights_of_the_same_second_are_both_kept() {
+    let nights = Nights::new();
+    nights.add(0..1, 1.0);
+    nights.run(1, &shape());
+    nights.change(1, |summary| summary["run"]["started"] = json!("2026-01-01T02:30:00Z"));
+    let line = format!("add @history @run-1 --commit {:040x}", 0);
+    assert_eq!(nights.history(&line), Exit::Success);
+    assert_eq!(nights.files(), 2);
+}
+
+#[test]
 fn old_nights_are_forgotten_and_others_stay() {
     let nights = Nights::new();
     nights.add(0..4, 1.0);
