@@ -86,10 +86,8 @@ impl Latencies {
     }
 
     fn record_in_buckets(&mut self, nanos: u64) {
-        self.dense();
-        if let Some(many) = &mut self.many {
-            many.add(self.exact.add(nanos), 1);
-        }
+        let nanos = self.exact.add(nanos);
+        self.dense().add(nanos, 1);
     }
 
     /// The buckets, which take all values from now on.

@@ -240,12 +240,12 @@ impl Simulation {
         let release = self.sender.release(unsent, self.now);
         if release == Release::Send {
             self.recorder.offer_and_send(key);
-            self.serve(unsent);
-            return;
+        } else {
+            self.recorder.offer(key);
         }
-        self.recorder.offer(key);
         match release {
-            Release::Send | Release::Wait => {}
+            Release::Send => self.serve(unsent),
+            Release::Wait => {}
             Release::Capped => {
                 self.recorder.drop(key, Class::Capped);
                 self.recorder.example(Class::Capped, || {
