@@ -127,9 +127,10 @@ impl Night {
         let commit: String = self.short_commit().chars().map(fits).collect();
         let parts = [time.as_str(), &scenario, &commit].into_iter().filter(|part| !part.is_empty());
         let name = parts.collect::<Vec<_>>().join("-");
-        let names = (2..).map(|number| format!("{name}-{number}"));
+        // An underscore comes after the dot, so that the second one is behind the first in the order of names, too.
+        let later = (2..).map(|number| format!("{name}_{number}"));
         let path = std::iter::once(name.clone())
-            .chain(names)
+            .chain(later)
             .map(|name| dir.join(format!("{name}.json")))
             .find(|path| path.symlink_metadata().is_err())
             .expect("there is always a next number");

@@ -140,6 +140,10 @@ fn nights_of_the_same_second_are_both_kept() {
     let line = format!("add @history @run-1 --commit {:040x}", 0);
     assert_eq!(nights.history(&line), Exit::Success);
     assert_eq!(nights.files(), 2);
+    let history = History::read(&nights.path("history")).unwrap();
+    let ids: Vec<_> =
+        history.nights.iter().map(|night| night.runs[0].summary.run.id.as_str()).collect();
+    assert_eq!(ids, ["id-0", "id-1"]);
 }
 
 #[test]
